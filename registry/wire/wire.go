@@ -1,0 +1,158 @@
+// Package wire is what the registry and its clients share: the paths, the JSON
+// types and the error codes of the REST API v3. Token and Project are Altair's,
+// as documented for vovserver. The paths behind keys and users are in no public
+// page: those here are keyward's own, kept in this one table.
+package wire
+
+import "net/url"
+
+// The paths. A {name} is a path segment, percent-encoded.
+const (
+	PathToken     = "/api/v3/token"                           // POST log in, DELETE revoke
+	PathProject   = "/api/v3/project/1/project"               // GET
+	PathVersion   = "/api/v3/project/1/version"               // GET
+	PathServerKey = "/api/v3/serverkey"                       // GET, no login
+	PathKeys      = "/api/v3/keys"                            // GET the keys of all users
+	PathUserKeys  = "/api/v3/users/{user}/keys"               // GET list, POST add
+	PathUserKey   = "/api/v3/users/{user}/keys/{fingerprint}" // DELETE
+	PathUsers     = "/api/v3/users"                           // GET list, POST add
+	PathUser      = "/api/v3/users/{user}"                    // DELETE
+	PathPassword  = "/api/v3/users/{user}/password"           // PUT
+	PathOpenAPI   = "/api/v3/openapi.json"                    // GET, no login
+	PathHealth    = "/healthz"                                // GET, no login: the process lives
+	PathReady     = "/readyz"                                 // GET, no login: the store answers
+)
+
+// UserPath fills the {user} of PathUser.
+func UserPath(user string) string { return PathUsers + "/" + url.PathEscape(user) }
+
+// PasswordPath fills the {user} of PathPassword.
+func PasswordPath(user string) string { return UserPath(user) + "/password" }
+
+// UserKeysPath fills the {user} of PathUserKeys.
+func UserKeysPath(user string) string { return UserPath(user) + "/keys" }
+
+// UserKeyPath fills PathUserKey.
+func UserKeyPath(user, fingerprint string) string {
+	return UserKeysPath(user) + "/" + url.PathEscape(fingerprint)
+}
+
+// MaxBody is the largest request body in bytes; a larger one is answered 413.
+const MaxBody = 64 << 10
+
+// MaxAnswer is the largest answer in bytes that a client reads, but for PathKeys, which streams.
+const MaxAnswer = 1 << 20
+
+// The form fields of POST PathToken.
+const (
+	GrantPassword = "password"
+	GrantAPIKey   = "apikey"
+
+	FieldGrantType    = "grant_type"
+	FieldUsername     = "username"
+	FieldPassword     = "password"
+	FieldAPIKey       = "apikey"
+	FieldClientID     = "client_id"
+	FieldClientSecret = "client_secret"
+)
+
+// Token answers a login. Altair's access_token is a JWT; ours is opaque, 256 bits in base64url.
+type Token struct {
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type"` // "Bearer"
+	ExpiresIn   int    `json:"expires_in"` // seconds
+}
+
+// Key is one registered public key.
+type Key struct {
+	User        string `json:"user"`
+	Key         string `json:"key"`         // key string, "32:..."
+	Fingerprint string `json:"fingerprint"` // "sha256:" and 64 hex digits
+	Description string `json:"description"`
+	Created     string `json:"created"` // RFC 3339, UTC
+}
+
+// Keys answers a list of keys.
+type Keys struct {
+	Keys []Key `json:"keys"`
+}
+
+// NewKey asks to register a key.
+type NewKey struct {
+	Key         string `json:"key"`
+	Description string `json:"description"`
+}
+
+// User is one user of the registry.
+type User struct {
+	Name    string `json:"name"`
+	Admin   bool   `json:"admin"`
+	Keys    int    `json:"keys"`    // how many are registered
+	Created string `json:"created"` // RFC 3339, UTC
+}
+
+// Users answers a list of users.
+type Users struct {
+	Users []User `json:"users"`
+}
+
+// NewUser asks to add a user.
+type NewUser struct {
+	Name     string `json:"name"`
+	Password string `json:"password"`
+	Admin    bool   `json:"admin,omitempty"`
+}
+
+// NewPassword asks to change a password.
+type NewPassword struct {
+	Password string `json:"password"`
+}
+
+// ServerKey answers with the server's public key.
+type ServerKey struct {
+	Key         string `json:"key"`
+	Fingerprint string `json:"fingerprint"`
+}
+
+// Table is Altair's shape of a query's answer.
+type Table struct {
+	StartRow int      `json:"startrow"`
+	EndRow   int      `json:"endrow"`
+	Query    string   `json:"query"`
+	ErrorMsg string   `json:"errormsg"`
+	Columns  []Column `json:"columns"`
+	Rows     [][]any  `json:"rows"`
+}
+
+// Column names one column of a Table.
+type Column struct {
+	Col   int    `json:"col"`
+	Field string `json:"field"`
+}
+
+// Code says what went wrong, in every answer with a status over 300.
+type Code string
+
+// The codes and their HTTP status.
+const (
+	CodeBadRequest     Code = "bad_request"        // 400: not what the path takes; 413, 415 too
+	CodeLoginRefused   Code = "login_refused"      // 401: user, password, key or token
+	CodeLoginTime      Code = "login_time"         // 401: the seal is right, its time is off; ServerTime is set
+	CodeLoginReplay    Code = "login_replay"       // 401: the seal is right and was used before
+	CodeNotPermitted   Code = "not_permitted"      // 403
+	CodePasswordNeeded Code = "password_needed"    // 403: the token came from a key login
+	CodeNotFound       Code = "not_found"          // 404
+	CodeMethod         Code = "method_not_allowed" // 405
+	CodeExists         Code = "exists"             // 409
+	CodePolicy         Code = "policy"             // 422: a key, name or password that the registry refuses
+	CodeBusy           Code = "busy"               // 503: try again; Retry-After is set
+	CodeInternal       Code = "internal"           // 500
+)
+
+// Error answers a failure. Its first field is what Altair's clients look for.
+type Error struct {
+	Error      Code    `json:"error"`
+	Message    string  `json:"message"`
+	Hint       string  `json:"hint,omitempty"`
+	ServerTime float64 `json:"server_time,omitempty"` // unix seconds, with CodeLoginTime
+}
