@@ -1,0 +1,51 @@
+//go:build unix
+
+package secretfile
+
+import (
+	"io/fs"
+	"os"
+	"strconv"
+	"syscall"
+
+	"keyward/internal/fault"
+)
+
+// nonblock keeps open(2) from waiting for a FIFO's other end.
+const nonblock = syscall.O_NONBLOCK
+
+func exposedFile(path string, info fs.FileInfo) error {
+	uid := owner(info)
+	if foreign(uid) {
+		return fault.New(fault.Policy, "use a file of your own, or take it over: chown "+strconv.Itoa(os.Geteuid())+" "+quote(path),
+			"%s: belongs to another user (uid %d)", path, uid)
+	}
+	refused, mend := fs.FileMode(0o077), "chmod 600 "
+	if uid == 0 {
+		refused = 0o037
+	}
+	if uid == 0 && os.Geteuid() != 0 {
+		mend = "sudo chmod 640 " // the caller reads it through the group
+	}
+	if info.Mode()&refused != 0 {
+		return fault.New(fault.Policy, mend+quote(path), "%s: others can read or write it (mode %04o)", path, info.Mode().Perm())
+	}
+	return nil
+}
+
+func exposedFolder(dir string, info fs.FileInfo) error {
+	uid := owner(info)
+	if foreign(uid) {
+		return fault.New(fault.Policy, "move the file to a folder of your own",
+			"%s: the folder belongs to another user (uid %d)", dir, uid)
+	}
+	if info.Mode()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0 {
+		return fault.New(fault.Policy, "chmod go-w "+quote(dir), "%s: others can write to the folder (mode %04o)", dir, info.Mode().Perm())
+	}
+	return nil
+}
+
+// foreign tells whether uid is neither the caller nor root, who can read everything anyway.
+func foreign(uid uint32) bool { return uid != 0 && int(uid) != os.Geteuid() }
+
+func owner(info fs.FileInfo) uint32 { return info.Sys().(*syscall.Stat_t).Uid }

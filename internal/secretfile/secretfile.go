@@ -1,0 +1,103 @@
+// Package secretfile reads small files that hold a secret, and tells when people
+// other than their owner could read or replace them.
+package secretfile
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"keyward/internal/fault"
+)
+
+// Read returns what the file at path holds, at most limit bytes. It never waits on a
+// FIFO or a device. A missing file is fault.NotFound; one that is not a regular file
+// or is larger is fault.InvalidFile. It does not look at permissions: see Exposed.
+func Read(path string, limit int64) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|nonblock, 0)
+	if err != nil {
+		return nil, unusable(path, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, unusable(path, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, notRegular(path)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, unusable(path, err)
+	}
+	if int64(len(data)) > limit {
+		return nil, fault.New(fault.InvalidFile, "name the right file", "%s: larger than %d bytes", path, limit)
+	}
+	return data, nil
+}
+
+// Exposed tells whether others can read or write the file at path. It returns nil, or
+// an error of kind fault.Policy whose hint is the command that mends it; a caller that
+// only warns asks errors.Is(err, fault.Policy). A group may read a file that root owns.
+// A file of another user than the caller or root is refused too. A symbolic link is
+// followed. On Windows it returns nil, since a mode says nothing there.
+func Exposed(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return unusable(path, err)
+	}
+	return exposedFile(path, info)
+}
+
+// FolderExposed tells whether others can put another file in the place of the one at
+// path, which need not exist: whether they can write to its folder, or to the folder of
+// the file that it links to. It returns what Exposed does. A sticky folder such as /tmp
+// passes, since only a file's owner can replace it there.
+func FolderExposed(path string) error {
+	dir := filepath.Dir(path)
+	if err := checkFolder(dir); err != nil {
+		return err
+	}
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil || filepath.Dir(target) == dir {
+		return nil // a missing file links nowhere
+	}
+	return checkFolder(filepath.Dir(target))
+}
+
+func checkFolder(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return unusable(dir, err)
+	}
+	return exposedFolder(dir, info)
+}
+
+func unusable(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.NotFound, "check the path", "%s: %w", path, fs.ErrNotExist)
+	}
+	// Opening a socket fails, so what it is has to be asked afterwards.
+	if info, e := os.Stat(path); e == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return notRegular(path)
+	}
+	return fault.New(fault.Failed, "", "%w", err)
+}
+
+func notRegular(path string) error {
+	return fault.New(fault.InvalidFile, "name a regular file", "%s: not a regular file", path)
+}
+
+// quote makes path one word of a shell command.
+func quote(path string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@%=,", r)
+	}
+	if path != "" && strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
