@@ -1,0 +1,120 @@
+package registry
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"keyward/keys"
+	"keyward/registry/wire"
+	"keyward/store"
+)
+
+// maxKeys is how many keys a user may register: each is tried in a key login.
+const maxKeys = 100
+
+var (
+	errNoKey     = refuse(http.StatusNotFound, wire.CodeNotFound, "no such key", "list the user's keys")
+	errKeyThere  = refuse(http.StatusConflict, wire.CodeExists, "the user has this key already", "")
+	errServerKey = refuse(http.StatusUnprocessableEntity, wire.CodePolicy,
+		"this is the server's own key", "register the public key of the user's own pair")
+	errManyKeys = refuse(http.StatusUnprocessableEntity, wire.CodePolicy,
+		fmt.Sprintf("the user has %d keys, the most there may be", maxKeys), "delete one first")
+)
+
+func (s *Server) serverKey(c *call) error {
+	return c.answer(http.StatusOK, wire.ServerKey{Key: s.Key.Public.String(), Fingerprint: s.Key.Public.Fingerprint()})
+}
+
+func (s *Server) userKeys(c *call) error {
+	list, err := s.Store.Keys(c.r.Context(), c.user)
+	if err != nil {
+		return instead(err, store.ErrNotFound, errNoUser)
+	}
+	out := wire.Keys{Keys: make([]wire.Key, len(list))}
+	for i, k := range list {
+		out.Keys[i] = wireKey(k)
+	}
+	return c.answer(http.StatusOK, out)
+}
+
+func wireKey(k store.Key) wire.Key {
+	return wire.Key{
+		User:        k.User,
+		Key:         k.Public.String(),
+		Fingerprint: k.Public.Fingerprint(),
+		Description: k.Description,
+		Created:     k.Created.UTC().Format(time.RFC3339),
+	}
+}
+
+// allKeys streams a wire.Keys as the store gives it: there may be millions.
+func (s *Server) allKeys(c *call) error {
+	out := json.NewEncoder(c)
+	separator := `{"keys":[`
+	for k, err := range s.Store.AllKeys(c.r.Context()) {
+		if err != nil {
+			return err
+		}
+		if c.status == 0 {
+			c.begin(http.StatusOK)
+		}
+		io.WriteString(c, separator)
+		separator = ","
+		if err := out.Encode(wireKey(k)); err != nil {
+			return err
+		}
+	}
+	if c.status == 0 {
+		return c.answer(http.StatusOK, wire.Keys{Keys: []wire.Key{}})
+	}
+	_, err := io.WriteString(c, "]}")
+	return err
+}
+
+func (s *Server) addKey(c *call) error {
+	var in wire.NewKey
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	public, err := keys.ParsePublic(in.Key)
+	if err != nil {
+		return policy(err)
+	}
+	if public == s.Key.Public {
+		return errServerKey
+	}
+	if err := store.ValidDescription(in.Description); err != nil {
+		return policy(err)
+	}
+	k := store.Key{User: c.user, Public: public, Description: in.Description, Created: s.Now()}
+	if err := s.register(c, k); err != nil {
+		return err
+	}
+	return c.answer(http.StatusCreated, wireKey(k))
+}
+
+// register adds a key that its user does not have, up to maxKeys.
+func (s *Server) register(c *call, k store.Key) error {
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	have, err := s.Store.Keys(c.r.Context(), k.User)
+	if err != nil {
+		return instead(err, store.ErrNotFound, errNoUser)
+	}
+	there := func(h store.Key) bool { return h.Public == k.Public }
+	if len(have) >= maxKeys && !slices.ContainsFunc(have, there) {
+		return errManyKeys
+	}
+	return instead(s.Store.AddKey(c.r.Context(), k), store.ErrExists, errKeyThere)
+}
+
+func (s *Server) deleteKey(c *call) error {
+	if err := s.Store.DeleteKey(c.r.Context(), c.user, c.r.PathValue("fingerprint")); err != nil {
+		return instead(err, store.ErrNotFound, errNoKey)
+	}
+	return c.done()
+}

@@ -1,0 +1,59 @@
+package registry
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"keyward/store"
+)
+
+// finish ends a call: a panic becomes a 500, and the log gets its line.
+func (s *Server) finish(c *call) {
+	p := recover()
+	if p == http.ErrAbortHandler {
+		s.log(c)
+		panic(p)
+	}
+	if p != nil {
+		s.Log.Error("panic", "request", c.id, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		if c.status != 0 {
+			panic(http.ErrAbortHandler)
+		}
+		c.refuse(fmt.Errorf("panic: %v", p))
+	}
+	s.log(c)
+}
+
+// log writes the line of a call. It has the path's pattern and the names of users:
+// never a query, a header or a body, which may hold a secret.
+func (s *Server) log(c *call) {
+	level := slog.LevelInfo
+	if c.status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	if !s.Log.Enabled(c.r.Context(), level) {
+		return
+	}
+	line := make([]slog.Attr, 0, 10)
+	line = append(line,
+		slog.String("id", c.id),
+		slog.String("remote", c.r.RemoteAddr),
+		slog.String("method", c.r.Method),
+		slog.String("path", c.path),
+		slog.Int("status", c.status),
+		slog.Int64("bytes", c.bytes),
+		slog.Duration("duration", time.Since(c.start)))
+	if c.caller.Name != "" {
+		line = append(line, slog.String("caller", c.caller.Name))
+	}
+	if store.ValidName(c.user) == nil { // else it may be anything, a password too
+		line = append(line, slog.String("user", c.user))
+	}
+	if c.cause != nil {
+		line = append(line, slog.String("error", c.cause.Error()))
+	}
+	s.Log.LogAttrs(c.r.Context(), level, "request", line...)
+}

@@ -1,0 +1,178 @@
+package registry
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"time"
+
+	"keyward/keys"
+	"keyward/registry/wire"
+	"keyward/store"
+)
+
+// loginWindow is how far the time of a key login may be off, either way.
+const loginWindow = 2 * time.Minute
+
+// loginMemory is how long after its time a used key login is remembered: past the
+// window, so that setting the clock back a little revives nothing.
+const loginMemory = 2 * loginWindow
+
+// refusalTime is the least time that refusing a key login takes. It covers trying
+// all of a user's keys, so the time does not tell whether there were any.
+const refusalTime = 20 * time.Millisecond
+
+// logIn grants a token for a password or for a sealed key login.
+func (s *Server) logIn(c *call) error {
+	form, err := c.form()
+	if err != nil {
+		return err
+	}
+	name := form.Get(wire.FieldUsername)
+	if name == "" {
+		return badRequest("the form has no " + wire.FieldUsername)
+	}
+	switch form.Get(wire.FieldGrantType) {
+	case "", wire.GrantPassword:
+		return s.passwordLogin(c, name, form.Get(wire.FieldPassword))
+	case wire.GrantAPIKey:
+		return s.keyLogin(c, name, form.Get(wire.FieldAPIKey))
+	}
+	return badRequest("the " + wire.FieldGrantType + " is neither " + wire.GrantPassword + " nor " + wire.GrantAPIKey)
+}
+
+// passwordLogin hashes the password whether the user is there or not.
+func (s *Server) passwordLogin(c *call, name, password string) error {
+	if checkPassword(password) != nil {
+		return errRefused // nobody can have it
+	}
+	want := s.noHash
+	user, err := s.Store.User(c.r.Context(), name)
+	if err == nil {
+		c.user = name
+		want, err = parsePHC(user.Password)
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	var matches bool
+	if err := s.hashing.do(c.r.Context(), func() { matches = want.matches(password) }); err != nil {
+		return err
+	}
+	if !matches {
+		return errRefused
+	}
+	text, token := s.newToken(name, false)
+	if err := s.Store.AddToken(c.r.Context(), token); err != nil {
+		return instead(err, store.ErrNotFound, errRefused)
+	}
+	if err := s.unchanged(c, user); err != nil {
+		s.Store.DeleteToken(c.r.Context(), token.Hash)
+		return err
+	}
+	return s.grant(c, text)
+}
+
+// unchanged refuses a password that was changed while it was hashed: the tokens it
+// had granted are forgotten by now, and the new one must not outlive them.
+func (s *Server) unchanged(c *call, before store.User) error {
+	now, err := s.Store.User(c.r.Context(), before.Name)
+	if err == nil && now.Password != before.Password {
+		return errRefused
+	}
+	return instead(err, store.ErrNotFound, errRefused)
+}
+
+// keyLogin takes a sealed login whose seal is right, whose time is now, and which was
+// not used before.
+func (s *Server) keyLogin(c *call, name, apikey string) error {
+	sealed, at, err := s.unseal(c, name, apikey)
+	if errors.Is(err, errRefused) {
+		wait(c.r.Context(), refusalTime-time.Since(c.start))
+	}
+	if err != nil {
+		return err
+	}
+	now := s.Now()
+	if off := now.Sub(at); off <= -loginWindow || off >= loginWindow {
+		return errTime(now)
+	}
+	text, token := s.newToken(name, true)
+	err = s.Store.AddLogin(c.r.Context(), store.Login{ID: sealed.ID(), Until: at.Add(loginMemory)}, token)
+	if errors.Is(err, store.ErrExists) {
+		return errReplay
+	}
+	if err != nil {
+		return instead(err, store.ErrNotFound, errRefused)
+	}
+	return s.grant(c, text)
+}
+
+// unseal opens the login with each key of the user and returns the time in it. For a
+// user without keys, or none at all, it does the same with a decoy.
+func (s *Server) unseal(c *call, name, apikey string) (sealed keys.SealedLogin, at time.Time, err error) {
+	sealed, err = keys.ParseLogin(apikey)
+	if err != nil {
+		return sealed, at, errRefused
+	}
+	list, err := s.Store.Keys(c.r.Context(), name)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return sealed, at, err
+	}
+	cache := &s.shared
+	if len(list) == 0 {
+		cache = &s.decoys
+		list = []store.Key{{Public: s.decoyKey(name)}}
+	} else {
+		c.user = name
+	}
+	for _, k := range list {
+		shared, err := cache.get(s.key, k.Public)
+		if err != nil {
+			return sealed, at, err
+		}
+		switch at, err = sealed.Open(shared); err {
+		case nil:
+			return sealed, at, nil
+		case keys.ErrTime:
+			return sealed, at, errTime(s.Now())
+		}
+	}
+	return sealed, at, errRefused
+}
+
+// decoyKey is the public key of a user who has none: always the same for a name, and
+// nobody knows the private key. X25519 takes any 32 bytes.
+func (s *Server) decoyKey(name string) keys.PublicKey {
+	mac := hmac.New(sha256.New, s.secret[:])
+	mac.Write([]byte(name))
+	return keys.PublicKey(mac.Sum(nil))
+}
+
+func (s *Server) grant(c *call, token string) error {
+	return c.answer(http.StatusOK, wire.Token{AccessToken: token, TokenType: tokenType, ExpiresIn: int(s.TokenLife.Seconds())})
+}
+
+var errReplay = refuse(http.StatusUnauthorized, wire.CodeLoginReplay, "this key login was used before", "seal a new one")
+
+// errTime tells the holder of a right key what time it is here.
+func errTime(now time.Time) error {
+	return &refusal{http.StatusUnauthorized, wire.Error{
+		Error:      wire.CodeLoginTime,
+		Message:    "the time of the key login is missing or more than two minutes off",
+		Hint:       "set the clock",
+		ServerTime: float64(now.UnixMicro()) / 1e6,
+	}}
+}
+
+// wait returns after d, or when ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

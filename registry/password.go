@@ -1,0 +1,151 @@
+package registry
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/argon2"
+
+	"keyward/internal/fault"
+)
+
+// The cost of a password's hash: OWASP's second choice for argon2id, about 75 ms.
+const (
+	hashTime    = 2
+	hashMemory  = 19 << 10 // KiB
+	hashThreads = 1
+	saltSize    = 16
+	hashSize    = 32
+)
+
+// The bounds on hashing: what is past the first waits, what is past the others is busy.
+const (
+	maxHashing = 4 // at a time, or twice the cores where that is less: 76 MiB
+	hashQueue  = 64
+	hashWait   = 5 * time.Second
+)
+
+// The length of a password in bytes.
+const (
+	minPassword = 8
+	maxPassword = 1024
+)
+
+// HashPassword makes the argon2id hash of a new password as a PHC string
+// (https://github.com/P-H-C/phc-string-format). A password of less than 8 or more
+// than 1024 bytes is refused as fault.Policy. It costs about 75 ms and 19 MiB.
+func HashPassword(password string) (string, error) {
+	if err := checkPassword(password); err != nil {
+		return "", err
+	}
+	h := decoy()
+	h.hash = h.compute(password)
+	return h.String(), nil
+}
+
+func checkPassword(password string) error {
+	if n := len(password); n < minPassword || n > maxPassword {
+		return fault.New(fault.Policy, fmt.Sprintf("use %d to %d bytes", minPassword, maxPassword), "the password has %d bytes", n)
+	}
+	return nil
+}
+
+// phc is an argon2id hash with its parameters.
+type phc struct {
+	time, memory uint32 // passes, KiB
+	threads      uint8
+	salt, hash   []byte
+}
+
+// decoy is a hash that no password has. It costs what a real one does.
+func decoy() phc {
+	h := phc{time: hashTime, memory: hashMemory, threads: hashThreads, salt: make([]byte, saltSize), hash: make([]byte, hashSize)}
+	rand.Read(h.salt)
+	rand.Read(h.hash)
+	return h
+}
+
+func (h phc) compute(password string) []byte {
+	return argon2.IDKey([]byte(password), h.salt, h.time, h.memory, h.threads, uint32(len(h.hash)))
+}
+
+func (h phc) matches(password string) bool {
+	return subtle.ConstantTimeCompare(h.compute(password), h.hash) == 1
+}
+
+func (h phc) String() string {
+	b64 := base64.RawStdEncoding.EncodeToString
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, h.memory, h.time, h.threads, b64(h.salt), b64(h.hash))
+}
+
+// The largest cost that a stored hash may ask for.
+const (
+	maxTime    = 16
+	maxMemory  = 64 << 10 // KiB
+	maxThreads = 4
+	maxHash    = 64 // bytes, of the salt too
+)
+
+// parsePHC reads the form that String writes, and no other.
+func parsePHC(s string) (phc, error) {
+	var h phc
+	var version int
+	var salt, hash string
+	_, err := fmt.Sscanf(strings.ReplaceAll(s, "$", " "), " argon2id v=%d m=%d,t=%d,p=%d %s %s",
+		&version, &h.memory, &h.time, &h.threads, &salt, &hash)
+	if err == nil {
+		h.salt, err = base64.RawStdEncoding.DecodeString(salt)
+	}
+	if err == nil {
+		h.hash, err = base64.RawStdEncoding.DecodeString(hash)
+	}
+	if err != nil || h.String() != s {
+		return phc{}, errors.New("the stored password is not an argon2id hash")
+	}
+	if !between(1, h.time, maxTime) || !between(1, h.threads, maxThreads) || !between(8*uint32(h.threads), h.memory, maxMemory) ||
+		!between(8, len(h.salt), maxHash) || !between(16, len(h.hash), maxHash) {
+		return phc{}, errors.New("the stored password's hash is out of bounds")
+	}
+	return h, nil
+}
+
+func between[T cmp.Ordered](low, n, high T) bool { return low <= n && n <= high }
+
+// hashing bounds how many passwords are hashed at a time, and how many wait for it.
+type hashing struct {
+	slots chan struct{} // a place while at work
+	queue chan struct{} // a place while waiting or at work
+}
+
+func newHashing() hashing {
+	slots := min(2*runtime.GOMAXPROCS(0), maxHashing)
+	return hashing{make(chan struct{}, slots), make(chan struct{}, slots+hashQueue)}
+}
+
+// do runs work when its turn comes; errBusy where that would be too late.
+func (h hashing) do(ctx context.Context, work func()) error {
+	select {
+	case h.queue <- struct{}{}:
+		defer func() { <-h.queue }()
+	default:
+		return errBusy
+	}
+	ctx, cancel := context.WithTimeout(ctx, hashWait)
+	defer cancel()
+	select {
+	case h.slots <- struct{}{}:
+		defer func() { <-h.slots }()
+	case <-ctx.Done():
+		return errBusy
+	}
+	work()
+	return nil
+}

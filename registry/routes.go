@@ -1,0 +1,141 @@
+package registry
+
+import (
+	"maps"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+
+	"keyward/registry/wire"
+)
+
+// access says who may use a route.
+type access int
+
+const (
+	open  access = iota // anybody
+	login               // whoever has a token
+	self                // the {user} of the path, or an administrator
+	admin               // an administrator
+)
+
+// route is one method of one path.
+type route struct {
+	method, path string
+	access       access
+	password     bool // a token from a key login is not enough
+	handle       func(*Server, *call) error
+}
+
+// table is the whole API.
+var table = []route{
+	{http.MethodPost, wire.PathToken, open, false, (*Server).logIn},
+	{http.MethodDelete, wire.PathToken, login, false, (*Server).revoke},
+
+	{http.MethodGet, wire.PathProject, login, false, (*Server).project},
+	{http.MethodGet, wire.PathVersion, login, false, (*Server).version},
+
+	{http.MethodGet, wire.PathServerKey, open, false, (*Server).serverKey},
+	{http.MethodGet, wire.PathKeys, admin, false, (*Server).allKeys},
+	{http.MethodGet, wire.PathUserKeys, self, false, (*Server).userKeys},
+	{http.MethodPost, wire.PathUserKeys, self, true, (*Server).addKey},
+	{http.MethodDelete, wire.PathUserKey, self, true, (*Server).deleteKey},
+
+	{http.MethodGet, wire.PathUsers, admin, false, (*Server).users},
+	{http.MethodPost, wire.PathUsers, admin, true, (*Server).addUser},
+	{http.MethodDelete, wire.PathUser, admin, true, (*Server).deleteUser},
+	{http.MethodPut, wire.PathPassword, self, true, (*Server).setPassword},
+
+	{http.MethodGet, wire.PathOpenAPI, open, false, (*Server).openAPI},
+	{http.MethodGet, wire.PathHealth, open, false, (*Server).health},
+	{http.MethodGet, wire.PathReady, open, false, (*Server).ready},
+}
+
+// resource is one path with its methods; the one without a path answers every other.
+type resource struct {
+	server  *Server
+	path    string
+	methods map[string]route
+	allow   string
+}
+
+// routes makes the handler of every path of the table.
+func (s *Server) routes() *http.ServeMux {
+	all := map[string]*resource{"": {server: s}}
+	for _, r := range table {
+		if all[r.path] == nil {
+			all[r.path] = &resource{server: s, path: r.path, methods: map[string]route{}}
+		}
+		all[r.path].methods[r.method] = r
+		if r.method == http.MethodGet {
+			all[r.path].methods[http.MethodHead] = r
+		}
+	}
+	mux := http.NewServeMux()
+	for path, res := range all {
+		res.allow = strings.Join(slices.Sorted(maps.Keys(res.methods)), ", ")
+		if path == "" {
+			path = "/"
+		}
+		mux.Handle(path, res)
+	}
+	return mux
+}
+
+// ServeHTTP answers one request. A path that is not clean is not found: the mux
+// would redirect, and nobody should send a credential after a redirect.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if p := r.URL.EscapedPath(); !strings.HasPrefix(p, "/") || path.Clean(p) != p {
+		(&resource{server: s}).ServeHTTP(w, r)
+		return
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+// ServeHTTP runs the request's route: every answer and every log line starts here.
+func (res *resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s := res.server
+	s.running.RLock()
+	defer s.running.RUnlock()
+	c := newCall(w, r, res.path)
+	defer s.finish(c)
+	if err := s.run(res, c); err != nil {
+		c.refuse(err)
+	}
+}
+
+func (s *Server) run(res *resource, c *call) error {
+	if res.path == "" {
+		return refuse(http.StatusNotFound, wire.CodeNotFound, "no such path", "see "+wire.PathOpenAPI)
+	}
+	rt, ok := res.methods[c.r.Method]
+	if !ok {
+		c.w.Header().Set("Allow", res.allow)
+		return refuse(http.StatusMethodNotAllowed, wire.CodeMethod, "the path does not take this method", "use "+res.allow)
+	}
+	if err := s.permit(rt, c); err != nil {
+		return err
+	}
+	return rt.handle(s, c)
+}
+
+// permit finds the caller by their token and refuses who may not use the route.
+// Who may not learn whether a user exists is refused before the user is looked up.
+func (s *Server) permit(rt route, c *call) error {
+	if rt.access == open {
+		return nil
+	}
+	if err := s.authenticate(c); err != nil {
+		return err
+	}
+	own := rt.access == login || rt.access == self && c.user == c.caller.Name
+	if !own && !c.caller.Admin {
+		return refuse(http.StatusForbidden, wire.CodeNotPermitted, "this takes an administrator", "")
+	}
+	if rt.password && c.token.FromKey {
+		return refuse(http.StatusForbidden, wire.CodePasswordNeeded,
+			"a token from a key login cannot change keys, users or passwords", "log in with the password")
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+// Package registry is the server of the REST API v3: users, their public keys and
+// the tokens they log in for, over a store. Its paths, types and error codes are
+// those of package wire; openapi.json describes them.
+package registry
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"keyward/keys"
+	"keyward/store"
+)
+
+// The bounds on a connection. A client that is slower is cut off.
+const (
+	headerTime  = 10 * time.Second // the TLS handshake, and a request's header
+	requestTime = 30 * time.Second // the whole request
+	answerTime  = 60 * time.Second // from the end of the header to the end of the answer
+	idleTime    = 2 * time.Minute  // between two requests
+	headerBytes = 16 << 10
+)
+
+const (
+	stopTime   = 10 * time.Second // what running requests get when the server stops
+	pruneEvery = time.Minute
+)
+
+// Config is what a Server needs. Store and Key are required.
+type Config struct {
+	Store   store.Store
+	Key     keys.Pair // the server's own, which key logins are sealed for
+	Project string    // what PathProject answers
+	Version string    // what PathVersion answers
+
+	Now             func() time.Time  // time.Now where nil
+	Log             *slog.Logger      // one line a request; nothing where nil
+	TokenLife       time.Duration     // 15 minutes where zero
+	PasswordChanged func(user string) // called after each change of a password; may be nil
+}
+
+// Server answers the REST API v3. It is an http.Handler, safe for concurrent use.
+type Server struct {
+	Config
+	mux     *http.ServeMux
+	key     *keys.Server
+	shared  sharedKeys // with registered keys
+	decoys  sharedKeys // with keys that nobody has
+	secret  [32]byte   // makes the decoys; new in each process
+	hashing hashing
+	noHash  phc          // what the password of a user who is not there is compared with
+	changes sync.Mutex   // held where a change depends on what was read before it
+	running sync.RWMutex // read-locked by each request
+}
+
+// New makes a Server.
+func New(c Config) (*Server, error) {
+	if c.Store == nil {
+		return nil, errors.New("registry: no store")
+	}
+	key, err := keys.NewServer(c.Key)
+	if err != nil {
+		return nil, fmt.Errorf("registry: the server's key: %w", err)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.TokenLife = cmp.Or(c.TokenLife, 15*time.Minute)
+
+	s := &Server{Config: c, key: key, hashing: newHashing(), noHash: decoy()}
+	rand.Read(s.secret[:])
+	s.mux = s.routes()
+	return s, nil
+}
+
+// Serve answers the connections of l over TLS, 1.2 or newer, until ctx ends. Running
+// requests then get ten seconds to finish. It closes l, and returns when every
+// goroutine it started has ended: nil after a stop, else what went wrong.
+func (s *Server) Serve(ctx context.Context, l net.Listener, config *tls.Config) error {
+	config = config.Clone()
+	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
+	srv := &http.Server{
+		Handler:           s,
+		TLSConfig:         config,
+		Protocols:         new(http.Protocols),
+		ReadHeaderTimeout: headerTime,
+		ReadTimeout:       requestTime,
+		WriteTimeout:      answerTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    headerBytes,
+		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
+	}
+	srv.Protocols.SetHTTP1(true)
+
+	ctx, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { s.prune(ctx) })
+	wg.Go(func() {
+		<-ctx.Done()
+		s.shutdown(srv)
+	})
+	err := srv.ServeTLS(l, "", "")
+	stop()
+	wg.Wait()
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve on %s: %w", l.Addr(), err)
+}
+
+// shutdown lets running requests finish, within stopTime. Then it cuts their
+// connections, and waits for them all the same: the store is closed after it.
+func (s *Server) shutdown(srv *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+	defer cancel()
+	if srv.Shutdown(ctx) != nil {
+		srv.Close()
+	}
+	s.running.Lock()
+	defer s.running.Unlock()
+}
+
+// prune has the store forget what has expired, until ctx ends.
+func (s *Server) prune(ctx context.Context) {
+	tick := time.NewTicker(pruneEvery)
+	defer tick.Stop()
+	for {
+		if err := s.Store.Prune(ctx, s.Now()); err != nil && ctx.Err() == nil {
+			s.Log.Error("prune", "error", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package registry
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"keyward/registry/wire"
+	"keyward/store"
+)
+
+var (
+	errNoUser    = refuse(http.StatusNotFound, wire.CodeNotFound, "no such user", "")
+	errUserThere = refuse(http.StatusConflict, wire.CodeExists, "the user is already there", "")
+	errLastAdmin = refuse(http.StatusUnprocessableEntity, wire.CodePolicy,
+		"the last administrator cannot be deleted", "add another administrator first")
+)
+
+func (s *Server) users(c *call) error {
+	users, err := s.Store.Users(c.r.Context())
+	if err != nil {
+		return err
+	}
+	list := wire.Users{Users: make([]wire.User, len(users))}
+	for i, u := range users {
+		list.Users[i] = wireUser(u)
+	}
+	return c.answer(http.StatusOK, list)
+}
+
+func wireUser(u store.User) wire.User {
+	return wire.User{Name: u.Name, Admin: u.Admin, Keys: u.Keys, Created: u.Created.UTC().Format(time.RFC3339)}
+}
+
+func (s *Server) addUser(c *call) error {
+	var in wire.NewUser
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	if err := store.ValidName(in.Name); err != nil {
+		return policy(err)
+	}
+	hash, err := s.hash(c, in.Password)
+	if err != nil {
+		return err
+	}
+	u := store.User{Name: in.Name, Admin: in.Admin, Password: hash, Created: s.Now()}
+	if err := s.Store.AddUser(c.r.Context(), u); err != nil {
+		return instead(err, store.ErrExists, errUserThere)
+	}
+	return c.answer(http.StatusCreated, wireUser(u))
+}
+
+// hash makes the hash of a new password, in its turn.
+func (s *Server) hash(c *call, password string) (hash string, err error) {
+	if err := checkPassword(password); err != nil {
+		return "", policy(err)
+	}
+	busy := s.hashing.do(c.r.Context(), func() { hash, err = HashPassword(password) })
+	return hash, errors.Join(busy, err)
+}
+
+func (s *Server) setPassword(c *call) error {
+	var in wire.NewPassword
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	hash, err := s.hash(c, in.Password)
+	if err != nil {
+		return err
+	}
+	if err := s.Store.SetPassword(c.r.Context(), c.user, hash); err != nil {
+		return instead(err, store.ErrNotFound, errNoUser)
+	}
+	if s.PasswordChanged != nil {
+		s.PasswordChanged(c.user)
+	}
+	return c.done()
+}
+
+func (s *Server) deleteUser(c *call) error {
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	last, err := s.lastAdmin(c)
+	if err != nil {
+		return err
+	}
+	if last {
+		return errLastAdmin
+	}
+	if err := s.Store.DeleteUser(c.r.Context(), c.user); err != nil {
+		return instead(err, store.ErrNotFound, errNoUser)
+	}
+	return c.done()
+}
+
+// lastAdmin tells whether the user of the call is the only administrator.
+func (s *Server) lastAdmin(c *call) (bool, error) {
+	users, err := s.Store.Users(c.r.Context())
+	others, isAdmin := 0, false
+	for _, u := range users {
+		if !u.Admin {
+			continue
+		}
+		if u.Name == c.user {
+			isAdmin = true
+		} else {
+			others++
+		}
+	}
+	return isAdmin && others == 0, err
+}
