@@ -1,0 +1,171 @@
+package certs
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"time"
+
+	"github.com/cloudflare/cfssl/helpers"
+
+	"keyward/internal/fault"
+)
+
+// Issued is a new certificate and its key.
+type Issued struct {
+	Cert  *x509.Certificate
+	Chain []*x509.Certificate // its issuers, the nearest first, as far as they are known
+	Key   crypto.Signer
+	Notes []string // what the caller should tell people: sentences without a full stop
+
+	sec1 bool
+}
+
+// Issuer makes the new certificate the issuer of others.
+func (i *Issued) Issuer() *Issuer {
+	return &Issuer{Chain: append([]*x509.Certificate{i.Cert}, i.Chain...), Key: i.Key}
+}
+
+// backdate is how far back a certificate starts, for verifiers whose clock is slow.
+const backdate = 5 * time.Minute
+
+// Issue makes a key and a certificate for it, signed by issuer, or by itself where issuer is nil, as for a root it has to be.
+// The serial number is 159 random bits. What a verifier would refuse is not made: that is
+// fault.Policy, and the error says which limit it is. A request that lacks something or contradicts itself is fault.Usage.
+func Issue(req Request, issuer *Issuer, now time.Time) (*Issued, error) {
+	if (req.Role == Root) != (issuer == nil) {
+		return nil, fault.New(fault.Usage, "give a CA for an intermediate or a leaf, and none for a root", "a %v with the wrong kind of issuer", req.Role)
+	}
+	w, err := req.check(now)
+	if err != nil {
+		return nil, err
+	}
+	notBefore, notAfter, notes := now.Add(-backdate), w.NotAfter, w.notes()
+	if issuer != nil {
+		if err := issuer.check(w, now); err != nil {
+			return nil, err
+		}
+		var note string
+		if notBefore, notAfter, note, err = issuer.validity(w, notBefore); err != nil {
+			return nil, err
+		}
+		if note != "" {
+			notes = append(notes, note)
+		}
+	}
+	key, err := w.KeyType.generate()
+	if err != nil {
+		return nil, err
+	}
+	template, err := w.template(key.Public(), issuer)
+	if err != nil {
+		return nil, err
+	}
+	template.NotBefore, template.NotAfter = notBefore, notAfter
+	issued, err := sign(template, key, issuer)
+	if err != nil {
+		return nil, err
+	}
+	issued.Notes, issued.sec1 = notes, w.Profile == Micronets
+	return issued, nil
+}
+
+func (w wanted) notes() []string {
+	switch {
+	case w.Role == Leaf && w.Profile == Peer && w.names.count() == 0:
+		return []string{"it has no name, so nobody can check it by name: give it one with --san"}
+	case len(w.limits.dns) > 0 && len(w.limits.ips) == 0:
+		return []string{"IP addresses below it are not limited: --permit-ip limits them"}
+	case len(w.limits.ips) > 0 && len(w.limits.dns) == 0:
+		return []string{"DNS names below it are not limited: --permit-dns limits them"}
+	}
+	return nil
+}
+
+func (w wanted) template(pub crypto.PublicKey, issuer *Issuer) (*x509.Certificate, error) {
+	own, err := keyID(pub)
+	if err != nil {
+		return nil, err
+	}
+	issuerID := own
+	if issuer != nil {
+		if issuerID, err = issuer.keyID(); err != nil {
+			return nil, err
+		}
+	}
+	template := &x509.Certificate{Subject: pkix.Name{Organization: []string{w.Organization}}}
+	if w.Profile == Micronets {
+		template.ExtraExtensions, err = micronetsExtensions(w.Role, own, issuerID)
+		return template, err
+	}
+	template.SubjectKeyId = own
+	template.BasicConstraintsValid = true
+	template.MaxPathLen = -1
+	if issuer != nil {
+		template.AuthorityKeyId = issuerID
+	}
+	if w.Role == Leaf {
+		w.fillLeaf(template)
+	} else {
+		w.fillCA(template)
+	}
+	return template, nil
+}
+
+// fillLeaf leaves keyEncipherment out: RFC 8813 forbids it for EC keys, and RSA needs it only for key exchanges
+// that TLS 1.3 has dropped.
+func (w wanted) fillLeaf(template *x509.Certificate) {
+	template.KeyUsage = x509.KeyUsageDigitalSignature
+	template.ExtKeyUsage = w.Profile.extKeyUsage()
+	template.DNSNames = w.names.dns
+	template.IPAddresses = w.names.ips
+	template.EmailAddresses = w.names.emails
+	template.URIs = w.names.uris
+}
+
+func (w wanted) fillCA(template *x509.Certificate) {
+	template.IsCA = true
+	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
+	if w.PathLen != nil {
+		template.MaxPathLen, template.MaxPathLenZero = *w.PathLen, *w.PathLen == 0
+	}
+	template.PermittedDNSDomains = w.limits.dns
+	template.PermittedIPRanges = w.limits.ips
+	template.PermittedDNSDomainsCritical = !w.limits.none()
+}
+
+// keyID is what the CA's certificates call its key, or what they would if they named it.
+func (ca *Issuer) keyID() ([]byte, error) {
+	if id := ca.Chain[0].SubjectKeyId; len(id) > 0 {
+		return id, nil
+	}
+	return keyID(ca.Key.Public())
+}
+
+// sign leaves the serial number to crypto/x509: 159 random bits. It also checks each signature it makes.
+func sign(template *x509.Certificate, key crypto.Signer, issuer *Issuer) (*Issued, error) {
+	parent, signer, chain := template, key, []*x509.Certificate(nil)
+	if issuer != nil {
+		parent, signer, chain = issuer.Chain[0], issuer.Key, issuer.Chain
+	}
+	template.SignatureAlgorithm = helpers.SignerAlgo(signer)
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
+	if err != nil {
+		return nil, fault.New(fault.Failed, "", "sign the certificate: %w", err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fault.New(fault.Failed, "", "read the new certificate: %w", err)
+	}
+	return &Issued{Cert: cert, Chain: chain, Key: key}, nil
+}
+
+// Extensions of RFC 5280 section 4.2.1.
+var (
+	oidSubjectKeyID     = asn1.ObjectIdentifier{2, 5, 29, 14}
+	oidKeyUsage         = asn1.ObjectIdentifier{2, 5, 29, 15}
+	oidBasicConstraints = asn1.ObjectIdentifier{2, 5, 29, 19}
+	oidAuthorityKeyID   = asn1.ObjectIdentifier{2, 5, 29, 35}
+)

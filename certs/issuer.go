@@ -1,0 +1,214 @@
+package certs
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cloudflare/cfssl/helpers"
+
+	"keyward/internal/durable"
+	"keyward/internal/fault"
+	"keyward/internal/secretfile"
+)
+
+// Issuer is a CA that signs: its key, and its certificate with those above it as far as they are known.
+type Issuer struct {
+	Chain []*x509.Certificate // the CA's own first, then each one's issuer
+	Key   crypto.Signer
+}
+
+// NewIssuer checks that key is the first certificate's and that each certificate is signed by
+// the next. A key of another certificate is fault.Policy, a chain out of order fault.InvalidFile.
+func NewIssuer(chain []*x509.Certificate, key crypto.Signer) (*Issuer, error) {
+	if len(chain) == 0 {
+		return nil, fault.New(fault.InvalidFile, "name the CA's certificate with --ca-certfile", "no CA certificate")
+	}
+	if !sameKey(key, chain[0].PublicKey) {
+		return nil, fault.New(fault.Policy, "give --ca-keyfile and --ca-certfile of the same CA", "the CA key is not the key of %s", label(chain[0]))
+	}
+	for i, cert := range chain[:len(chain)-1] {
+		if !bytes.Equal(cert.RawIssuer, chain[i+1].RawSubject) {
+			return nil, fault.New(fault.InvalidFile, "put the CA first, then its issuer, the root last", "certificate %d, %s, is not the issuer of the one before it", i+2, label(chain[i+1]))
+		}
+		if err := cert.CheckSignatureFrom(chain[i+1]); err != nil {
+			return nil, fault.New(fault.InvalidFile, "put the CA first, then its issuer, the root last", "certificate %d, %s, did not sign the one before it: %w", i+2, label(chain[i+1]), err)
+		}
+	}
+	return &Issuer{Chain: chain, Key: key}, nil
+}
+
+// The largest files that are read, in bytes: many certificates, one key and its certificates.
+const (
+	maxCertFile = 1 << 20
+	maxKeyFile  = 256 << 10
+)
+
+// LoadIssuer reads a CA from its files, after finishing or discarding what a killed run left
+// of them. A key file that others can read is fault.Policy; with warnOnly it is
+// loaded all the same, and the warning returned.
+func LoadIssuer(ctx context.Context, certFile, keyFile string, warnOnly bool) (*Issuer, []string, error) {
+	for _, file := range []string{certFile, keyFile} {
+		if err := settle(ctx, file); err != nil {
+			return nil, nil, err
+		}
+	}
+	warnings, err := checkExposed(keyFile, warnOnly)
+	if err != nil {
+		return nil, nil, err
+	}
+	chain, err := readFile(certFile, maxCertFile, parseCertificates)
+	if err != nil {
+		return nil, nil, err
+	}
+	key, err := readFile(keyFile, maxKeyFile, parseKey)
+	if err != nil {
+		return nil, nil, err
+	}
+	issuer, err := NewIssuer(chain, key)
+	return issuer, warnings, err
+}
+
+func checkExposed(keyFile string, warnOnly bool) (warnings []string, err error) {
+	err = secretfile.Exposed(keyFile)
+	if err == nil || !warnOnly || !errors.Is(err, fault.Policy) {
+		return nil, err
+	}
+	return []string{fmt.Sprintf("%v: %s", err, fault.HintOf(err))}, nil
+}
+
+func readFile[T any](path string, limit int64, parse func([]byte) (T, error)) (T, error) {
+	var none T
+	data, err := secretfile.Read(path, limit)
+	if err != nil {
+		return none, err
+	}
+	parsed, err := parse(data)
+	if err != nil {
+		return none, fault.New(fault.KindOf(err), strings.ReplaceAll(fault.HintOf(err), "FILE", path), "%s: %w", path, err)
+	}
+	return parsed, nil
+}
+
+// settle finishes or discards what a killed Write left of the set that path belongs to.
+func settle(ctx context.Context, path string) error {
+	base := filepath.Base(path)
+	for _, suffix := range []string{keySuffix, certSuffix, derSuffix, bundleSuffix} {
+		if name, ok := strings.CutSuffix(base, suffix); ok && name != "" {
+			return durable.Settle(ctx, filepath.Dir(path), name)
+		}
+	}
+	return nil
+}
+
+// check refuses, as fault.Policy, what a verifier would not accept below this issuer now.
+func (ca *Issuer) check(w wanted, now time.Time) error {
+	if !sameKey(ca.Key, ca.Chain[0].PublicKey) {
+		return fault.New(fault.Policy, "give --ca-keyfile and --ca-certfile of the same CA", "the CA key is not the key of %s", label(ca.Chain[0]))
+	}
+	switch helpers.SignerAlgo(ca.Key) {
+	case x509.UnknownSignatureAlgorithm, x509.SHA1WithRSA, x509.ECDSAWithSHA1:
+		return fault.New(fault.Policy, "use a CA with a stronger key", "the key of %s (%s) is too weak: verifiers refuse what it signs", label(ca.Chain[0]), keyTypeOf(ca.Key.Public()))
+	}
+	for depth, cert := range ca.Chain {
+		if err := checkCA(cert, now); err != nil {
+			return err
+		}
+		if err := checkPathLen(cert, depth, w); err != nil {
+			return err
+		}
+		if err := checkPurpose(cert, w); err != nil {
+			return err
+		}
+		if err := errors.Join(checkNames(w.names, cert), checkLimits(w.limits, cert)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkCA refuses a certificate that cannot sign others now.
+func checkCA(cert *x509.Certificate, now time.Time) error {
+	const another = "use another CA"
+	switch {
+	case !cert.BasicConstraintsValid || !cert.IsCA:
+		return fault.New(fault.Policy, "sign with a root or an intermediate", "%s is not a CA", label(cert))
+	case cert.KeyUsage != 0 && cert.KeyUsage&x509.KeyUsageCertSign == 0:
+		return fault.New(fault.Policy, another, "%s may not sign certificates: its key usage lacks keyCertSign", label(cert))
+	case len(cert.UnhandledCriticalExtensions) > 0:
+		return fault.New(fault.Policy, another, "%s has a critical extension that verifiers do not know: %v", label(cert), cert.UnhandledCriticalExtensions)
+	case now.Before(cert.NotBefore):
+		return fault.New(fault.Policy, "check the clock, or wait", "%s is not valid before %s", label(cert), stamp(cert.NotBefore))
+	case now.After(cert.NotAfter):
+		return fault.New(fault.Policy, "renew the CA, or use another", "%s expired on %s", label(cert), stamp(cert.NotAfter))
+	}
+	return nil
+}
+
+// checkPathLen counts the CAs between cert, which stands depth above the issuer, and the chain's end.
+func checkPathLen(cert *x509.Certificate, depth int, w wanted) error {
+	limit := cert.MaxPathLen
+	if limit < 0 || limit == 0 && !cert.MaxPathLenZero {
+		return nil
+	}
+	below := depth
+	if w.Role == Intermediate {
+		below++
+	}
+	if below > limit {
+		return fault.New(fault.Policy, "issue leaves from it, or use a CA with a larger path length", "the path length of %s is %d: no CA may be at this depth below it", label(cert), limit)
+	}
+	if w.PathLen != nil && below+*w.PathLen > limit {
+		return fault.New(fault.Policy, fmt.Sprintf("set --path-len to %d at most", limit-below), "a path length of %d goes beyond that of %s, which is %d", *w.PathLen, label(cert), limit)
+	}
+	return nil
+}
+
+// checkPurpose holds a leaf's extended key usage against a CA's, which verifiers nest.
+func checkPurpose(cert *x509.Certificate, w wanted) error {
+	if w.Role != Leaf || len(cert.ExtKeyUsage)+len(cert.UnknownExtKeyUsage) == 0 || slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageAny) {
+		return nil
+	}
+	for _, usage := range w.Profile.extKeyUsage() {
+		if !slices.Contains(cert.ExtKeyUsage, usage) {
+			return fault.New(fault.Policy, "use another --profile, or another CA", "%s may not sign for %s, which the %s profile is for", label(cert), usageNames[usage], w.Profile)
+		}
+	}
+	return nil
+}
+
+// validity is the time that a certificate below this issuer lives, from start to w.NotAfter. It starts no earlier than
+// its issuers. Where it would outlive one of them it ends with it if that was asked for, is a matter of a day, or if
+// the profile is micronets, whose README gives both the same lifetime; else it is fault.Policy.
+func (ca *Issuer) validity(w wanted, start time.Time) (notBefore, notAfter time.Time, note string, err error) {
+	notBefore, notAfter = start, w.NotAfter
+	first := ca.Chain[0] // the first to end
+	for _, cert := range ca.Chain {
+		if cert.NotBefore.After(notBefore) {
+			notBefore = cert.NotBefore
+		}
+		if cert.NotAfter.Before(first.NotAfter) {
+			first = cert
+		}
+	}
+	excess := notAfter.Sub(first.NotAfter)
+	if excess <= 0 {
+		return notBefore, notAfter, "", nil
+	}
+	if !w.Clamp && excess > 24*time.Hour && w.Profile != Micronets {
+		return notBefore, notAfter, "", fault.New(fault.Policy, "end it with its issuer by --clamp, or set fewer --days",
+			"the certificate would end on %s and outlive %s, which ends on %s", stamp(notAfter), label(first), stamp(first.NotAfter))
+	}
+	note = fmt.Sprintf("it ends on %s with its issuer, not on %s", stamp(first.NotAfter), stamp(notAfter))
+	return notBefore, first.NotAfter, note, nil
+}
+
+// label names a certificate in a message.
+func label(cert *x509.Certificate) string { return fmt.Sprintf("%q", cert.Subject) }

@@ -1,0 +1,157 @@
+package certs
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/sha1" //nolint:gosec // names keys, as RFC 5280 and OpenSSL do; nothing rests on its strength
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/pem"
+	"fmt"
+	"strings"
+
+	"github.com/cloudflare/cfssl/csr"
+	"github.com/cloudflare/cfssl/helpers"
+
+	"keyward/internal/fault"
+)
+
+// KeyType is an algorithm with its size.
+type KeyType string
+
+// The key types.
+const (
+	P256    KeyType = "p256" // the default
+	P384    KeyType = "p384"
+	Ed25519 KeyType = "ed25519"
+	RSA2048 KeyType = "rsa2048"
+	RSA3072 KeyType = "rsa3072"
+	RSA4096 KeyType = "rsa4096"
+)
+
+// KeyTypes lists the key types, the default first.
+func KeyTypes() []KeyType { return []KeyType{P256, P384, Ed25519, RSA2048, RSA3072, RSA4096} }
+
+// ParseKeyType reads a key type's name. Another name is fault.Usage.
+func ParseKeyType(s string) (KeyType, error) { return parseOneOf(s, "key type", KeyTypes()) }
+
+func (t KeyType) generate() (crypto.Signer, error) {
+	request := map[KeyType]csr.KeyRequest{
+		P256:    {A: "ecdsa", S: 256},
+		P384:    {A: "ecdsa", S: 384},
+		Ed25519: {A: "ed25519", S: 256},
+		RSA2048: {A: "rsa", S: 2048},
+		RSA3072: {A: "rsa", S: 3072},
+		RSA4096: {A: "rsa", S: 4096},
+	}[t]
+	key, err := request.Generate()
+	if err != nil {
+		return nil, fault.New(fault.Failed, "", "make a key of type %q: %w", t, err)
+	}
+	return key.(crypto.Signer), nil // all that cfssl makes are
+}
+
+// keyTypeOf is a public key's type in the words of KeyType, which other sizes extend ("p521", "rsa1024").
+func keyTypeOf(pub crypto.PublicKey) string {
+	switch pub := pub.(type) {
+	case *ecdsa.PublicKey:
+		return strings.ToLower(strings.ReplaceAll(pub.Params().Name, "-", ""))
+	case *rsa.PublicKey:
+		return fmt.Sprintf("rsa%d", pub.N.BitLen())
+	case ed25519.PublicKey:
+		return string(Ed25519)
+	}
+	return "unknown"
+}
+
+// encodeKey is the private key as PEM: SEC1 (RFC 5915) as the Micronets scripts have it, else PKCS#8 (RFC 5958).
+func encodeKey(key crypto.Signer, sec1 bool) ([]byte, error) {
+	blockType, der, err := "PRIVATE KEY", []byte(nil), error(nil)
+	if ec, ok := key.(*ecdsa.PrivateKey); ok && sec1 {
+		blockType = "EC PRIVATE KEY"
+		der, err = x509.MarshalECPrivateKey(ec)
+	} else {
+		der, err = x509.MarshalPKCS8PrivateKey(key)
+	}
+	if err != nil {
+		return nil, fault.New(fault.Failed, "", "encode the private key: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: blockType, Bytes: der}), nil
+}
+
+// parseKey finds the one private key among data's PEM blocks: PKCS#8, SEC1 or PKCS#1.
+// EC PARAMETERS and certificates may stand before and after it. Where there is none, more
+// than one, or an encrypted one, the error is fault.InvalidFile.
+func parseKey(data []byte) (crypto.Signer, error) {
+	var found *pem.Block
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if !strings.HasSuffix(block.Type, "PRIVATE KEY") {
+			continue
+		}
+		if found != nil {
+			return nil, fault.New(fault.InvalidFile, "keep one key in the file", "more than one private key")
+		}
+		found = block
+	}
+	if found == nil {
+		return nil, fault.New(fault.InvalidFile, "name the PEM file that holds the private key", "no private key in PEM form")
+	}
+	if found.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(found.Headers["Proc-Type"], "ENCRYPTED") {
+		return nil, fault.New(fault.InvalidFile, "decrypt it first: (umask 077; openssl pkey -in FILE -out DECRYPTED)", "the private key is encrypted, which keyward cannot read yet")
+	}
+	// cfssl would take the file's first block, whatever it is, for the key.
+	key, err := helpers.ParsePrivateKeyPEM(pem.EncodeToMemory(&pem.Block{Type: found.Type, Bytes: found.Bytes}))
+	if err != nil {
+		return nil, fault.New(fault.InvalidFile, "see what OpenSSL says: openssl pkey -noout -in FILE", "the private key does not parse: %w", err)
+	}
+	return key, nil
+}
+
+// parseCertificates reads data's certificates: all that are there as PEM, or one as DER. A private
+// key beside them does not matter. Where there is none, or a broken one, the error is fault.InvalidFile.
+func parseCertificates(data []byte) ([]*x509.Certificate, error) {
+	if block, _ := pem.Decode(data); block == nil && bytes.HasPrefix(data, []byte{0x30}) {
+		data = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: data})
+	}
+	var found []*x509.Certificate
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" && block.Type != "X509 CERTIFICATE" {
+			continue
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fault.New(fault.InvalidFile, "see what OpenSSL says: openssl x509 -noout -text -in FILE", "certificate %d does not parse: %w", len(found)+1, err)
+		}
+		found = append(found, cert)
+	}
+	if len(found) == 0 {
+		return nil, fault.New(fault.InvalidFile, "name the PEM file that holds the certificate", "no certificate in PEM form")
+	}
+	return found, nil
+}
+
+// keyID names a public key: the SHA-1 of its bits, method 1 of RFC 5280 section 4.2.1.2.
+func keyID(pub crypto.PublicKey) ([]byte, error) {
+	der, err := x509.MarshalPKIXPublicKey(pub)
+	if err != nil {
+		return nil, fault.New(fault.Failed, "", "encode the public key: %w", err)
+	}
+	var info struct {
+		Algorithm asn1.RawValue
+		Key       asn1.BitString
+	}
+	if _, err := asn1.Unmarshal(der, &info); err != nil {
+		return nil, fault.New(fault.Failed, "", "encode the public key: %w", err)
+	}
+	id := sha1.Sum(info.Key.Bytes) //nolint:gosec // as above
+	return id[:], nil
+}
+
+// sameKey tells whether private is the other half of public.
+func sameKey(private crypto.Signer, public crypto.PublicKey) bool {
+	own, ok := private.Public().(interface{ Equal(crypto.PublicKey) bool })
+	return ok && own.Equal(public)
+}
