@@ -21,15 +21,16 @@ const module = "keyward"
 // module of others stands for all its packages. The standard library is free to all.
 const list = `
 cmd/keyward         -> cmd
-cmd                 -> keys certs store store/sqlstore registry registry/wire restclient
+cmd                 -> completions keys certs store store/sqlstore registry registry/wire restclient
 cmd                 -> internal/fault internal/durable internal/secretfile internal/term
 cmd                 -> github.com/urfave/cli/v2
+completions         ->
 
 keys                -> internal/fault internal/durable internal/secretfile golang.org/x/crypto
 certs               -> internal/fault internal/durable internal/secretfile github.com/cloudflare/cfssl
 store               -> internal/fault keys
-store/sqlstore      -> internal/fault keys store modernc.org/sqlite github.com/pressly/goose/v3
-store/storetest     -> keys store github.com/google/go-cmp
+store/sqlstore      -> internal/fault keys store github.com/gofrs/flock github.com/pressly/goose/v3 modernc.org/sqlite
+store/storetest     -> internal/fault keys store github.com/google/go-cmp
 registry            -> internal/fault keys store registry/wire golang.org/x/crypto golang.org/x/time
 registry/wire       ->
 restclient          -> internal/fault keys registry/wire
