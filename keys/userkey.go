@@ -71,10 +71,18 @@ func (u *userkey) add(line string) error {
 	case name == "" && value != "", strings.HasPrefix(value, "32:"):
 		return collect(&u.unnamed, value)
 	case lower == "created":
-		u.created, _ = time.Parse(time.RFC3339, value) // only told, so a bad one is none
-		u.created = u.created.UTC()
+		u.created = parseCreated(value)
 	}
 	return nil
+}
+
+// parseCreated reads a time that is only told to people, so one that makes no sense is none.
+func parseCreated(value string) time.Time {
+	at, err := time.Parse(time.RFC3339, value)
+	if err != nil || at.Unix() < 0 || at.Year() > 9000 {
+		return time.Time{}
+	}
+	return at.UTC().Truncate(time.Second)
 }
 
 func collect(to *[][]byte, value string) error {
