@@ -1,0 +1,138 @@
+// Package durable writes sets of files so that a kill, a full disk or a power cut
+// leaves the old set or the new one, never a mix and never half a file.
+//
+// A set is some files of one folder under one name. Everything else that is ever
+// seen in the folder has a hidden name made from the set's:
+//
+//	.NAME.lock      locked while a command works on the set; made first, removed last
+//	.NAME.journal   lists the set; once its last line is there, the set is decided
+//	.NAME.0.staged  the set's first file, whole, with its final mode
+//	.NAME.0.old     the file that the first one replaces, until all are in place
+//
+// The steps, and why each sync is there:
+//
+//  1. Lock. Finish or discard what a killed run left.
+//  2. Write each staged file and sync it: its bytes are on the disk before any name points at them.
+//  3. Sync the folder: the staged files and the still empty journal keep their names.
+//  4. Write the journal and sync it. From here on the next run finishes the set, before it, it discards it.
+//  5. Link or rename each staged file to its place, and sync the folder: the set is in place for good.
+//  6. Remove the journal, the staged and old files and the lock. No sync: if they come
+//     back after a power cut, the next run finds every file in place and removes them again.
+//
+// That is a sync a file and three more. One file alone needs no journal, since one
+// link or rename decides it: steps 3 and 4 fall away and two syncs are left.
+//
+// A step that fails is undone, and the error says what failed: after an error the
+// old set is there and nothing else. Only where the undoing fails too does the
+// journal stay, and the next run finishes the set.
+//
+// Who may write to the folder may write to the set: the hidden files are no
+// defence against that. On Windows modes mean little, the folder's access list
+// decides, and folders are not synced, since NTFS keeps names in its own journal.
+package durable
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"keyward/internal/fault"
+)
+
+// File is one file of a set. Name is a base name inside the set's folder. Mode has
+// permission bits only; the umask may take some away.
+type File struct {
+	Name string
+	Data []byte
+	Mode fs.FileMode
+}
+
+// Put makes the files in dir, all or none, as the set called name, and returns when they are on the disk.
+//
+// Without replace no target may exist: each is placed by link(2), which never
+// replaces, so of two racers one wins. A file that appears in the middle undoes
+// what was placed. The error is fault.Exists. Where the filesystem has no hard
+// links a checked rename under the lock does it; that one sees other Puts, but not a
+// stranger's file of the same microsecond.
+//
+// With replace a target is renamed over. A symbolic link is itself replaced, what it
+// points at stays; anything that is no regular file, and a link to such, is refused.
+//
+// Other Puts of the same set wait for the lock until ctx ends. Errors are
+// fault.NotFound for a missing folder, fault.NotPermitted for one that cannot be
+// written to, fault.Usage for a name that is no base name, else fault.Failed.
+func Put(ctx context.Context, dir, name string, files []File, replace bool) error {
+	r := record{replace: replace}
+	for _, f := range files {
+		r.names = append(r.names, f.Name)
+	}
+	if err := checkNames(name, r.names); err != nil {
+		return err
+	}
+	s, err := open(ctx, dir, name)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := s.settle(len(files)); err != nil {
+		return err
+	}
+	return s.put(ctx, r, files)
+}
+
+// Settle finishes or discards what a killed Put of that name left, and waits for one
+// that is at work. Where nothing was left, or there is no such folder, it costs one
+// stat. It is for readers: after it a set is old or new, until the next Put.
+func Settle(ctx context.Context, dir, name string) error {
+	if err := checkNames(name, nil); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(filepath.Join(dir, lockName(name))); isMissing(err) {
+		return nil
+	}
+	s, err := open(ctx, dir, name)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return s.settle(0)
+}
+
+// checkNames refuses what is not one plain name inside the folder, or is there twice.
+func checkNames(set string, names []string) error {
+	seen := map[string]bool{}
+	for _, n := range append([]string{set}, names...) {
+		if n == "." || !filepath.IsLocal(n) || filepath.Base(n) != n {
+			return fault.New(fault.Usage, "give a file name without a folder", "%q is not a file name", n)
+		}
+	}
+	for _, n := range names {
+		if seen[n] {
+			return fault.New(fault.Usage, "give each file its own name", "%q is twice in one set of files", n)
+		}
+		seen[n] = true
+	}
+	return nil
+}
+
+// put stages, decides and places the set.
+func (s *set) put(ctx context.Context, r record, files []File) error {
+	for _, n := range r.names {
+		if err := s.free(n, r.replace); err != nil {
+			return err
+		}
+	}
+	err := s.stage(files)
+	if err == nil {
+		err = context.Cause(ctx) // the last moment to stop
+	}
+	if err == nil && r.journaled() {
+		err = s.commit(r)
+	}
+	if err != nil {
+		s.clean(r, 0, true)
+		return s.explain("write", s.journal(), err)
+	}
+	return s.forward(r)
+}

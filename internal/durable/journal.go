@@ -1,0 +1,109 @@
+package durable
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// record is what the journal says: the set's names, how they are placed, and whether
+// that is decided. Its text is one line "replace" or "create", each name as a Go
+// string on a line of its own, and "place" when it is decided.
+type record struct {
+	replace bool
+	names   []string
+	decided bool
+}
+
+// maxJournal bounds a journal in bytes; ours are a few hundred.
+const maxJournal = 64 << 10
+
+// journaled tells whether the set needs a journal at all: one file does not.
+func (r record) journaled() bool { return len(r.names) > 1 }
+
+// header is the text up to the decision.
+func (r record) header() []byte {
+	var b bytes.Buffer
+	if r.replace {
+		b.WriteString("replace\n")
+	} else {
+		b.WriteString("create\n")
+	}
+	for _, n := range r.names {
+		fmt.Fprintf(&b, "%q\n", n)
+	}
+	return b.Bytes()
+}
+
+const decision = "place\n"
+
+// parseRecord reads a journal. One that was torn was never synced, so nothing hung on
+// it yet: it reads as the empty record, which decides nothing.
+func parseRecord(text string) record {
+	var r record
+	text, r.decided = strings.CutSuffix(text, decision)
+	text, whole := strings.CutSuffix(text, "\n")
+	lines := strings.Split(text, "\n")
+	r.replace = lines[0] == "replace"
+	if !whole || !r.replace && lines[0] != "create" {
+		return record{}
+	}
+	for _, l := range lines[1:] {
+		n, err := strconv.Unquote(l)
+		if err != nil {
+			return record{}
+		}
+		r.names = append(r.names, n)
+	}
+	if checkNames("journal", r.names) != nil {
+		return record{}
+	}
+	return r
+}
+
+// readJournal reads what a killed run decided; the empty record where there is no journal.
+func (s *set) readJournal() (record, error) {
+	f, err := s.root.Open(s.journal())
+	if isMissing(err) {
+		return record{}, nil
+	}
+	if err != nil {
+		return record{}, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxJournal))
+	return parseRecord(string(text)), err
+}
+
+// commit decides the set: the staged files and the journal get durable names, then the journal its text.
+func (s *set) commit(r record) error {
+	if err := syncFolder(s.folder); err != nil {
+		return err
+	}
+	f, err := s.root.OpenFile(s.journal(), os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(r.header(), decision...))
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// cutJournal cuts the decision off, so that what is left is only to be discarded.
+func (s *set) cutJournal(size int, sync bool) error {
+	f, err := s.root.OpenFile(s.journal(), os.O_WRONLY, 0)
+	if isMissing(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = f.Truncate(int64(size))
+	if err == nil && sync {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}

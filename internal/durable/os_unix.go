@@ -1,0 +1,37 @@
+//go:build !windows
+
+package durable
+
+import (
+	"errors"
+	"os"
+	"syscall"
+
+	"github.com/gofrs/flock"
+)
+
+// noFollow makes open refuse a symbolic link that stands in the lock's place.
+const noFollow = syscall.O_NOFOLLOW
+
+// syncFolder makes the folder's names durable. Some network filesystems cannot, and
+// say so; there is nothing better to do on them.
+func syncFolder(f *os.File) error {
+	err := f.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	return err
+}
+
+// noLinks tells whether link failed because this filesystem, or the rule against
+// links to other people's files, has none. Linux says EPERM to both.
+func noLinks(err error) bool {
+	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EMLINK)
+}
+
+// release removes the file first: whoever waits for this lock will find that the
+// file is gone and open a new one.
+func release(l *flock.Flock) {
+	os.Remove(l.Path())
+	l.Close()
+}

@@ -1,0 +1,281 @@
+package durable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/gofrs/flock"
+
+	"keyward/internal/fault"
+)
+
+// set is a locked set in an opened folder.
+type set struct {
+	dir    string
+	name   string
+	root   *os.Root
+	folder *os.File // the folder itself, to be synced
+	lock   *flock.Flock
+	keep   bool // something is left for the next run, so the lock's file stays too
+	final  bool // the replaced file could not be kept: the placing cannot be undone
+}
+
+func lockName(set string) string        { return "." + set + ".lock" }
+func (s *set) journal() string          { return "." + s.name + ".journal" }
+func (s *set) staged(i int) string      { return fmt.Sprintf(".%s.%d.staged", s.name, i) }
+func (s *set) old(i int) string         { return fmt.Sprintf(".%s.%d.old", s.name, i) }
+func (s *set) path(file string) string  { return filepath.Join(s.dir, file) }
+func (s *set) missing(file string) bool { _, err := s.root.Lstat(file); return isMissing(err) }
+func (s *set) present(file string) bool { _, err := s.root.Lstat(file); return err == nil }
+
+func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+// open opens the folder and waits for the set's lock.
+func open(ctx context.Context, dir, name string) (*set, error) {
+	s := &set{dir: dir, name: name}
+	var err error
+	if s.root, err = os.OpenRoot(dir); err != nil {
+		if info, e := os.Stat(dir); e == nil && !info.IsDir() {
+			err = syscall.ENOTDIR
+		}
+		return nil, s.explain("open folder", "", err)
+	}
+	if s.folder, err = s.root.Open("."); err != nil {
+		s.root.Close()
+		return nil, s.explain("open folder", "", err)
+	}
+	if s.lock, err = acquire(ctx, s.path(lockName(name))); err != nil {
+		s.folder.Close()
+		s.root.Close()
+		if ctx.Err() != nil {
+			return nil, fault.New(fault.Failed, "another command is working on it; try again when it is done",
+				"wait for %s: %w", s.path(lockName(name)), err)
+		}
+		return nil, s.explain("lock", lockName(name), err)
+	}
+	return s, nil
+}
+
+func (s *set) close() {
+	if s.keep {
+		s.lock.Close()
+	} else {
+		release(s.lock)
+	}
+	s.folder.Close()
+	s.root.Close()
+}
+
+// settle finishes what a killed run decided and discards what it only staged, or
+// stale files under the first n staged names.
+func (s *set) settle(n int) error {
+	r, err := s.readJournal()
+	if err != nil {
+		s.keep = true
+		return s.explain("read", s.journal(), err)
+	}
+	if r.decided {
+		err = s.forward(r)
+	}
+	if s.keep {
+		return err
+	}
+	if err := s.discard(max(n, len(r.names))); err != nil {
+		return s.explain("remove what a killed command left in", "", err)
+	}
+	return nil
+}
+
+// free refuses a target that is there, or, with replace, one that is not to be replaced.
+func (s *set) free(target string, replace bool) error {
+	info, err := s.root.Lstat(target)
+	if isMissing(err) {
+		return nil
+	}
+	if err != nil {
+		return s.explain("look at", target, err)
+	}
+	if !replace {
+		return s.exists(target)
+	}
+	if info.Mode()&fs.ModeSymlink != 0 {
+		if info, err = os.Stat(s.path(target)); isMissing(err) {
+			return nil
+		}
+	}
+	if err != nil || !info.Mode().IsRegular() {
+		return fault.New(fault.Exists, "give another name or move it away", "%s is there and is not a regular file", s.path(target))
+	}
+	return nil
+}
+
+// stage writes each file whole under its staged name, and an empty journal where the set needs one.
+func (s *set) stage(files []File) error {
+	if len(files) > 1 {
+		if err := s.write(File{Name: s.journal(), Mode: 0o600}); err != nil {
+			return err
+		}
+	}
+	for i, f := range files {
+		if err := s.write(File{Name: s.staged(i), Data: f.Data, Mode: f.Mode}); err != nil {
+			return s.explain("write", f.Name, err)
+		}
+	}
+	return nil
+}
+
+// write makes one file, with its final mode from the first moment, and syncs it if it has bytes.
+func (s *set) write(f File) error {
+	w, err := s.root.OpenFile(f.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, f.Mode.Perm())
+	if err != nil {
+		return err
+	}
+	if _, err = w.Write(f.Data); err == nil && len(f.Data) > 0 {
+		err = w.Sync()
+	}
+	return errors.Join(err, w.Close())
+}
+
+// forward puts a decided set in place. What fails is undone.
+func (s *set) forward(r record) error {
+	for i, n := range r.names {
+		if err := s.place(i, r); err != nil {
+			return s.undo(r, s.explain("put in place", n, err))
+		}
+	}
+	if err := syncFolder(s.folder); err != nil {
+		return s.undo(r, s.explain("sync folder", "", err))
+	}
+	s.clean(r, len(r.header()), false)
+	return nil
+}
+
+// clean removes the hidden files of a set that is in place, or back. What cannot be
+// removed is harmless: the lock's file stays, and tells the next run to try again.
+func (s *set) clean(r record, journalSize int, sync bool) {
+	if s.cutJournal(journalSize, sync) != nil || s.discard(len(r.names)) != nil {
+		s.keep = true
+	}
+}
+
+// place puts file i in place. It can be done again after a kill.
+func (s *set) place(i int, r record) error {
+	staged, target := s.staged(i), r.names[i]
+	if s.missing(staged) {
+		return nil // renamed by the run that was killed
+	}
+	if !r.replace {
+		return s.create(staged, target)
+	}
+	if err := s.keepOld(target, s.old(i), r.journaled()); err != nil {
+		return err
+	}
+	return s.root.Rename(staged, target)
+}
+
+// create places a file where none may be.
+func (s *set) create(staged, target string) error {
+	err := s.root.Link(staged, target)
+	switch {
+	case errors.Is(err, fs.ErrExist) && s.same(staged, target):
+		return nil // linked by the run that was killed
+	case errors.Is(err, fs.ErrExist):
+		return s.exists(target)
+	case err == nil || !noLinks(err):
+		return err
+	case !s.missing(target):
+		return s.exists(target)
+	}
+	return s.root.Rename(staged, target)
+}
+
+// keepOld keeps the file that is about to be replaced. Where it cannot be linked it is
+// moved, if a journal brings the next run to the gap; else it is not kept.
+func (s *set) keepOld(target, old string, journaled bool) error {
+	err := s.root.Link(target, old)
+	switch {
+	case err == nil, isMissing(err), errors.Is(err, fs.ErrExist):
+		return nil
+	case !noLinks(err):
+		return err
+	case !journaled:
+		s.final = true
+		return nil
+	}
+	return s.root.Rename(target, old)
+}
+
+// undo takes back what was placed, last first, and cleans up. It returns why. Each
+// step is the inverse of place, so a kill in the middle is only a set to be placed again.
+func (s *set) undo(r record, why error) error {
+	if s.final {
+		s.clean(r, 0, true)
+		return why
+	}
+	var err error
+	for i := len(r.names) - 1; i >= 0 && err == nil; i-- {
+		err = s.unplace(i, r)
+	}
+	if err == nil {
+		err = syncFolder(s.folder)
+	}
+	if err != nil {
+		s.keep = true
+		return errors.Join(why, s.explain("put the old files back in", "", err))
+	}
+	s.clean(r, 0, true)
+	return why
+}
+
+func (s *set) unplace(i int, r record) error {
+	staged, old, target := s.staged(i), s.old(i), r.names[i]
+	var err error
+	switch {
+	case s.missing(staged):
+		err = s.root.Rename(target, staged)
+	case s.same(staged, target):
+		err = s.root.Remove(target)
+	}
+	if err != nil && !isMissing(err) {
+		return err
+	}
+	if s.missing(old) {
+		return nil
+	}
+	return s.root.Rename(old, target)
+}
+
+// discard removes the first n staged and old files, whatever follows them without a
+// gap, and the journal. It starts at the end, so that a kill leaves no gap.
+func (s *set) discard(n int) error {
+	for s.present(s.staged(n)) || s.present(s.old(n)) {
+		n++
+	}
+	for i := n - 1; i >= 0; i-- {
+		if err := errors.Join(s.remove(s.staged(i)), s.remove(s.old(i))); err != nil {
+			s.keep = true
+			return err
+		}
+	}
+	return s.remove(s.journal())
+}
+
+// remove removes a file that may be missing.
+func (s *set) remove(file string) error {
+	if err := s.root.Remove(file); err != nil && !isMissing(err) {
+		s.keep = true
+		return err
+	}
+	return nil
+}
+
+func (s *set) same(a, b string) bool {
+	x, errX := s.root.Lstat(a)
+	y, errY := s.root.Lstat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
+}
