@@ -26,11 +26,11 @@ var (
 )
 
 func (s *Server) serverKey(c *call) error {
-	return c.answer(http.StatusOK, wire.ServerKey{Key: s.Key.Public.String(), Fingerprint: s.Key.Public.Fingerprint()})
+	return c.answer(http.StatusOK, wire.ServerKey{Key: s.cfg.Key.Public.String(), Fingerprint: s.cfg.Key.Public.Fingerprint()})
 }
 
 func (s *Server) userKeys(c *call) error {
-	list, err := s.Store.Keys(c.r.Context(), c.user)
+	list, err := s.cfg.Store.Keys(c.r.Context(), c.user)
 	if err != nil {
 		return instead(err, store.ErrNotFound, errNoUser)
 	}
@@ -55,7 +55,7 @@ func wireKey(k store.Key) wire.Key {
 func (s *Server) allKeys(c *call) error {
 	out := json.NewEncoder(c)
 	separator := `{"keys":[`
-	for k, err := range s.Store.AllKeys(c.r.Context()) {
+	for k, err := range s.cfg.Store.AllKeys(c.r.Context()) {
 		if err != nil {
 			return err
 		}
@@ -84,13 +84,13 @@ func (s *Server) addKey(c *call) error {
 	if err != nil {
 		return policy(err)
 	}
-	if public == s.Key.Public {
+	if public == s.cfg.Key.Public {
 		return errServerKey
 	}
 	if err := store.ValidDescription(in.Description); err != nil {
 		return policy(err)
 	}
-	k := store.Key{User: c.user, Public: public, Description: in.Description, Created: s.Now()}
+	k := store.Key{User: c.user, Public: public, Description: in.Description, Created: s.cfg.Now()}
 	if err := s.register(c, k); err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (s *Server) addKey(c *call) error {
 func (s *Server) register(c *call, k store.Key) error {
 	s.changes.Lock()
 	defer s.changes.Unlock()
-	have, err := s.Store.Keys(c.r.Context(), k.User)
+	have, err := s.cfg.Store.Keys(c.r.Context(), k.User)
 	if err != nil {
 		return instead(err, store.ErrNotFound, errNoUser)
 	}
@@ -109,11 +109,11 @@ func (s *Server) register(c *call, k store.Key) error {
 	if len(have) >= maxKeys && !slices.ContainsFunc(have, there) {
 		return errManyKeys
 	}
-	return instead(s.Store.AddKey(c.r.Context(), k), store.ErrExists, errKeyThere)
+	return instead(s.cfg.Store.AddKey(c.r.Context(), k), store.ErrExists, errKeyThere)
 }
 
 func (s *Server) deleteKey(c *call) error {
-	if err := s.Store.DeleteKey(c.r.Context(), c.user, c.r.PathValue("fingerprint")); err != nil {
+	if err := s.cfg.Store.DeleteKey(c.r.Context(), c.user, c.r.PathValue("fingerprint")); err != nil {
 		return instead(err, store.ErrNotFound, errNoKey)
 	}
 	return c.done()

@@ -12,19 +12,14 @@ import (
 
 // finish ends a call: a panic becomes a 500, and the log gets its line.
 func (s *Server) finish(c *call) {
-	p := recover()
-	if p == http.ErrAbortHandler {
-		s.log(c)
+	defer s.log(c)
+	switch p := recover(); p {
+	case nil:
+	case http.ErrAbortHandler:
 		panic(p)
+	default:
+		c.refuse(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 	}
-	if p != nil {
-		s.Log.Error("panic", "request", c.id, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-		if c.status != 0 {
-			panic(http.ErrAbortHandler)
-		}
-		c.refuse(fmt.Errorf("panic: %v", p))
-	}
-	s.log(c)
 }
 
 // log writes the line of a call. It has the path's pattern and the names of users:
@@ -34,7 +29,7 @@ func (s *Server) log(c *call) {
 	if c.status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	if !s.Log.Enabled(c.r.Context(), level) {
+	if !s.cfg.Log.Enabled(c.r.Context(), level) {
 		return
 	}
 	line := make([]slog.Attr, 0, 10)
@@ -55,5 +50,5 @@ func (s *Server) log(c *call) {
 	if c.cause != nil {
 		line = append(line, slog.String("error", c.cause.Error()))
 	}
-	s.Log.LogAttrs(c.r.Context(), level, "request", line...)
+	s.cfg.Log.LogAttrs(c.r.Context(), level, "request", line...)
 }

@@ -49,7 +49,7 @@ func (s *Server) passwordLogin(c *call, name, password string) error {
 		return errRefused // nobody can have it
 	}
 	want := s.noHash
-	user, err := s.Store.User(c.r.Context(), name)
+	user, err := s.cfg.Store.User(c.r.Context(), name)
 	if err == nil {
 		c.user = name
 		want, err = parsePHC(user.Password)
@@ -65,11 +65,11 @@ func (s *Server) passwordLogin(c *call, name, password string) error {
 		return errRefused
 	}
 	text, token := s.newToken(name, false)
-	if err := s.Store.AddToken(c.r.Context(), token); err != nil {
+	if err := s.cfg.Store.AddToken(c.r.Context(), token); err != nil {
 		return instead(err, store.ErrNotFound, errRefused)
 	}
 	if err := s.unchanged(c, user); err != nil {
-		s.Store.DeleteToken(c.r.Context(), token.Hash)
+		s.cfg.Store.DeleteToken(c.r.Context(), token.Hash)
 		return err
 	}
 	return s.grant(c, text)
@@ -78,7 +78,7 @@ func (s *Server) passwordLogin(c *call, name, password string) error {
 // unchanged refuses a password that was changed while it was hashed: the tokens it
 // had granted are forgotten by now, and the new one must not outlive them.
 func (s *Server) unchanged(c *call, before store.User) error {
-	now, err := s.Store.User(c.r.Context(), before.Name)
+	now, err := s.cfg.Store.User(c.r.Context(), before.Name)
 	if err == nil && now.Password != before.Password {
 		return errRefused
 	}
@@ -95,12 +95,12 @@ func (s *Server) keyLogin(c *call, name, apikey string) error {
 	if err != nil {
 		return err
 	}
-	now := s.Now()
+	now := s.cfg.Now()
 	if off := now.Sub(at); off <= -loginWindow || off >= loginWindow {
 		return errTime(now)
 	}
 	text, token := s.newToken(name, true)
-	err = s.Store.AddLogin(c.r.Context(), store.Login{ID: sealed.ID(), Until: at.Add(loginMemory)}, token)
+	err = s.cfg.Store.AddLogin(c.r.Context(), store.Login{ID: sealed.ID(), Until: at.Add(loginMemory)}, token)
 	if errors.Is(err, store.ErrExists) {
 		return errReplay
 	}
@@ -117,7 +117,7 @@ func (s *Server) unseal(c *call, name, apikey string) (sealed keys.SealedLogin, 
 	if err != nil {
 		return sealed, at, errRefused
 	}
-	list, err := s.Store.Keys(c.r.Context(), name)
+	list, err := s.cfg.Store.Keys(c.r.Context(), name)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return sealed, at, err
 	}
@@ -137,7 +137,7 @@ func (s *Server) unseal(c *call, name, apikey string) (sealed keys.SealedLogin, 
 		case nil:
 			return sealed, at, nil
 		case keys.ErrTime:
-			return sealed, at, errTime(s.Now())
+			return sealed, at, errTime(s.cfg.Now())
 		}
 	}
 	return sealed, at, errRefused
@@ -152,7 +152,7 @@ func (s *Server) decoyKey(name string) keys.PublicKey {
 }
 
 func (s *Server) grant(c *call, token string) error {
-	return c.answer(http.StatusOK, wire.Token{AccessToken: token, TokenType: tokenType, ExpiresIn: int(s.TokenLife.Seconds())})
+	return c.answer(http.StatusOK, wire.Token{AccessToken: token, TokenType: tokenType, ExpiresIn: int(s.cfg.TokenLife.Seconds())})
 }
 
 var errReplay = refuse(http.StatusUnauthorized, wire.CodeLoginReplay, "this key login was used before", "seal a new one")

@@ -17,8 +17,12 @@ const pingTime = 2 * time.Second
 //go:embed openapi.json
 var document []byte
 
-func (s *Server) project(c *call) error { return c.answer(http.StatusOK, cell("project", s.Project)) }
-func (s *Server) version(c *call) error { return c.answer(http.StatusOK, cell("version", s.Version)) }
+func (s *Server) project(c *call) error {
+	return c.answer(http.StatusOK, cell("project", s.cfg.Project))
+}
+func (s *Server) version(c *call) error {
+	return c.answer(http.StatusOK, cell("version", s.cfg.Version))
+}
 
 // cell is a query's answer of one value. The shape is Altair's, the query's text ours.
 func cell(field, value string) wire.Table {
@@ -45,7 +49,7 @@ func (s *Server) health(c *call) error { return c.answer(http.StatusOK, health{"
 func (s *Server) ready(c *call) error {
 	ctx, cancel := context.WithTimeout(c.r.Context(), pingTime)
 	defer cancel()
-	if err := s.Store.Ping(ctx); err != nil {
+	if err := s.cfg.Store.Ping(ctx); err != nil {
 		c.cause = err
 		return refuse(http.StatusServiceUnavailable, wire.CodeBusy, "the store does not answer", "")
 	}

@@ -49,7 +49,7 @@ type Config struct {
 
 // Server answers the REST API v3. It is an http.Handler, safe for concurrent use.
 type Server struct {
-	Config
+	cfg     Config
 	mux     *http.ServeMux
 	key     *keys.Server
 	shared  sharedKeys // with registered keys
@@ -78,7 +78,7 @@ func New(c Config) (*Server, error) {
 	}
 	c.TokenLife = cmp.Or(c.TokenLife, 15*time.Minute)
 
-	s := &Server{Config: c, key: key, hashing: newHashing(), noHash: decoy()}
+	s := &Server{cfg: c, key: key, hashing: newHashing(), noHash: decoy()}
 	rand.Read(s.secret[:])
 	s.mux = s.routes()
 	return s, nil
@@ -88,21 +88,7 @@ func New(c Config) (*Server, error) {
 // requests then get ten seconds to finish. It closes l, and returns when every
 // goroutine it started has ended: nil after a stop, else what went wrong.
 func (s *Server) Serve(ctx context.Context, l net.Listener, config *tls.Config) error {
-	config = config.Clone()
-	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
-	srv := &http.Server{
-		Handler:           s,
-		TLSConfig:         config,
-		Protocols:         new(http.Protocols),
-		ReadHeaderTimeout: headerTime,
-		ReadTimeout:       requestTime,
-		WriteTimeout:      answerTime,
-		IdleTimeout:       idleTime,
-		MaxHeaderBytes:    headerBytes,
-		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
-	}
-	srv.Protocols.SetHTTP1(true)
-
+	srv := s.httpServer(config)
 	ctx, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { s.prune(ctx) })
@@ -117,6 +103,26 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, config *tls.Config) 
 		return nil
 	}
 	return fmt.Errorf("serve on %s: %w", l.Addr(), err)
+}
+
+// httpServer sets the bounds. It speaks HTTP/1.1 only: there a connection has one
+// request at a time, and the time-outs say all about how long it can be held.
+func (s *Server) httpServer(config *tls.Config) *http.Server {
+	config = config.Clone()
+	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
+	srv := &http.Server{
+		Handler:           s,
+		TLSConfig:         config,
+		Protocols:         new(http.Protocols),
+		ReadHeaderTimeout: headerTime,
+		ReadTimeout:       requestTime,
+		WriteTimeout:      answerTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    headerBytes,
+		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelWarn),
+	}
+	srv.Protocols.SetHTTP1(true)
+	return srv
 }
 
 // shutdown lets running requests finish, within stopTime. Then it cuts their
@@ -136,8 +142,8 @@ func (s *Server) prune(ctx context.Context) {
 	tick := time.NewTicker(pruneEvery)
 	defer tick.Stop()
 	for {
-		if err := s.Store.Prune(ctx, s.Now()); err != nil && ctx.Err() == nil {
-			s.Log.Error("prune", "error", err)
+		if err := s.cfg.Store.Prune(ctx, s.cfg.Now()); err != nil && ctx.Err() == nil {
+			s.cfg.Log.Error("prune", "error", err)
 		}
 		select {
 		case <-tick.C:

@@ -21,7 +21,7 @@ func (s *Server) newToken(user string, fromKey bool) (text string, t store.Token
 	var b [tokenSize]byte
 	rand.Read(b[:])
 	return base64.RawURLEncoding.EncodeToString(b[:]),
-		store.Token{Hash: sha256.Sum256(b[:]), User: user, FromKey: fromKey, Expires: s.Now().Add(s.TokenLife)}
+		store.Token{Hash: sha256.Sum256(b[:]), User: user, FromKey: fromKey, Expires: s.cfg.Now().Add(s.cfg.TokenLife)}
 }
 
 // parseAuthorization finds the token's hash in the header: "Bearer TOKEN" as in
@@ -44,11 +44,11 @@ func (s *Server) authenticate(c *call) error {
 	if !ok {
 		return errRefused
 	}
-	token, user, err := s.Store.Token(c.r.Context(), hash)
+	token, user, err := s.cfg.Store.Token(c.r.Context(), hash)
 	if err != nil {
 		return instead(err, store.ErrNotFound, errRefused)
 	}
-	if !s.Now().Before(token.Expires) {
+	if !s.cfg.Now().Before(token.Expires) {
 		return errRefused
 	}
 	c.token, c.caller = token, user
@@ -57,7 +57,7 @@ func (s *Server) authenticate(c *call) error {
 
 // revoke forgets the token of the call. Another call may have done so just now.
 func (s *Server) revoke(c *call) error {
-	err := s.Store.DeleteToken(c.r.Context(), c.token.Hash)
+	err := s.cfg.Store.DeleteToken(c.r.Context(), c.token.Hash)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}

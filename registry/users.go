@@ -17,7 +17,7 @@ var (
 )
 
 func (s *Server) users(c *call) error {
-	users, err := s.Store.Users(c.r.Context())
+	users, err := s.cfg.Store.Users(c.r.Context())
 	if err != nil {
 		return err
 	}
@@ -44,8 +44,8 @@ func (s *Server) addUser(c *call) error {
 	if err != nil {
 		return err
 	}
-	u := store.User{Name: in.Name, Admin: in.Admin, Password: hash, Created: s.Now()}
-	if err := s.Store.AddUser(c.r.Context(), u); err != nil {
+	u := store.User{Name: in.Name, Admin: in.Admin, Password: hash, Created: s.cfg.Now()}
+	if err := s.cfg.Store.AddUser(c.r.Context(), u); err != nil {
 		return instead(err, store.ErrExists, errUserThere)
 	}
 	return c.answer(http.StatusCreated, wireUser(u))
@@ -69,11 +69,11 @@ func (s *Server) setPassword(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Store.SetPassword(c.r.Context(), c.user, hash); err != nil {
+	if err := s.cfg.Store.SetPassword(c.r.Context(), c.user, hash); err != nil {
 		return instead(err, store.ErrNotFound, errNoUser)
 	}
-	if s.PasswordChanged != nil {
-		s.PasswordChanged(c.user)
+	if s.cfg.PasswordChanged != nil {
+		s.cfg.PasswordChanged(c.user)
 	}
 	return c.done()
 }
@@ -88,7 +88,7 @@ func (s *Server) deleteUser(c *call) error {
 	if last {
 		return errLastAdmin
 	}
-	if err := s.Store.DeleteUser(c.r.Context(), c.user); err != nil {
+	if err := s.cfg.Store.DeleteUser(c.r.Context(), c.user); err != nil {
 		return instead(err, store.ErrNotFound, errNoUser)
 	}
 	return c.done()
@@ -96,7 +96,7 @@ func (s *Server) deleteUser(c *call) error {
 
 // lastAdmin tells whether the user of the call is the only administrator.
 func (s *Server) lastAdmin(c *call) (bool, error) {
-	users, err := s.Store.Users(c.r.Context())
+	users, err := s.cfg.Store.Users(c.r.Context())
 	others, isAdmin := 0, false
 	for _, u := range users {
 		if !u.Admin {
