@@ -138,7 +138,11 @@ func clockOff(server float64, now time.Time) string {
 func notRegistry(at Error, format string, args ...any) error {
 	at.Err = fmt.Errorf(format, args...)
 	at.Message = "what answers is not a keyward registry: " + printable(at.Err.Error())
-	return fault.New(fault.Unreachable, hintOther, "%w", &at)
+	hint := hintOther
+	if strings.HasPrefix(at.URL, "http:") {
+		hint = hintTLS
+	}
+	return fault.New(fault.Unreachable, hint, "%w", &at)
 }
 
 // noAnswer is the fault for a call that got no answer or half of one.
@@ -185,6 +189,7 @@ func ended(ctx context.Context, at Error) error {
 
 const (
 	hintDown   = "check that the registry runs and that --url names its host and port"
+	hintTLS    = "is it TLS there? then --url begins with https://; if not, check its host and port"
 	hintNotTLS = "is it plain http? then --url begins with http:// (and takes --allow-http for another machine)"
 )
 
@@ -213,11 +218,14 @@ func reason(err error) string {
 // printable drops what could steer a terminal from a text of the server's, and bounds it.
 func printable(s string) string {
 	const most = 500
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
+	s = strings.ToValidUTF8(s[:min(len(s), most)], "")
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return ' '
 		}
-		return -1
-	}, s[:min(len(s), most)])
-	return strings.TrimSpace(strings.ToValidUTF8(s, ""))
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, s))
 }
