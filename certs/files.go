@@ -1,8 +1,11 @@
 package certs
 
 import (
+	"bytes"
 	"context"
+	"crypto"
 	"crypto/x509"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -30,11 +33,17 @@ func (i *Issued) KeyPEM() ([]byte, error) { return encodeKey(i.Key, i.sec1) }
 func (i *Issued) ChainPEM() []byte {
 	chain := []*x509.Certificate{i.Cert}
 	for _, cert := range i.Chain {
-		if string(cert.RawSubject) != string(cert.RawIssuer) {
+		if !isRoot(cert) {
 			chain = append(chain, cert)
 		}
 	}
 	return helpers.EncodeCertificatesPEM(chain)
+}
+
+// isRoot does not trust the names alone: a root may have signed an intermediate of its own name.
+func isRoot(cert *x509.Certificate) bool {
+	return bytes.Equal(cert.RawSubject, cert.RawIssuer) &&
+		(len(cert.AuthorityKeyId) == 0 || bytes.Equal(cert.AuthorityKeyId, cert.SubjectKeyId))
 }
 
 // Files are the set's files, named after basename without its folder: key, certificate as PEM and as DER,
@@ -57,10 +66,17 @@ func (i *Issued) Files(basename string, pkeycert bool) ([]durable.File, error) {
 }
 
 // Write puts the set's files in basename's folder, all or none, and returns their paths. A file
-// already there is fault.Exists; with replace the whole set is replaced.
+// already there is fault.Exists. With replace the set is replaced, and so is a bundle that was there
+// without pkeycert, since its key would no longer be the set's.
 func Write(ctx context.Context, basename string, issued *Issued, pkeycert, replace bool) ([]string, error) {
 	if basename == "" || strings.HasSuffix(basename, string(filepath.Separator)) || strings.Trim(filepath.Base(basename), ".") == "" {
 		return nil, fault.New(fault.Usage, "set --cert-basename to a path without an ending, as in certs/server", "%q is not a basename", basename)
+	}
+	if _, err := os.Lstat(basename + bundleSuffix); err == nil && replace {
+		pkeycert = true
+	}
+	if _, err := os.Lstat(basename + bundleSuffix); err == nil {
+		pkeycert = true
 	}
 	files, err := issued.Files(basename, pkeycert)
 	if err != nil {
@@ -75,4 +91,14 @@ func Write(ctx context.Context, basename string, issued *Issued, pkeycert, repla
 		paths = append(paths, filepath.Join(dir, file.Name))
 	}
 	return paths, nil
+}
+
+// Load reads the certificate and the key of a set that Write wrote, after finishing or
+// discarding what a killed run left of it.
+func Load(ctx context.Context, basename string) (*x509.Certificate, crypto.Signer, error) {
+	issuer, _, err := LoadIssuer(ctx, basename+certSuffix, basename+keySuffix, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	return issuer.Chain[0], issuer.Key, nil
 }

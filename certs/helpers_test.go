@@ -22,6 +22,9 @@ func issue(t testing.TB, req certs.Request, issuer *certs.Issuer) *certs.Issued 
 	return issued
 }
 
+// sans has a name of each form.
+var sans = []string{"svc.corp.test", "*.corp.test", "10.0.0.7", "user@corp.test", "spiffe://corp.test/svc"}
+
 // family is a root, an intermediate below it, and a leaf below that, alike in profile and key type.
 type family struct{ root, intermediate, leaf *certs.Issued }
 
@@ -29,7 +32,7 @@ func issueFamily(t testing.TB, profile certs.Profile, keyType certs.KeyType) fam
 	t.Helper()
 	leaf := certs.Request{Role: certs.Leaf, Organization: "Leaf", Profile: profile, KeyType: keyType}
 	if profile != certs.Micronets {
-		leaf.SANs = []string{"svc.corp.test", "*.corp.test", "10.0.0.7", "user@corp.test", "spiffe://corp.test/svc"}
+		leaf.SANs = sans
 	}
 	var f family
 	f.root = issue(t, certs.Request{Role: certs.Root, Organization: "Root", Profile: profile, KeyType: keyType}, nil)
@@ -38,14 +41,19 @@ func issueFamily(t testing.TB, profile certs.Profile, keyType certs.KeyType) fam
 	return f
 }
 
-// write makes issued a set in dir and returns its basename.
+// write makes issued's files in dir, without the syncs of certs.Write, and returns their basename.
 func write(t testing.TB, dir, name string, issued *certs.Issued, pkeycert bool) string {
 	t.Helper()
-	basename := filepath.Join(dir, name)
-	if _, err := certs.Write(t.Context(), basename, issued, pkeycert, false); err != nil {
+	files, err := issued.Files(name, pkeycert)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return basename
+	for _, file := range files {
+		if err := os.WriteFile(filepath.Join(dir, file.Name), file.Data, file.Mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, name)
 }
 
 // tool skips a test where a program is missing, but not in CI, where it has to be there.

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/asn1"
 	"time"
 
 	"github.com/cloudflare/cfssl/helpers"
@@ -31,13 +30,16 @@ func (i *Issued) Issuer() *Issuer {
 // backdate is how far back a certificate starts, for verifiers whose clock is slow.
 const backdate = 5 * time.Minute
 
-// Issue makes a key and a certificate for it, signed by issuer, or by itself where issuer is nil, as for a root it has to be.
-// The serial number is 159 random bits. What a verifier would refuse is not made: that is
-// fault.Policy, and the error says which limit it is. A request that lacks something or contradicts itself is fault.Usage.
+// Issue makes a key and a certificate for it, signed by issuer, or by itself where issuer is nil,
+// as it has to be for a root. It starts 5 minutes back, but not before its issuers; its serial
+// number is 159 random bits. What a verifier would refuse is not made: that is fault.Policy, and
+// the error says which limit it is. A request that lacks something or contradicts itself is
+// fault.Usage.
 func Issue(req Request, issuer *Issuer, now time.Time) (*Issued, error) {
 	if (req.Role == Root) != (issuer == nil) {
 		return nil, fault.New(fault.Usage, "give a CA for an intermediate or a leaf, and none for a root", "a %v with the wrong kind of issuer", req.Role)
 	}
+	now = now.Truncate(time.Second) // all that a certificate can say
 	w, err := req.check(now)
 	if err != nil {
 		return nil, err
@@ -55,9 +57,11 @@ func Issue(req Request, issuer *Issuer, now time.Time) (*Issued, error) {
 			notes = append(notes, note)
 		}
 	}
-	key, err := w.KeyType.generate()
-	if err != nil {
-		return nil, err
+	key := w.Key
+	if key == nil {
+		if key, err = w.KeyType.generate(); err != nil {
+			return nil, err
+		}
 	}
 	template, err := w.template(key.Public(), issuer)
 	if err != nil {
@@ -114,8 +118,8 @@ func (w wanted) template(pub crypto.PublicKey, issuer *Issuer) (*x509.Certificat
 	return template, nil
 }
 
-// fillLeaf leaves keyEncipherment out: RFC 8813 forbids it for EC keys, and RSA needs it only for key exchanges
-// that TLS 1.3 has dropped.
+// fillLeaf leaves keyEncipherment out: RFC 8813 forbids it for EC keys, and RSA keys need it only
+// for the key exchange without forward secrecy that TLS 1.3 dropped.
 func (w wanted) fillLeaf(template *x509.Certificate) {
 	template.KeyUsage = x509.KeyUsageDigitalSignature
 	template.ExtKeyUsage = w.Profile.extKeyUsage()
@@ -161,11 +165,3 @@ func sign(template *x509.Certificate, key crypto.Signer, issuer *Issuer) (*Issue
 	}
 	return &Issued{Cert: cert, Chain: chain, Key: key}, nil
 }
-
-// Extensions of RFC 5280 section 4.2.1.
-var (
-	oidSubjectKeyID     = asn1.ObjectIdentifier{2, 5, 29, 14}
-	oidKeyUsage         = asn1.ObjectIdentifier{2, 5, 29, 15}
-	oidBasicConstraints = asn1.ObjectIdentifier{2, 5, 29, 19}
-	oidAuthorityKeyID   = asn1.ObjectIdentifier{2, 5, 29, 35}
-)

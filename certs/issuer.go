@@ -51,9 +51,11 @@ const (
 	maxKeyFile  = 256 << 10
 )
 
-// LoadIssuer reads a CA from its files, after finishing or discarding what a killed run left
-// of them. A key file that others can read is fault.Policy; with warnOnly it is
-// loaded all the same, and the warning returned.
+// LoadIssuer reads a CA from its files, after finishing or discarding what a killed Write left of
+// them. The certificates are PEM, the CA first and then each one's issuer, or one in DER; the key is PEM: PKCS#8,
+// SEC1 or PKCS#1, not encrypted. Both may be in one file, in any order. A key file that others can
+// read, or whose folder they can write to, is fault.Policy; with warnOnly it is loaded all
+// the same and the warnings are returned. A file that does not parse is fault.InvalidFile.
 func LoadIssuer(ctx context.Context, certFile, keyFile string, warnOnly bool) (*Issuer, []string, error) {
 	for _, file := range []string{certFile, keyFile} {
 		if err := settle(ctx, file); err != nil {
@@ -77,11 +79,17 @@ func LoadIssuer(ctx context.Context, certFile, keyFile string, warnOnly bool) (*
 }
 
 func checkExposed(keyFile string, warnOnly bool) (warnings []string, err error) {
-	err = secretfile.Exposed(keyFile)
-	if err == nil || !warnOnly || !errors.Is(err, fault.Policy) {
-		return nil, err
+	for _, check := range []func(string) error{secretfile.Exposed, secretfile.FolderExposed} {
+		err := check(keyFile)
+		if err == nil {
+			continue
+		}
+		if !warnOnly || !errors.Is(err, fault.Policy) {
+			return nil, err
+		}
+		warnings = append(warnings, fmt.Sprintf("%v: %s", err, fault.HintOf(err)))
 	}
-	return []string{fmt.Sprintf("%v: %s", err, fault.HintOf(err))}, nil
+	return warnings, nil
 }
 
 func readFile[T any](path string, limit int64, parse func([]byte) (T, error)) (T, error) {
@@ -127,11 +135,27 @@ func (ca *Issuer) check(w wanted, now time.Time) error {
 		if err := checkPurpose(cert, w); err != nil {
 			return err
 		}
-		if err := errors.Join(checkNames(w.names, cert), checkLimits(w.limits, cert)); err != nil {
+		if err := checkNames(w.names, cert); err != nil {
+			return err
+		}
+		if err := checkLimits(w.limits, cert); err != nil {
 			return err
 		}
 	}
-	return nil
+	return checkSubject(ca.Chain[0], w)
+}
+
+// checkSubject refuses a leaf that OpenSSL would take for self-signed: one that has its issuer's name, read as
+// RFC 5280 section 7.1 compares names, and no identifier of its own key.
+func checkSubject(cert *x509.Certificate, w wanted) error {
+	if w.Role != Leaf || w.Profile != Micronets || len(cert.Subject.Names) != 1 || len(cert.Subject.Organization) != 1 {
+		return nil
+	}
+	fold := func(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
+	if fold(cert.Subject.Organization[0]) != fold(w.Organization) {
+		return nil
+	}
+	return fault.New(fault.Policy, "set another --subject-org-name", "a leaf named as its issuer %s would be taken for self-signed", label(cert))
 }
 
 // checkCA refuses a certificate that cannot sign others now.
@@ -184,9 +208,10 @@ func checkPurpose(cert *x509.Certificate, w wanted) error {
 	return nil
 }
 
-// validity is the time that a certificate below this issuer lives, from start to w.NotAfter. It starts no earlier than
-// its issuers. Where it would outlive one of them it ends with it if that was asked for, is a matter of a day, or if
-// the profile is micronets, whose README gives both the same lifetime; else it is fault.Policy.
+// validity is the time that a certificate below this issuer lives: from start, but no earlier than
+// its issuers, to w.NotAfter. Where it would outlive one of them it ends with it, if that was asked
+// for, is a matter of a day, or if the profile is micronets, whose README gives CA and leaf the same
+// lifetime; else it is fault.Policy.
 func (ca *Issuer) validity(w wanted, start time.Time) (notBefore, notAfter time.Time, note string, err error) {
 	notBefore, notAfter = start, w.NotAfter
 	first := ca.Chain[0] // the first to end

@@ -38,15 +38,17 @@ func KeyTypes() []KeyType { return []KeyType{P256, P384, Ed25519, RSA2048, RSA30
 // ParseKeyType reads a key type's name. Another name is fault.Usage.
 func ParseKeyType(s string) (KeyType, error) { return parseOneOf(s, "key type", KeyTypes()) }
 
+var keyRequests = map[KeyType]csr.KeyRequest{
+	P256:    {A: "ecdsa", S: 256},
+	P384:    {A: "ecdsa", S: 384},
+	Ed25519: {A: "ed25519", S: 256},
+	RSA2048: {A: "rsa", S: 2048},
+	RSA3072: {A: "rsa", S: 3072},
+	RSA4096: {A: "rsa", S: 4096},
+}
+
 func (t KeyType) generate() (crypto.Signer, error) {
-	request := map[KeyType]csr.KeyRequest{
-		P256:    {A: "ecdsa", S: 256},
-		P384:    {A: "ecdsa", S: 384},
-		Ed25519: {A: "ed25519", S: 256},
-		RSA2048: {A: "rsa", S: 2048},
-		RSA3072: {A: "rsa", S: 3072},
-		RSA4096: {A: "rsa", S: 4096},
-	}[t]
+	request := keyRequests[t]
 	key, err := request.Generate()
 	if err != nil {
 		return nil, fault.New(fault.Failed, "", "make a key of type %q: %w", t, err)

@@ -7,14 +7,23 @@ import (
 	"keyward/internal/fault"
 )
 
+// Extensions of RFC 5280 section 4.2.1.
+var (
+	oidSubjectKeyID     = asn1.ObjectIdentifier{2, 5, 29, 14}
+	oidKeyUsage         = asn1.ObjectIdentifier{2, 5, 29, 15}
+	oidBasicConstraints = asn1.ObjectIdentifier{2, 5, 29, 19}
+	oidAuthorityKeyID   = asn1.ObjectIdentifier{2, 5, 29, 35}
+)
+
 // The bits of RFC 5280 section 4.2.1.3 that the scripts set.
 var (
 	micronetsCAUsage   = asn1.BitString{Bytes: []byte{0b1000_0110}, BitLength: 7} // digitalSignature, keyCertSign, cRLSign
 	micronetsLeafUsage = asn1.BitString{Bytes: []byte{0b1010_1000}, BitLength: 5} // digitalSignature, keyEncipherment, keyAgreement
 )
 
-// micronetsExtensions are the extensions of the Micronets scripts, in the order in which OpenSSL
-// writes them there. A root names itself as its issuer; a leaf does not name its own key.
+// micronetsExtensions are what the scripts tell OpenSSL to write, in the same order, and what the
+// certificates they published have. A root names itself as its issuer, a leaf does not name its own
+// key; OpenSSL 3 by itself drops the one and adds the other.
 func micronetsExtensions(role Role, own, issuer []byte) ([]pkix.Extension, error) {
 	var list extensionList
 	list.add(oidBasicConstraints, true, struct {

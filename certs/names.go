@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"crypto/x509"
 	"net"
 	"net/netip"
 	"net/url"
@@ -31,6 +32,35 @@ func parseNames(sans []string) (names, error) {
 		}
 	}
 	return n, nil
+}
+
+// CheckName tells whether s is a name for a certificate; fault.Policy says why it is none.
+func CheckName(s string) error {
+	_, err := parseNames([]string{s})
+	return err
+}
+
+// HasNames tells whether cert has these names and no other.
+func HasNames(cert *x509.Certificate, sans []string) bool {
+	want, err := parseNames(sans)
+	if err != nil {
+		return false
+	}
+	have, err := parseNames(Describe(cert).SANs)
+	return err == nil && have.sorted() == want.sorted()
+}
+
+// sorted is the same text for the same names in any order.
+func (n names) sorted() string {
+	all := slices.Concat(n.dns, n.emails)
+	for _, ip := range n.ips {
+		all = append(all, ip.String())
+	}
+	for _, uri := range n.uris {
+		all = append(all, uri.String())
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
 }
 
 func (n *names) add(s string) error {

@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"crypto"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -14,9 +15,10 @@ type Request struct {
 	Profile      Profile // Peer
 	Organization string  // the subject's O, 64 characters at most; needed
 	SANs         []string
-	KeyType      KeyType   // P256
-	NotAfter     time.Time // 90 days for a leaf, 5 years for an intermediate, 10 for a root; 500 days in the micronets profile
-	Clamp        bool      // shorten what would outlive its issuer
+	Key          crypto.Signer // a new one of KeyType where nil
+	KeyType      KeyType       // P256
+	NotAfter     time.Time     // 90 days for a leaf, 5 years for an intermediate, 10 for a root; 500 days in the micronets profile
+	Clamp        bool          // shorten what would outlive its issuer
 
 	// For CAs only.
 	PathLen   *int     // how many CAs may follow below
@@ -42,6 +44,7 @@ func (r Request) check(now time.Time) (wanted, error) {
 	if r.NotAfter.IsZero() {
 		r.NotAfter = defaultNotAfter(r.Role, r.Profile, now)
 	}
+	r.NotAfter = r.NotAfter.Truncate(time.Second)
 	for _, check := range []func(Request) error{checkWords, checkOrganization, checkRole, checkProfile} {
 		if err := check(r); err != nil {
 			return wanted{}, err

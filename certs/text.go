@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -19,7 +20,7 @@ import (
 type Info struct {
 	Subject     string    `json:"subject"` // RFC 2253
 	Issuer      string    `json:"issuer"`
-	Serial      string    `json:"serial"` // lower-case hex
+	Serial      string    `json:"serial"` // lower-case hex, two digits a byte
 	NotBefore   time.Time `json:"not_before"`
 	NotAfter    time.Time `json:"not_after"`
 	KeyType     string    `json:"key_type"` // as KeyType; "unknown" where keyward knows no name
@@ -35,7 +36,7 @@ func Describe(cert *x509.Certificate) Info {
 	info := Info{
 		Subject:     cert.Subject.String(),
 		Issuer:      cert.Issuer.String(),
-		Serial:      cert.SerialNumber.Text(16),
+		Serial:      serialHex(cert),
 		NotBefore:   cert.NotBefore.UTC(),
 		NotAfter:    cert.NotAfter.UTC(),
 		KeyType:     keyTypeOf(cert.PublicKey),
@@ -51,6 +52,14 @@ func Describe(cert *x509.Certificate) Info {
 		info.PathLen = &limit
 	}
 	return info
+}
+
+func serialHex(cert *x509.Certificate) string {
+	digits := cert.SerialNumber.Text(16)
+	if len(digits)%2 != 0 {
+		digits = "0" + digits
+	}
+	return digits
 }
 
 func sha256Hex(data []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(data)) }
@@ -140,26 +149,29 @@ func (t *text) serial(cert *x509.Certificate) {
 		return
 	}
 	t.line(8, "Serial Number:")
-	sign := ""
-	if cert.SerialNumber.Sign() < 0 {
-		sign = " (Negative)"
-	}
-	t.line(12, "%s%s", colons(cert.SerialNumber.Bytes(), "%02x"), sign)
+	t.line(12, "%s", colons(cert.SerialNumber.Bytes(), "%02x"))
 }
 
 func opensslTime(at time.Time) string { return at.UTC().Format("Jan _2 15:04:05 2006 GMT") }
 
-// nameText is a name as OpenSSL writes it on one line; what cannot be printed is escaped.
+// nameText is a name as OpenSSL writes it on one line.
 func nameText(name pkix.Name) string {
 	var parts []string
 	for _, attribute := range name.Names {
-		value := fmt.Sprint(attribute.Value)
-		if quoted := fmt.Sprintf("%q", value); quoted != `"`+value+`"` || strings.ContainsAny(value, `,+<>;`) {
-			value = quoted
+		value := printable(fmt.Sprint(attribute.Value))
+		if strings.ContainsAny(value, `,+<>;`) {
+			value = `"` + value + `"`
 		}
 		parts = append(parts, attributeName(attribute.Type)+" = "+value)
 	}
 	return strings.Join(parts, ", ")
+}
+
+// printable escapes what is not, as in a Go string, since a certificate may come from anybody and
+// its text goes to terminals.
+func printable(s string) string {
+	quoted := strconv.Quote(s)
+	return quoted[1 : len(quoted)-1]
 }
 
 func attributeName(id asn1.ObjectIdentifier) string {
@@ -325,7 +337,7 @@ func (t *text) extKeyUsage(cert *x509.Certificate, _ pkix.Extension) {
 func (t *text) subjectAltName(cert *x509.Certificate, _ pkix.Extension) {
 	var list []string
 	for _, name := range sanList(cert) {
-		list = append(list, name.form+":"+name.value)
+		list = append(list, name.form+":"+printable(name.value))
 	}
 	t.line(16, "%s", strings.Join(list, ", "))
 }
@@ -341,15 +353,15 @@ func (t *text) subtrees(title string, dns []string, ips []*net.IPNet, emails, ur
 	}
 	t.line(16, "%s:", title)
 	for _, s := range dns {
-		t.line(18, "DNS:%s", s)
+		t.line(18, "DNS:%s", printable(s))
 	}
 	for _, network := range ips {
 		t.line(18, "IP:%v/%v", network.IP, net.IP(network.Mask))
 	}
 	for _, s := range emails {
-		t.line(18, "email:%s", s)
+		t.line(18, "email:%s", printable(s))
 	}
 	for _, s := range uris {
-		t.line(18, "URI:%s", s)
+		t.line(18, "URI:%s", printable(s))
 	}
 }
