@@ -1,0 +1,190 @@
+package cmd
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"keyward/internal/fault"
+)
+
+// call is what the arguments ask for.
+type call struct {
+	path  []*cli.Command // from the outermost command in
+	help  bool
+	given map[string]bool // the flags that are there, by every name of each
+}
+
+func (c *call) command() *cli.Command {
+	if len(c.path) == 0 {
+		return nil
+	}
+	return c.path[len(c.path)-1]
+}
+
+// tidy finds the command that args call and puts its flags before its arguments:
+// urfave/cli would take a flag behind an argument for an argument. Flags may so
+// stand anywhere until a "--". Unknown flags and commands end here, with the
+// nearest known one named.
+func tidy(app *cli.App, args []string) (*call, []string, error) {
+	c := &call{given: map[string]bool{}}
+	head, flags, rest := args[:1:1], []string(nil), []string(nil)
+	subcommands := app.Commands
+	for i := 1; i < len(args); i++ {
+		arg := args[i]
+		switch {
+		case arg == "--":
+			rest = append(rest, args[i+1:]...)
+			i = len(args)
+		case arg == "-h" || arg == "-help" || arg == "--help" || arg == "help" && c.command() == nil:
+			c.help = true
+		case arg == "--version" && c.command() == nil:
+			subcommands, args[i] = app.Commands, "version"
+			i--
+		case strings.HasPrefix(arg, "-") && arg != "-":
+			found, err := find(c.command(), arg)
+			if err != nil {
+				return c, args, err
+			}
+			for _, name := range found.Names() {
+				c.given[name] = true
+			}
+			flags = append(flags, arg)
+			if takesValue(found) && !strings.Contains(arg, "=") {
+				if i++; i == len(args) {
+					return c, args, fault.New(fault.Usage, helpHint(c.command()), "the flag %s needs a value", arg)
+				}
+				flags = append(flags, args[i])
+			}
+		case len(subcommands) > 0:
+			sub := lookup(subcommands, arg)
+			if sub == nil {
+				return c, args, unknownCommand(subcommands, arg)
+			}
+			c.path, head, subcommands = append(c.path, sub), append(head, sub.Name), sub.Subcommands
+		default:
+			rest = append(rest, arg)
+		}
+	}
+	if c.help || len(c.path) == 0 {
+		c.help = true
+		return c, args, nil
+	}
+	return c, append(append(append(head, flags...), "--"), rest...), arguments(c.command(), rest)
+}
+
+// arguments refuses a family called without its verb and arguments nobody asked for.
+func arguments(c *cli.Command, rest []string) error {
+	if len(c.Subcommands) > 0 {
+		return fault.New(fault.Usage, helpHint(c), "%s needs a command: %s", c.Name, strings.Join(names(c.Subcommands), ", "))
+	}
+	if len(rest) > 0 && c.ArgsUsage == "" {
+		return fault.New(fault.Usage, helpHint(c), "%s takes no argument, and got %q", c.Name, rest[0])
+	}
+	return nil
+}
+
+// find is the flag of c that arg names, in either spelling: -kv or --kv, with or without a value.
+func find(c *cli.Command, arg string) (cli.Flag, error) {
+	name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-"), "=")
+	if c == nil {
+		return nil, fault.New(fault.Usage, "a command comes first; see `keyward help`", "unknown flag %s", arg)
+	}
+	var known []string
+	for _, f := range c.Flags {
+		for _, n := range f.Names() {
+			if n == name {
+				return f, nil
+			}
+			known = append(known, n)
+		}
+	}
+	hint := helpHint(c)
+	if near := nearest(name, known); near != "" {
+		hint = "did you mean " + dashed(near) + "?"
+	}
+	return nil, fault.New(fault.Usage, hint, "%s has no flag %s", c.Name, dashed(name))
+}
+
+func takesValue(f cli.Flag) bool {
+	_, isBool := f.(*cli.BoolFlag)
+	return !isBool
+}
+
+func lookup(commands []*cli.Command, name string) *cli.Command {
+	for _, c := range commands {
+		if c.HasName(name) {
+			return c
+		}
+	}
+	return nil
+}
+
+func unknownCommand(commands []*cli.Command, name string) error {
+	hint := "see `keyward help`"
+	if near := nearest(name, names(commands)); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	return fault.New(fault.Usage, hint, "unknown command %q", name)
+}
+
+func names(commands []*cli.Command) []string {
+	var all []string
+	for _, c := range commands {
+		all = append(all, c.Name)
+	}
+	return all
+}
+
+func helpHint(c *cli.Command) string {
+	if c == nil {
+		return "see `keyward help`"
+	}
+	return "see `keyward " + c.Name + " --help`"
+}
+
+// dashed writes a flag's name as people type it.
+func dashed(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
+}
+
+// asksJSON looks for --json where the arguments do not parse.
+func asksJSON(args []string) bool {
+	return slices.Contains(args, "--json") || slices.Contains(args, "-json")
+}
+
+// nearest is the known word that name most likely meant: at most a third of it mistyped.
+func nearest(name string, known []string) string {
+	best, bestDistance := "", len(name)/3+1
+	for _, word := range known {
+		if d := distance(name, word); d < bestDistance || d == bestDistance && best == "" && d <= 2 {
+			best, bestDistance = word, d
+		}
+	}
+	return best
+}
+
+// distance is Levenshtein's, in bytes.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

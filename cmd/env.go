@@ -1,0 +1,101 @@
+package cmd
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"time"
+
+	"keyward/internal/fault"
+	"keyward/internal/term"
+)
+
+// env is what a command has of the world around it.
+type env struct {
+	version string
+	stdin   *os.File
+	stdout  io.Writer
+	stderr  *os.File
+	getenv  func(string) string
+	now     func() time.Time
+
+	script string          // the Micronets script that it was called as; "" as keyward
+	given  map[string]bool // the flags on the command line
+	json   bool            // errors and data as JSON
+	quiet  bool            // no notes
+
+	lines *bufio.Reader  // of stdin, once a line of it was read
+	asks  *term.Terminal // once something was asked
+}
+
+// clock stands still at a SOURCE_DATE_EPOCH, for reproducible output.
+func clock(epoch string, now func() time.Time) func() time.Time {
+	seconds, err := strconv.ParseInt(epoch, 10, 64)
+	if err != nil {
+		return now
+	}
+	return func() time.Time { return time.Unix(seconds, 0) }
+}
+
+// terminal is where the person is; nil where there is none to ask.
+func (e *env) terminal() *term.Terminal {
+	if e.asks == nil {
+		e.asks = term.Open(e.stdin, e.stderr, e.getenv("TERM") == "dumb")
+	}
+	return e.asks
+}
+
+// note tells people something that is neither data nor an error.
+func (e *env) note(format string, args ...any) {
+	if !e.quiet {
+		_, _ = fmt.Fprintf(e.stderr, format+"\n", args...)
+	}
+}
+
+// print writes data: v as indented JSON with --json, else the text.
+func (e *env) print(v any, text string) error {
+	if !e.json {
+		_, err := io.WriteString(e.stdout, text)
+		return err
+	}
+	enc := json.NewEncoder(e.stdout)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// home is the user's home folder.
+func (e *env) home() (string, error) {
+	name := "HOME"
+	if runtime.GOOS == "windows" {
+		name = "USERPROFILE"
+	}
+	if home := e.getenv(name); home != "" {
+		return home, nil
+	}
+	return "", fault.New(fault.Usage, "set "+name+", or name the place with a flag", "there is no home folder: %s is not set", name)
+}
+
+// place is a folder of keyward's under KEYWARD_HOME, else under the XDG variable, else under the home folder.
+func (e *env) place(xdg, under string) (string, error) {
+	if dir := e.getenv("KEYWARD_HOME"); dir != "" {
+		return dir, nil
+	}
+	if dir := e.getenv(xdg); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "keyward"), nil
+	}
+	home, err := e.home()
+	return filepath.Join(home, under, "keyward"), err
+}
+
+func (e *env) configDir() (string, error) { return e.place("XDG_CONFIG_HOME", ".config") }
+
+func (e *env) dataDir() (string, error) {
+	dir, err := e.place("XDG_DATA_HOME", filepath.Join(".local", "share"))
+	return filepath.Join(dir, "registry"), err
+}

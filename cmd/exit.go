@@ -1,0 +1,78 @@
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"syscall"
+
+	"keyward/internal/fault"
+)
+
+// report tells an error on stderr and returns the exit code.
+func (e *env) report(err error) int {
+	if err == nil {
+		return 0
+	}
+	kind, hint := kindOf(err), fault.HintOf(err)
+	if e.json {
+		e.reportJSON(kind, err, hint)
+	} else {
+		e.reportText(err, hint)
+	}
+	if e.script != "" {
+		return 1 // the scripts know no other
+	}
+	return int(kind)
+}
+
+func (e *env) reportText(err error, hint string) {
+	_, _ = fmt.Fprintf(e.stderr, "keyward: %v\n", err)
+	if hint != "" {
+		_, _ = fmt.Fprintf(e.stderr, "  hint: %s\n", hint)
+	}
+}
+
+func (e *env) reportJSON(kind fault.Kind, err error, hint string) {
+	type failure struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+		Hint    string `json:"hint,omitempty"`
+	}
+	line := struct {
+		Error failure `json:"error"`
+	}{failure{kind.Code(), err.Error(), hint}}
+	_ = json.NewEncoder(e.stderr).Encode(line)
+}
+
+// kindOf finds an error's kind, where nothing nearer the cause named one from the system's own errors.
+func kindOf(err error) fault.Kind {
+	if kind := fault.KindOf(err); kind != fault.Failed {
+		return kind
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fault.NotFound
+	case errors.Is(err, fs.ErrExist):
+		return fault.Exists
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fault.NotPermitted
+	case errors.Is(err, context.DeadlineExceeded):
+		return fault.Unreachable
+	default:
+		return fault.Failed
+	}
+}
+
+// ExitCodes is the table of exit codes, a line each, as every help page prints it.
+func ExitCodes() string {
+	var b strings.Builder
+	b.WriteString("0 done")
+	for _, kind := range fault.Kinds() {
+		fmt.Fprintf(&b, ", %d %s", int(kind), kind.Error())
+	}
+	return b.String()
+}

@@ -1,0 +1,249 @@
+package cmd
+
+import (
+	"cmp"
+	"crypto/x509"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"keyward/certs"
+	"keyward/internal/fault"
+)
+
+const issuerFiles = "--ca-certfile root.cert.pem --ca-keyfile root.key.pem"
+
+func (e *env) genRootCertCommand() *cli.Command {
+	return e.genCertCommand(certs.Root, &cli.Command{
+		Name:  "gen-root-cert",
+		Usage: "make a root certificate and its key",
+		Description: "Writes B.key.pem, B.cert.pem and B.cert.der, where B is the basename: a CA that signs itself, for ten years where nothing is said. " +
+			"Name constraints limit what it and the CAs below it may sign.",
+		UsageText: "keyward gen-root-cert --cert-basename root --subject-org-name \"Example Root\"\n" +
+			"keyward gen-root-cert --permit-dns corp.example --permit-ip 10.0.0.0/8 --days 5y",
+	})
+}
+
+func (e *env) genIntermediateCertCommand() *cli.Command {
+	return e.genCertCommand(certs.Intermediate, &cli.Command{
+		Name:        "gen-intermediate-cert",
+		Usage:       "make an intermediate certificate and its key",
+		Description: "Writes B.key.pem, B.cert.pem and B.cert.der, where B is the basename: a CA signed by another, for five years where nothing is said.",
+		UsageText:   "keyward gen-intermediate-cert --path-len 0 " + issuerFiles,
+	})
+}
+
+func (e *env) genLeafCertCommand() *cli.Command {
+	return e.genCertCommand(certs.Leaf, &cli.Command{
+		Name:  "gen-leaf-cert",
+		Usage: "make a leaf certificate and its key: for a server, a client or a peer",
+		Description: "Writes B.key.pem, B.cert.pem and B.cert.der, where B is the basename, for 90 days where nothing is said. " +
+			"--pkeycert adds B.pkeycert.pem: the certificate, the intermediates and the key in one file, ready for a peer. " +
+			"What a verifier would refuse is not signed. The profile micronets makes what the Micronets scripts make, extension for extension.",
+		UsageText: "keyward gen-leaf-cert --san web.example.org --san 192.0.2.7 " + issuerFiles + "\n" +
+			"keyward gen-leaf-cert --profile client --san mailto:alice@example.org --key-type ed25519 --pkeycert " + issuerFiles,
+	})
+}
+
+// genCertCommand adds to c what the three have in common.
+func (e *env) genCertCommand(role certs.Role, c *cli.Command) *cli.Command {
+	c.Category = certificates
+	c.Flags = e.genCertFlags(role)
+	c.Action = func(c *cli.Context) error { return e.genCert(c, role) }
+	return c
+}
+
+func (e *env) genCertFlags(role certs.Role) []cli.Flag {
+	base := defaultBasename(role, certs.Peer)
+	flags := []cli.Flag{
+		&cli.StringFlag{Name: "cert-basename", EnvVars: variable("cert-basename"), TakesFile: true, Usage: "the files are `B`.key.pem and so on", DefaultText: base},
+		&cli.StringFlag{Name: "subject-org-name", EnvVars: variable("subject-org-name"), Usage: "the subject's `ORGANIZATION`", DefaultText: "B" + organizationSuffix(role)},
+	}
+	if role != certs.Root {
+		flags = append(flags,
+			&cli.StringFlag{Name: "ca-certfile", EnvVars: variable("ca-certfile"), TakesFile: true, Usage: "the issuer's certificate, and those above it if any, in PEM `FILE`"},
+			&cli.StringFlag{Name: "ca-keyfile", EnvVars: variable("ca-keyfile"), TakesFile: true, Usage: "the issuer's private key in PEM `FILE`"},
+			&cli.BoolFlag{Name: "clamp", EnvVars: variable("clamp"), Usage: "end with the issuer where the lifetime would be longer"},
+		)
+	}
+	flags = append(flags,
+		&cli.StringFlag{Name: "profile", EnvVars: variable("profile"), Value: string(certs.Peer), Usage: "what it is for: `" + joined(certs.Profiles()) + "`"},
+		&cli.StringFlag{Name: "key-type", EnvVars: variable("key-type"), Value: string(certs.P256), Usage: "the key: `" + joined(certs.KeyTypes()) + "`"},
+		&cli.StringFlag{Name: "days", EnvVars: variable("days"), Usage: "the `LIFETIME`: 90 or 90d, 12w, 1y, or the last day 2027-01-01", DefaultText: lifetime(role)},
+		&cli.IntFlag{Name: "expiration-in-days", EnvVars: variable("expiration-in-days"), Usage: "the same in `DAYS`, as the Micronets scripts have it"},
+	)
+	if role == certs.Leaf {
+		flags = append(flags,
+			&cli.StringSliceFlag{Name: "san", EnvVars: variable("san"), Usage: "a `NAME` it can be checked by: DNS, IP, URI or e-mail, told apart by form; repeatable"},
+			&cli.BoolFlag{Name: "pkeycert", EnvVars: variable("pkeycert"), Usage: "write certificate, intermediates and key in one file too"},
+		)
+	} else {
+		flags = append(flags,
+			&cli.IntFlag{Name: "path-len", EnvVars: variable("path-len"), Usage: "how many CAs may stand below it: `N`", DefaultText: "any number"},
+			&cli.StringSliceFlag{Name: "permit-dns", EnvVars: variable("permit-dns"), Usage: "it may sign for this `DOMAIN` and what is under it; repeatable"},
+			&cli.StringSliceFlag{Name: "permit-ip", EnvVars: variable("permit-ip"), Usage: "it may sign for the addresses in this `CIDR`; repeatable"},
+		)
+	}
+	return append(flags,
+		&cli.BoolFlag{Name: "force-overwrite", Aliases: []string{"force", "f"}, Usage: "replace the files that are there"},
+		e.quietFlag(), e.jsonFlag(),
+	)
+}
+
+func (e *env) genCert(c *cli.Context, role certs.Role) error {
+	req, base, err := e.certRequest(c, role)
+	if err != nil {
+		return err
+	}
+	issuer, err := e.issuer(c, role)
+	if err != nil {
+		return err
+	}
+	issued, err := certs.Issue(req, issuer, e.now())
+	if err != nil {
+		return err
+	}
+	var written []string
+	_, err = e.overwriting(c.Bool("force-overwrite"), base, func(replace bool) (string, error) {
+		var err error
+		written, err = certs.Write(c.Context, base, issued, c.Bool("pkeycert"), replace)
+		return "", err
+	})
+	if err != nil {
+		return err
+	}
+	for _, note := range issued.Notes {
+		e.note("note: %s", note)
+	}
+	return e.printCert(issued.Cert, written)
+}
+
+// certRequest reads the flags; base is the files' basename.
+func (e *env) certRequest(c *cli.Context, role certs.Role) (req certs.Request, base string, err error) {
+	profile, err := certs.ParseProfile(c.String("profile"))
+	if err != nil {
+		return req, "", err
+	}
+	if e.script != "" && !c.IsSet("profile") {
+		profile = certs.Micronets
+	}
+	keyType, err := certs.ParseKeyType(c.String("key-type"))
+	if err != nil {
+		return req, "", err
+	}
+	end, err := e.certEnd(c)
+	if err != nil {
+		return req, "", err
+	}
+	base = cmp.Or(c.String("cert-basename"), defaultBasename(role, profile))
+	req = certs.Request{
+		Role: role, Profile: profile, KeyType: keyType, NotAfter: end, Clamp: c.Bool("clamp"),
+		Organization: cmp.Or(c.String("subject-org-name"), filepath.Base(base)+organizationSuffix(role)),
+		SANs:         c.StringSlice("san"),
+		PermitDNS:    c.StringSlice("permit-dns"),
+		PermitIP:     c.StringSlice("permit-ip"),
+	}
+	if c.IsSet("path-len") {
+		n := c.Int("path-len")
+		req.PathLen = &n
+	}
+	return req, base, nil
+}
+
+// certEnd is the end that --days or --expiration-in-days gives; zero for the default. A flag goes before a variable.
+func (e *env) certEnd(c *cli.Context) (time.Time, error) {
+	const days, scripts = "days", "expiration-in-days"
+	if e.given[days] && e.given[scripts] {
+		return time.Time{}, fault.New(fault.Usage, "take one of them", "--days and --expiration-in-days do not go together")
+	}
+	if e.given[scripts] || c.IsSet(scripts) && !e.given[days] {
+		return certs.ParseDays(strconv.Itoa(c.Int(scripts)), e.now())
+	}
+	if !c.IsSet(days) {
+		return time.Time{}, nil
+	}
+	return certs.ParseDays(c.String(days), e.now())
+}
+
+// issuer loads the CA that signs; a root has none. Under the scripts' names a key that others can read is a warning.
+func (e *env) issuer(c *cli.Context, role certs.Role) (*certs.Issuer, error) {
+	if role == certs.Root {
+		return nil, nil
+	}
+	for _, flag := range []string{"ca-certfile", "ca-keyfile"} {
+		if c.String(flag) == "" {
+			return nil, fault.New(fault.Usage, "give the issuer with --ca-certfile and --ca-keyfile", "--%s is missing", flag)
+		}
+	}
+	issuer, warnings, err := certs.LoadIssuer(c.Context, c.String("ca-certfile"), c.String("ca-keyfile"), e.script != "")
+	for _, warning := range warnings {
+		e.note("warning: %s", warning)
+	}
+	return issuer, err
+}
+
+// printCert prints what was made: the text under the scripts' names, JSON with --json, else nothing.
+func (e *env) printCert(cert *x509.Certificate, files []string) error {
+	if e.json {
+		return e.print(struct {
+			certs.Info
+			Files []string `json:"files"`
+		}{certs.Describe(cert), files}, "")
+	}
+	if e.script != "" {
+		return e.print(nil, certs.Text(cert))
+	}
+	e.note("wrote %s", strings.Join(files, ", "))
+	return nil
+}
+
+// defaultBasename is the scripts' in their profile.
+func defaultBasename(role certs.Role, profile certs.Profile) string {
+	if profile != certs.Micronets {
+		return role.String()
+	}
+	switch role {
+	case certs.Root:
+		return "ocf_root_ca"
+	case certs.Intermediate:
+		return "ocf_intermediate_ca"
+	default:
+		return "ocf_dev"
+	}
+}
+
+// organizationSuffix follows the basename where no organization is given, as the scripts have it.
+func organizationSuffix(role certs.Role) string {
+	switch role {
+	case certs.Root:
+		return "-RootCA"
+	case certs.Intermediate:
+		return "-IntermediateCA"
+	default:
+		return "-Leaf"
+	}
+}
+
+// lifetime is how long a certificate lives where nothing is said, for the help.
+func lifetime(role certs.Role) string {
+	switch role {
+	case certs.Root:
+		return "10y"
+	case certs.Intermediate:
+		return "5y"
+	default:
+		return "90d"
+	}
+}
+
+// joined is a list of choices, as the help shows it and the completions take it.
+func joined[T ~string](choices []T) string {
+	var words []string
+	for _, choice := range choices {
+		words = append(words, string(choice))
+	}
+	return strings.Join(words, "|")
+}

@@ -1,0 +1,57 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"keyward/internal/durable"
+	"keyward/internal/fault"
+)
+
+// knownServers is what was trusted on first use: the file known_servers in the
+// config folder, a line an entry: host:port, then "tls" and the pin of the server's
+// certificate or "key" and its NaCl public key.
+type knownServers struct {
+	path  string
+	lines []string
+}
+
+func (e *env) knownServers() (*knownServers, error) {
+	dir, err := e.configDir()
+	if err != nil {
+		return nil, err
+	}
+	k := &knownServers{path: filepath.Join(dir, "known_servers")}
+	text, err := os.ReadFile(k.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return k, nil
+	}
+	if err != nil {
+		return nil, fault.New(kindOf(err), "", "cannot read the known servers: %w", err)
+	}
+	k.lines = strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	return k, nil
+}
+
+func (k *knownServers) get(host, what string) string {
+	for _, line := range k.lines {
+		if words := strings.Fields(line); len(words) == 3 && words[0] == host && words[1] == what {
+			return words[2]
+		}
+	}
+	return ""
+}
+
+func (k *knownServers) set(ctx context.Context, host, what, value string) error {
+	dir, name := filepath.Split(k.path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fault.New(kindOf(err), "set KEYWARD_HOME to a folder that can be written", "cannot keep what is trusted: %w", err)
+	}
+	k.lines = append(k.lines, host+" "+what+" "+value)
+	text := strings.Join(k.lines, "\n") + "\n"
+	return durable.Put(ctx, dir, name, []durable.File{{Name: name, Data: []byte(text), Mode: 0o600}}, true)
+}

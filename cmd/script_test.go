@@ -1,0 +1,337 @@
+package cmd_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "write what the scripts saw into their cmp files")
+
+// program is the folder with the binary under test and the links to it.
+var program string
+
+// TestMain builds the binary that the scripts drive, as a release builds it.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "keyward-test-")
+	if err == nil {
+		err = build(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	program = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+func build(dir string) error {
+	args := []string{"build", "-o", filepath.Join(dir, "keyward"+exe()), "-ldflags", "-X main.version=1.2.3"}
+	if raceEnabled {
+		args = append(args, "-race")
+	}
+	c := exec.Command("go", append(args, "keyward/cmd/keyward")...)
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	for _, name := range []string{"vovsecurity", "gen-root-cert", "gen-intermediate-cert", "gen-leaf-cert"} {
+		if err := os.Link(filepath.Join(dir, "keyward"+exe()), filepath.Join(dir, name+exe())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func exe() string {
+	if runtime.GOOS == "windows" {
+		return ".exe"
+	}
+	return ""
+}
+
+// TestScripts runs testdata/script: the commands' documentation that runs.
+func TestScripts(t *testing.T) {
+	scripts, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	t.Logf("%d scripts", len(scripts))
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
+		Setup:               setup,
+		Condition:           condition,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code":     cmdCode,
+			"mode":     cmdMode,
+			"registry": cmdRegistry,
+			"pty":      cmdPty,
+			"capture":  cmdCapture,
+		},
+	})
+}
+
+func setup(e *testscript.Env) error {
+	home := filepath.Join(e.WorkDir, "home")
+	e.Setenv("HOME", home)
+	e.Setenv("USER", "alice")
+	e.Values[registryKey{}] = &running{}
+	e.Setenv("PATH", program+string(os.PathListSeparator)+os.Getenv("PATH"))
+	return os.Mkdir(home, 0o700)
+}
+
+// condition skips what a laptop lacks; CI must have it all.
+func condition(name string) (bool, error) {
+	tool, found := strings.CutPrefix(name, "has:")
+	if !found {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	if os.Getenv("CI") == "true" {
+		return true, nil
+	}
+	if module, isPython := strings.CutPrefix(tool, "python3:"); isPython {
+		return exec.Command("/usr/bin/python3", "-c", "import "+module).Run() == nil, nil
+	}
+	_, err := exec.LookPath(tool)
+	return err == nil, nil
+}
+
+// cmdCode runs a program and holds its exit code: code 3 keyward keygen.
+func cmdCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N program [args]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// cmdMode holds files' permissions: mode 0600 FILE...
+func cmdMode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: mode MODE file...")
+	}
+	for _, file := range args[1:] {
+		info, err := os.Stat(ts.MkAbs(file))
+		ts.Check(err)
+		if got := fmt.Sprintf("%04o", info.Mode().Perm()); got != args[0] {
+			ts.Fatalf("%s has mode %s, want %s", file, got, args[0])
+		}
+	}
+}
+
+// cmdCapture puts the last command's stdout, or the group of a pattern in a file, into a variable:
+// capture NAME stdout, or capture NAME FILE PATTERN.
+func cmdCapture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: capture NAME FILE [PATTERN]")
+	}
+	text := ts.ReadFile(args[1])
+	if len(args) == 3 {
+		found := regexp.MustCompile(args[2]).FindStringSubmatch(text)
+		if len(found) < 2 {
+			ts.Fatalf("%s is not in %s", args[2], args[1])
+		}
+		text = found[1]
+	}
+	ts.Setenv(args[0], strings.TrimSpace(text))
+}
+
+// running is the registry of a script.
+type running struct {
+	*exec.Cmd
+	log *os.File
+}
+
+type registryKey struct{}
+
+// cmdRegistry starts a registry on a free port with its data in registry/, and sets
+// KEYWARD_URL and KEYWARD_CA_FILE: registry start [flags], registry stop, registry kill.
+func cmdRegistry(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: registry start|stop|kill [flags]")
+	}
+	switch args[0] {
+	case "start":
+		startRegistry(ts, args[1:])
+	case "stop":
+		r := ts.Value(registryKey{}).(*running)
+		ts.Check(r.Process.Signal(os.Interrupt))
+		ts.Check(r.Wait())
+	case "kill":
+		r := ts.Value(registryKey{}).(*running)
+		ts.Check(r.Process.Kill())
+		_ = r.Wait()
+	}
+}
+
+func startRegistry(ts *testscript.TestScript, flags []string) {
+	log, err := os.OpenFile(ts.MkAbs("registry.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	ts.Check(err)
+	args := append([]string{"serve", "--listen", "127.0.0.1:0", "--data-dir", "registry"}, flags...)
+	c := exec.Command(filepath.Join(program, "keyward"+exe()), args...)
+	c.Dir, c.Env, c.Stderr = ts.MkAbs("."), environ(ts), log
+	stdout, err := c.StdoutPipe()
+	ts.Check(err)
+	ts.Check(c.Start())
+	ts.Defer(func() {
+		_ = c.Process.Kill()
+		_ = c.Wait()
+		_ = log.Close()
+	})
+	*ts.Value(registryKey{}).(*running) = running{c, log}
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		ts.Fatalf("serve ended: %v\n%s", err, ts.ReadFile("registry.log"))
+	}
+	ts.Setenv("KEYWARD_URL", strings.TrimSpace(line))
+	ts.Setenv("KEYWARD_CA_FILE", ts.MkAbs("registry/ca.cert.pem"))
+}
+
+// environ is the script's environment.
+func environ(ts *testscript.TestScript) []string {
+	var vars []string
+	for _, name := range []string{"HOME", "USER", "PATH", "TMPDIR", "VOV_PASSWORD", "NC_URL", "TERM",
+		"KEYWARD_HOME", "KEYWARD_URL", "KEYWARD_CA_FILE", "KEYWARD_USER", "KEYWARD_PASSWORD_FILE", "KEYWARD_PIN"} {
+		if value := ts.Getenv(name); value != "" {
+			vars = append(vars, name+"="+value)
+		}
+	}
+	return vars
+}
+
+// cmdPty runs a program at a pseudo-terminal and holds a dialogue with it:
+// pty [-mute] CODE DIALOGUE program [args]. A line "< text" of the dialogue waits for the
+// text, a line "> text" types it, ^C interrupts. What was seen is left in the file tty. A mute terminal
+// does not answer cursor queries.
+func cmdPty(ts *testscript.TestScript, neg bool, args []string) {
+	mute := len(args) > 0 && args[0] == "-mute"
+	if mute {
+		args = args[1:]
+	}
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: pty [-mute] CODE dialogue program [args]")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	path, err := exec.LookPath(filepath.Join(program, args[2]+exe()))
+	ts.Check(err)
+	c := exec.CommandContext(ctx, path, args[3:]...)
+	c.Dir, c.Env = ts.MkAbs("."), environ(ts)
+	tty, err := pty.StartWithSize(c, &pty.Winsize{Rows: 25, Cols: 200})
+	ts.Check(err)
+	screen := &screen{tty: tty, mute: mute, changed: make(chan struct{}, 1), closed: make(chan struct{})}
+	go screen.read()
+	for line := range strings.Lines(ts.ReadFile(args[1])) {
+		line = strings.TrimSuffix(line, "\n")
+		if text, found := strings.CutPrefix(line, ">"); found {
+			_, err := tty.WriteString(strings.TrimPrefix(text, " ") + "\r")
+			ts.Check(err)
+		} else if line == "^C" {
+			_, err := tty.Write([]byte{3})
+			ts.Check(err)
+		} else if text, found := strings.CutPrefix(line, "< "); found && !screen.await(ctx, text) {
+			ts.Fatalf("waited for %q and saw:\n%s", text, screen.text())
+		}
+	}
+	err = c.Wait()
+	<-screen.closed
+	_ = tty.Close()
+	ts.Check(os.WriteFile(ts.MkAbs("tty"), []byte(screen.text()), 0o600))
+	if got := strconv.Itoa(c.ProcessState.ExitCode()); got != args[0] {
+		ts.Fatalf("exit code %s, want %s: %v\n%s", got, args[0], err, screen.text())
+	}
+}
+
+// screen is what a program wrote to its pseudo-terminal.
+type screen struct {
+	tty     *os.File
+	mute    bool
+	changed chan struct{}
+	closed  chan struct{}
+
+	mu   sync.Mutex
+	seen []byte
+	done int // how much of it the dialogue went past
+}
+
+func (s *screen) read() {
+	defer close(s.closed)
+	buf := make([]byte, 4096)
+	for {
+		n, err := s.tty.Read(buf)
+		if !s.mute {
+			for range bytes.Count(buf[:n], []byte("\x1b[6n")) {
+				_, _ = s.tty.WriteString("\x1b[1;1R")
+			}
+		}
+		s.mu.Lock()
+		s.seen = append(s.seen, buf[:n]...)
+		s.mu.Unlock()
+		select {
+		case s.changed <- struct{}{}:
+		default:
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (s *screen) await(ctx context.Context, text string) bool {
+	for {
+		s.mu.Lock()
+		at := bytes.Index(s.seen[s.done:], []byte(text))
+		if at >= 0 {
+			s.done += at + len(text)
+		}
+		s.mu.Unlock()
+		if at >= 0 {
+			return true
+		}
+		select {
+		case <-s.changed:
+		case <-s.closed:
+			return strings.Contains(s.text()[s.done:], text)
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+func (s *screen) text() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return string(s.seen)
+}

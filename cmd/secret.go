@@ -1,0 +1,97 @@
+package cmd
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"keyward/internal/fault"
+	"keyward/internal/secretfile"
+)
+
+// maxLine is the longest line in bytes that a password or token may take in a file or on stdin.
+const maxLine = 64 << 10
+
+// password is the caller's: the first line of file ("-" is stdin), else VOV_PASSWORD, else asked for.
+func (e *env) password(file string) (string, error) {
+	if file != "" {
+		return e.secretLine(file, "--password-file")
+	}
+	if password := e.getenv("VOV_PASSWORD"); password != "" {
+		return password, nil
+	}
+	terminal := e.terminal()
+	if terminal == nil {
+		return "", fault.New(fault.Usage, "set VOV_PASSWORD or give --password-file (- is stdin)",
+			"a password is needed, and there is no terminal to ask at")
+	}
+	return terminal.Password("Enter your password:")
+}
+
+// newPassword is the one to set: the first line of file, else asked for twice. flag names the file's.
+func (e *env) newPassword(file, flag, whose string) (string, error) {
+	if file != "" {
+		return e.secretLine(file, flag)
+	}
+	terminal := e.terminal()
+	if terminal == nil {
+		return "", fault.New(fault.Usage, "give "+flag+" (- is stdin)",
+			"a new password is needed for %s, and there is no terminal to ask at", whose)
+	}
+	first, err := terminal.Password(fmt.Sprintf("New password for %s:", whose))
+	if err != nil {
+		return "", err
+	}
+	again, err := terminal.Password("And again:")
+	if err != nil {
+		return "", err
+	}
+	if first != again {
+		return "", fault.New(fault.Usage, "type the same password twice", "the two passwords differ; nothing was changed")
+	}
+	return first, nil
+}
+
+// secretLine reads the first line of a file, or the next one of stdin for "-".
+func (e *env) secretLine(file, flag string) (string, error) {
+	if file == "-" {
+		return e.stdinLine(flag)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return "", fault.New(kindOf(err), "check the file that "+flag+" names", "cannot read a password: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		if exposed := secretfile.Exposed(file); exposed != nil {
+			e.note("keyward: warning: %v (%s)", exposed, fault.HintOf(exposed))
+		}
+	}
+	return firstLine(bufio.NewReader(io.LimitReader(f, maxLine+1)), file)
+}
+
+// stdinLine reads one line; a second secret from stdin is its next line.
+func (e *env) stdinLine(flag string) (string, error) {
+	if e.lines == nil {
+		e.lines = bufio.NewReader(io.LimitReader(e.stdin, 4*maxLine))
+	}
+	return firstLine(e.lines, "stdin, for "+flag)
+}
+
+func firstLine(r *bufio.Reader, where string) (string, error) {
+	line, err := r.ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fault.New(fault.Failed, "", "cannot read %s: %w", where, err)
+	}
+	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+	if line == "" {
+		return "", fault.New(fault.InvalidFile, "put the secret on the first line", "there is nothing on the first line of %s", where)
+	}
+	if len(line) > maxLine {
+		return "", fault.New(fault.InvalidFile, "put the secret on the first line", "the first line of %s is longer than %d bytes", where, maxLine)
+	}
+	return line, nil
+}

@@ -1,0 +1,181 @@
+package cmd
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"keyward/internal/durable"
+	"keyward/internal/fault"
+	"keyward/internal/secretfile"
+	"keyward/keys"
+	"keyward/registry"
+	"keyward/restclient"
+	"keyward/store"
+	"keyward/store/sqlstore"
+)
+
+// The files of the data folder.
+const (
+	databaseFile      = "registry.db"
+	serverKeyFile     = "serverkey" // the NaCl pair, in the layout of a user key file
+	adminPasswordFile = "admin-password"
+	adminName         = "admin"
+)
+
+func (e *env) serveCommand() *cli.Command {
+	return &cli.Command{
+		Name: "serve", Category: services,
+		Usage: "run the registry: HTTPS REST API v3 over an embedded database",
+		Description: "The first start in an empty data folder makes all that is needed: the server's NaCl key pair, a root and a server certificate, and the user admin. " +
+			"The admin's first password is asked for at a terminal, or taken from --admin-password-file, or made and written to admin-password in the data folder; that file goes when the password changes. " +
+			"Clients trust the registry with --ca-file and the data folder's ca.cert.pem. " +
+			"When it is ready its URL is printed on stdout; the log, a JSON line a request, goes to stderr. SIGINT and SIGTERM stop it once the running requests are answered.",
+		UsageText: "keyward serve\nkeyward serve --listen :9100 --name registry.example.org --data-dir /var/lib/keyward",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "listen", EnvVars: variable("listen"), Value: "127.0.0.1:9100", Usage: "the `ADDRESS` and port; port 0 takes a free one"},
+			&cli.StringFlag{Name: "data-dir", EnvVars: variable("data-dir"), TakesFile: true, Usage: "the data `FOLDER`", DefaultText: "registry in KEYWARD_HOME, else in $XDG_DATA_HOME/keyward, else in $HOME/.local/share/keyward"},
+			&cli.StringSliceFlag{Name: "name", EnvVars: variable("name"), Usage: "a `NAME` or address for the server's certificate, repeatable; another set of names makes a new certificate for the same key",
+				DefaultText: "the listening host, localhost, loopback, the host name"},
+			&cli.StringFlag{Name: "tls-cert", EnvVars: variable("tls-cert"), TakesFile: true, Usage: "a certificate chain in PEM `FILE`, in place of the registry's own"},
+			&cli.StringFlag{Name: "tls-key", EnvVars: variable("tls-key"), TakesFile: true, Usage: "its private key in PEM `FILE`"},
+			&cli.StringFlag{Name: "admin-password-file", EnvVars: variable("admin-password-file"), TakesFile: true, Usage: "at the first start, the first line of `FILE` is the admin's password; - is stdin"},
+			&cli.StringFlag{Name: "project", EnvVars: variable("project"), Value: "keyward", Usage: "the project `NAME` that the API tells"},
+		},
+		Action: e.serve,
+	}
+}
+
+func (e *env) serve(c *cli.Context) error {
+	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	dir, err := e.dataFolder(c.String("data-dir"))
+	if err != nil {
+		return err
+	}
+	db, err := sqlstore.Open(ctx, filepath.Join(dir, databaseFile))
+	if err != nil {
+		return err
+	}
+	return errors.Join(e.serveStore(ctx, c, dir, db), db.Close())
+}
+
+func (e *env) serveStore(ctx context.Context, c *cli.Context, dir string, db store.Store) error {
+	pair, err := serverPair(ctx, filepath.Join(dir, serverKeyFile), e)
+	if err != nil {
+		return err
+	}
+	if err := e.administrator(ctx, c.String("admin-password-file"), dir, db); err != nil {
+		return err
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.String("listen"))
+	if err != nil {
+		return fault.New(fault.Failed, "give --listen another address or port", "cannot listen: %w", err)
+	}
+	defer func() { _ = listener.Close() }()
+	certificate, err := e.serverCertificate(ctx, c, dir, listener.Addr())
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewJSONHandler(e.stderr, nil))
+	server, err := registry.New(registry.Config{
+		Store: db, Key: pair, Project: c.String("project"), Version: e.version, Now: e.now, Log: log,
+		PasswordChanged: func(user string) { forgetFirstPassword(log, dir, user) },
+	})
+	if err != nil {
+		return err
+	}
+	url := "https://" + listener.Addr().String()
+	log.Info("ready", "url", url, "pin", restclient.Pin(certificate.Leaf), "server_key", pair.Public.String())
+	if err := e.print(nil, url+"\n"); err != nil {
+		return err
+	}
+	return server.Serve(ctx, listener, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
+}
+
+// dataFolder makes the folder, for its owner alone, or checks the one that is there.
+func (e *env) dataFolder(dir string) (string, error) {
+	if dir == "" {
+		var err error
+		if dir, err = e.dataDir(); err != nil {
+			return "", err
+		}
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fault.New(kindOf(err), "give --data-dir a folder that can be written", "cannot make the data folder: %w", err)
+	}
+	return dir, secretfile.FolderExposed(dir)
+}
+
+// serverPair is the server's NaCl pair, made at the first start.
+func serverPair(ctx context.Context, path string, e *env) (keys.Pair, error) {
+	pair, err := keys.Load(ctx, path)
+	if !errors.Is(err, fault.NotFound) {
+		return pair, err
+	}
+	if pair, err = keys.Generate(); err != nil {
+		return pair, err
+	}
+	_, err = keys.Save(ctx, path, pair, false, e.now())
+	return pair, err
+}
+
+// administrator adds the user admin where there is no user yet.
+func (e *env) administrator(ctx context.Context, file, dir string, db store.Store) error {
+	users, err := db.Users(ctx)
+	if err != nil || len(users) > 0 {
+		return err
+	}
+	password, err := e.firstPassword(ctx, file, dir)
+	if err != nil {
+		return err
+	}
+	hash, err := registry.HashPassword(password)
+	if err != nil {
+		return err
+	}
+	return db.AddUser(ctx, store.User{Name: adminName, Admin: true, Password: hash, Created: e.now()})
+}
+
+// firstPassword is the administrator's: from the file, asked for, or made and kept in the data folder.
+func (e *env) firstPassword(ctx context.Context, file, dir string) (string, error) {
+	if file != "" {
+		return e.secretLine(file, "--admin-password-file")
+	}
+	if terminal := e.terminal(); terminal != nil {
+		password, err := terminal.Password("Password for the administrator (empty: one is made):")
+		if err != nil || password != "" {
+			return password, err
+		}
+	}
+	kept := filepath.Join(dir, adminPasswordFile)
+	if line, err := e.secretLine(kept, "--admin-password-file"); err == nil {
+		return line, nil // a first start that was killed before it added the user
+	}
+	password := rand.Text()
+	err := durable.Put(ctx, dir, adminPasswordFile, []durable.File{{Name: adminPasswordFile, Data: []byte(password + "\n"), Mode: 0o600}}, false)
+	if err == nil {
+		e.note("the first password of the user %s is in %s", adminName, kept)
+	}
+	return password, err
+}
+
+// forgetFirstPassword removes the file once what is in it is no password any more.
+func forgetFirstPassword(log *slog.Logger, dir, user string) {
+	if user != adminName {
+		return
+	}
+	if err := os.Remove(filepath.Join(dir, adminPasswordFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		log.Error("the file with the first password stays", "error", err)
+	}
+}
