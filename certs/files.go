@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +15,7 @@ import (
 
 	"keyward/internal/durable"
 	"keyward/internal/fault"
+	"keyward/internal/secretfile"
 )
 
 // What follows the basename in the names of a set's files.
@@ -66,14 +69,11 @@ func (i *Issued) Files(basename string, pkeycert bool) ([]durable.File, error) {
 }
 
 // Write puts the set's files in basename's folder, all or none, and returns their paths. A file
-// already there is fault.Exists. With replace the set is replaced, and so is a bundle that was there
-// without pkeycert, since its key would no longer be the set's.
+// already there is fault.Exists; with replace it is replaced. A bundle that is there belongs to the
+// set without pkeycert too, since its key would no longer be the set's.
 func Write(ctx context.Context, basename string, issued *Issued, pkeycert, replace bool) ([]string, error) {
 	if basename == "" || strings.HasSuffix(basename, string(filepath.Separator)) || strings.Trim(filepath.Base(basename), ".") == "" {
 		return nil, fault.New(fault.Usage, "set --cert-basename to a path without an ending, as in certs/server", "%q is not a basename", basename)
-	}
-	if _, err := os.Lstat(basename + bundleSuffix); err == nil && replace {
-		pkeycert = true
 	}
 	if _, err := os.Lstat(basename + bundleSuffix); err == nil {
 		pkeycert = true
@@ -93,12 +93,81 @@ func Write(ctx context.Context, basename string, issued *Issued, pkeycert, repla
 	return paths, nil
 }
 
-// Load reads the certificate and the key of a set that Write wrote, after finishing or
-// discarding what a killed run left of it.
+// Load reads the certificate and the key of a set that Write wrote, after finishing or discarding
+// what a killed run left of it. A key file that others can read is fault.Policy, a file that does
+// not parse or a key of another certificate fault.InvalidFile.
 func Load(ctx context.Context, basename string) (*x509.Certificate, crypto.Signer, error) {
-	issuer, _, err := LoadIssuer(ctx, basename+certSuffix, basename+keySuffix, false)
+	certFile, keyFile := basename+certSuffix, basename+keySuffix
+	chain, key, _, err := loadPair(ctx, certFile, keyFile, false)
 	if err != nil {
 		return nil, nil, err
 	}
-	return issuer.Chain[0], issuer.Key, nil
+	if !sameKey(key, chain[0].PublicKey) {
+		return nil, nil, fault.New(fault.InvalidFile, "remove both and make them again", "%s is not the key of %s", keyFile, certFile)
+	}
+	return chain[0], key, nil
+}
+
+// The largest files that are read, in bytes: many certificates, one key and its certificates.
+const (
+	maxCertFile = 1 << 20
+	maxKeyFile  = 256 << 10
+)
+
+// loadPair reads certificates and a private key, after settling their sets. With warnOnly a key
+// file that others can reach gives warnings instead of an error.
+func loadPair(ctx context.Context, certFile, keyFile string, warnOnly bool) (chain []*x509.Certificate, key crypto.Signer, warnings []string, err error) {
+	for _, file := range []string{certFile, keyFile} {
+		if err := settle(ctx, file); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	if warnings, err = checkExposed(keyFile, warnOnly); err != nil {
+		return nil, nil, nil, err
+	}
+	if chain, err = readFile(certFile, maxCertFile, parseCertificates); err != nil {
+		return nil, nil, nil, err
+	}
+	if key, err = readFile(keyFile, maxKeyFile, parseKey); err != nil {
+		return nil, nil, nil, err
+	}
+	return chain, key, warnings, nil
+}
+
+// settle finishes or discards what a killed Write left of the set that path belongs to.
+func settle(ctx context.Context, path string) error {
+	base := filepath.Base(path)
+	for _, suffix := range []string{keySuffix, certSuffix, derSuffix, bundleSuffix} {
+		if name, ok := strings.CutSuffix(base, suffix); ok && name != "" {
+			return durable.Settle(ctx, filepath.Dir(path), name)
+		}
+	}
+	return nil
+}
+
+func checkExposed(keyFile string, warnOnly bool) (warnings []string, err error) {
+	for _, check := range []func(string) error{secretfile.Exposed, secretfile.FolderExposed} {
+		err := check(keyFile)
+		if err == nil {
+			continue
+		}
+		if !warnOnly || !errors.Is(err, fault.Policy) {
+			return nil, err
+		}
+		warnings = append(warnings, fmt.Sprintf("%v: %s", err, fault.HintOf(err)))
+	}
+	return warnings, nil
+}
+
+func readFile[T any](path string, limit int64, parse func([]byte) (T, error)) (T, error) {
+	var none T
+	data, err := secretfile.Read(path, limit)
+	if err != nil {
+		return none, err
+	}
+	parsed, err := parse(data)
+	if err != nil {
+		return none, fault.New(fault.KindOf(err), strings.ReplaceAll(fault.HintOf(err), "FILE", path), "%s: %w", path, err)
+	}
+	return parsed, nil
 }

@@ -44,36 +44,38 @@ func Issue(req Request, issuer *Issuer, now time.Time) (*Issued, error) {
 	if err != nil {
 		return nil, err
 	}
-	notBefore, notAfter, notes := now.Add(-backdate), w.NotAfter, w.notes()
+	life := lifetime{start: now.Add(-backdate), end: w.NotAfter}
 	if issuer != nil {
 		if err := issuer.check(w, now); err != nil {
 			return nil, err
 		}
-		var note string
-		if notBefore, notAfter, note, err = issuer.validity(w, notBefore); err != nil {
+		if life, err = issuer.fit(life, w); err != nil {
 			return nil, err
-		}
-		if note != "" {
-			notes = append(notes, note)
 		}
 	}
-	key := w.Key
-	if key == nil {
-		if key, err = w.KeyType.generate(); err != nil {
-			return nil, err
-		}
+	key, err := w.key()
+	if err != nil {
+		return nil, err
 	}
 	template, err := w.template(key.Public(), issuer)
 	if err != nil {
 		return nil, err
 	}
-	template.NotBefore, template.NotAfter = notBefore, notAfter
+	template.NotBefore, template.NotAfter = life.start, life.end
 	issued, err := sign(template, key, issuer)
 	if err != nil {
 		return nil, err
 	}
-	issued.Notes, issued.sec1 = notes, w.Profile == Micronets
+	issued.Notes = append(w.notes(), life.notes...)
+	issued.sec1 = w.Profile == Micronets
 	return issued, nil
+}
+
+func (w wanted) key() (crypto.Signer, error) {
+	if w.Key != nil {
+		return w.Key, nil
+	}
+	return w.KeyType.generate()
 }
 
 func (w wanted) notes() []string {

@@ -5,18 +5,14 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/cloudflare/cfssl/helpers"
 
-	"keyward/internal/durable"
 	"keyward/internal/fault"
-	"keyward/internal/secretfile"
 )
 
 // Issuer is a CA that signs: its key, and its certificate with those above it as far as they are known.
@@ -45,75 +41,18 @@ func NewIssuer(chain []*x509.Certificate, key crypto.Signer) (*Issuer, error) {
 	return &Issuer{Chain: chain, Key: key}, nil
 }
 
-// The largest files that are read, in bytes: many certificates, one key and its certificates.
-const (
-	maxCertFile = 1 << 20
-	maxKeyFile  = 256 << 10
-)
-
 // LoadIssuer reads a CA from its files, after finishing or discarding what a killed Write left of
-// them. The certificates are PEM, the CA first and then each one's issuer, or one in DER; the key is PEM: PKCS#8,
-// SEC1 or PKCS#1, not encrypted. Both may be in one file, in any order. A key file that others can
-// read, or whose folder they can write to, is fault.Policy; with warnOnly it is loaded all
-// the same and the warnings are returned. A file that does not parse is fault.InvalidFile.
+// them. The certificates are PEM, the CA first and then each one's issuer, or one in DER. The key is
+// PEM: PKCS#8, SEC1 or PKCS#1, not encrypted. Both may be in one file, in any order. A key file that
+// others can read, or whose folder they can write to, is fault.Policy; with warnOnly it is loaded
+// all the same and the warnings are returned. A file that does not parse is fault.InvalidFile.
 func LoadIssuer(ctx context.Context, certFile, keyFile string, warnOnly bool) (*Issuer, []string, error) {
-	for _, file := range []string{certFile, keyFile} {
-		if err := settle(ctx, file); err != nil {
-			return nil, nil, err
-		}
-	}
-	warnings, err := checkExposed(keyFile, warnOnly)
-	if err != nil {
-		return nil, nil, err
-	}
-	chain, err := readFile(certFile, maxCertFile, parseCertificates)
-	if err != nil {
-		return nil, nil, err
-	}
-	key, err := readFile(keyFile, maxKeyFile, parseKey)
+	chain, key, warnings, err := loadPair(ctx, certFile, keyFile, warnOnly)
 	if err != nil {
 		return nil, nil, err
 	}
 	issuer, err := NewIssuer(chain, key)
 	return issuer, warnings, err
-}
-
-func checkExposed(keyFile string, warnOnly bool) (warnings []string, err error) {
-	for _, check := range []func(string) error{secretfile.Exposed, secretfile.FolderExposed} {
-		err := check(keyFile)
-		if err == nil {
-			continue
-		}
-		if !warnOnly || !errors.Is(err, fault.Policy) {
-			return nil, err
-		}
-		warnings = append(warnings, fmt.Sprintf("%v: %s", err, fault.HintOf(err)))
-	}
-	return warnings, nil
-}
-
-func readFile[T any](path string, limit int64, parse func([]byte) (T, error)) (T, error) {
-	var none T
-	data, err := secretfile.Read(path, limit)
-	if err != nil {
-		return none, err
-	}
-	parsed, err := parse(data)
-	if err != nil {
-		return none, fault.New(fault.KindOf(err), strings.ReplaceAll(fault.HintOf(err), "FILE", path), "%s: %w", path, err)
-	}
-	return parsed, nil
-}
-
-// settle finishes or discards what a killed Write left of the set that path belongs to.
-func settle(ctx context.Context, path string) error {
-	base := filepath.Base(path)
-	for _, suffix := range []string{keySuffix, certSuffix, derSuffix, bundleSuffix} {
-		if name, ok := strings.CutSuffix(base, suffix); ok && name != "" {
-			return durable.Settle(ctx, filepath.Dir(path), name)
-		}
-	}
-	return nil
 }
 
 // check refuses, as fault.Policy, what a verifier would not accept below this issuer now.
@@ -145,8 +84,8 @@ func (ca *Issuer) check(w wanted, now time.Time) error {
 	return checkSubject(ca.Chain[0], w)
 }
 
-// checkSubject refuses a leaf that OpenSSL would take for self-signed: one that has its issuer's name, read as
-// RFC 5280 section 7.1 compares names, and no identifier of its own key.
+// checkSubject refuses a leaf that OpenSSL would take for self-signed: one that has its issuer's
+// name, compared as RFC 5280 section 7.1 does, and no identifier of its own key.
 func checkSubject(cert *x509.Certificate, w wanted) error {
 	if w.Role != Leaf || w.Profile != Micronets || len(cert.Subject.Names) != 1 || len(cert.Subject.Organization) != 1 {
 		return nil
@@ -208,31 +147,36 @@ func checkPurpose(cert *x509.Certificate, w wanted) error {
 	return nil
 }
 
-// validity is the time that a certificate below this issuer lives: from start, but no earlier than
-// its issuers, to w.NotAfter. Where it would outlive one of them it ends with it, if that was asked
-// for, is a matter of a day, or if the profile is micronets, whose README gives CA and leaf the same
-// lifetime; else it is fault.Policy.
-func (ca *Issuer) validity(w wanted, start time.Time) (notBefore, notAfter time.Time, note string, err error) {
-	notBefore, notAfter = start, w.NotAfter
+// lifetime is when a certificate is valid, and what to tell people of it.
+type lifetime struct {
+	start, end time.Time
+	notes      []string
+}
+
+// fit puts a lifetime within those of the issuers. What starts before them starts with them. What
+// would outlive them ends with them if that was asked for, is a matter of a day, or if the profile
+// is micronets, whose README gives CA and leaf the same lifetime; else it is fault.Policy.
+func (ca *Issuer) fit(life lifetime, w wanted) (lifetime, error) {
 	first := ca.Chain[0] // the first to end
 	for _, cert := range ca.Chain {
-		if cert.NotBefore.After(notBefore) {
-			notBefore = cert.NotBefore
+		if cert.NotBefore.After(life.start) {
+			life.start = cert.NotBefore
 		}
 		if cert.NotAfter.Before(first.NotAfter) {
 			first = cert
 		}
 	}
-	excess := notAfter.Sub(first.NotAfter)
+	excess := life.end.Sub(first.NotAfter)
 	if excess <= 0 {
-		return notBefore, notAfter, "", nil
+		return life, nil
 	}
 	if !w.Clamp && excess > 24*time.Hour && w.Profile != Micronets {
-		return notBefore, notAfter, "", fault.New(fault.Policy, "end it with its issuer by --clamp, or set fewer --days",
-			"the certificate would end on %s and outlive %s, which ends on %s", stamp(notAfter), label(first), stamp(first.NotAfter))
+		return life, fault.New(fault.Policy, "end it with its issuer by --clamp, or set fewer --days",
+			"the certificate would end on %s and outlive %s, which ends on %s", stamp(life.end), label(first), stamp(first.NotAfter))
 	}
-	note = fmt.Sprintf("it ends on %s with its issuer, not on %s", stamp(first.NotAfter), stamp(notAfter))
-	return notBefore, first.NotAfter, note, nil
+	life.notes = append(life.notes, fmt.Sprintf("it ends on %s with its issuer, not on %s", stamp(first.NotAfter), stamp(life.end)))
+	life.end = first.NotAfter
+	return life, nil
 }
 
 // label names a certificate in a message.

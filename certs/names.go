@@ -22,8 +22,8 @@ type names struct {
 func (n names) count() int { return len(n.dns) + len(n.ips) + len(n.emails) + len(n.uris) }
 
 // parseNames tells names apart by their form: a URI has "://" or starts with "urn:", an e-mail
-// address has "@", an IP address reads as one, all else is a DNS name. A name that no verifier
-// would match is fault.Policy.
+// address has "@" (and may start with "mailto:"), an IP address reads as one, all else is a DNS
+// name. A name that no verifier would match is fault.Policy.
 func parseNames(sans []string) (names, error) {
 	var n names
 	for _, s := range sans {
@@ -74,7 +74,7 @@ func (n *names) add(s string) error {
 		return n.addURI(s)
 	}
 	if strings.Contains(s, "@") {
-		return n.addEmail(s)
+		return n.addEmail(strings.TrimPrefix(s, "mailto:"))
 	}
 	if ip, err := netip.ParseAddr(s); err == nil {
 		return n.addIP(s, ip)

@@ -15,7 +15,7 @@ type Request struct {
 	Profile      Profile // Peer
 	Organization string  // the subject's O, 64 characters at most; needed
 	SANs         []string
-	Key          crypto.Signer // a new one of KeyType where nil
+	Key          crypto.Signer // one that is there already; its type counts then
 	KeyType      KeyType       // P256
 	NotAfter     time.Time     // 90 days for a leaf, 5 years for an intermediate, 10 for a root; 500 days in the micronets profile
 	Clamp        bool          // shorten what would outlive its issuer
@@ -37,6 +37,9 @@ type wanted struct {
 func (r Request) check(now time.Time) (wanted, error) {
 	if r.Profile == "" {
 		r.Profile = Peer
+	}
+	if r.Key != nil {
+		r.KeyType = KeyType(keyTypeOf(r.Key.Public()))
 	}
 	if r.KeyType == "" {
 		r.KeyType = P256
