@@ -132,6 +132,8 @@ func TestHintMendsARealFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(t, FolderExposed(path), "chmod go-w "+dir)
+	expect(t, FolderExposed(filepath.Join(dir, "none")), "chmod go-w "+dir)
+	expect(t, FolderExposed(dir), "chmod go-w "+dir)
 }
 
 func TestFolderOfALinksTargetCounts(t *testing.T) {

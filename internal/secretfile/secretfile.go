@@ -54,9 +54,13 @@ func Exposed(path string) error {
 
 // FolderExposed tells whether others can put another file in the place of the one at
 // path, which need not exist: whether they can write to its folder, or to the folder of
-// the file that it links to. It returns what Exposed does. A sticky folder such as /tmp
-// passes, since only a file's owner can replace it there.
+// the file that it links to. Where path is a folder, it is that one. It returns what
+// Exposed does. A sticky folder such as /tmp passes, since only a file's owner can replace
+// it there.
 func FolderExposed(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return exposedFolder(path, info)
+	}
 	dir := filepath.Dir(path)
 	if err := checkFolder(dir); err != nil {
 		return err
