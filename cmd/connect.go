@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -20,10 +21,10 @@ import (
 // trusted, else by the system's roots; where those do not know it, the person at
 // the terminal is shown its key and asked.
 func (e *env) connect(c *cli.Context) (*restclient.Client, error) {
-	if c.String("url") == "" {
+	if e.url(c) == "" {
 		return nil, fault.New(fault.Usage, "give --url, or set KEYWARD_URL or NC_URL", "no registry is named")
 	}
-	host, err := serverHost(c)
+	host, err := e.serverHost(c)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +36,7 @@ func (e *env) connect(c *cli.Context) (*restclient.Client, error) {
 }
 
 func (e *env) client(c *cli.Context, config *tls.Config) (*restclient.Client, error) {
-	return restclient.New(c.String("url"), restclient.Options{
+	return restclient.New(e.url(c), restclient.Options{
 		TLS:       config,
 		AllowHTTP: c.Bool("allow-http"),
 		Timeout:   c.Duration("timeout"),
@@ -44,9 +45,12 @@ func (e *env) client(c *cli.Context, config *tls.Config) (*restclient.Client, er
 	})
 }
 
+// url is the registry's. An empty variable counts as none.
+func (e *env) url(c *cli.Context) string { return cmp.Or(c.String("url"), e.getenv("NC_URL")) }
+
 // serverHost is the registry's host:port, under which it is remembered.
-func serverHost(c *cli.Context) (string, error) {
-	u, err := restclient.ParseURL(c.String("url"))
+func (e *env) serverHost(c *cli.Context) (string, error) {
+	u, err := restclient.ParseURL(e.url(c))
 	if err != nil {
 		return "", err
 	}
@@ -97,7 +101,7 @@ func (e *env) trustOnFirstUse(c *cli.Context, host string, known *knownServers) 
 	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); !unknown {
 		return nil, err
 	}
-	cert, err := restclient.Peek(c.Context, c.String("url"))
+	cert, err := restclient.Peek(c.Context, e.url(c))
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +129,7 @@ type session struct {
 
 // login connects and logs in with the password.
 func (e *env) login(c *cli.Context) (*session, error) {
-	user, err := caller(c)
+	user, err := e.caller(c)
 	if err != nil {
 		return nil, err
 	}
@@ -144,8 +148,9 @@ func (e *env) login(c *cli.Context) (*session, error) {
 	return &session{client, token, user}, nil
 }
 
-func caller(c *cli.Context) (string, error) {
-	if user := c.String("as"); user != "" {
+// caller is who logs in.
+func (e *env) caller(c *cli.Context) (string, error) {
+	if user := cmp.Or(c.String("as"), e.getenv("USER"), e.getenv("USERNAME")); user != "" {
 		return user, nil
 	}
 	return "", fault.New(fault.Usage, "give --as NAME, or set KEYWARD_USER", "it is not known who is calling")
@@ -162,7 +167,7 @@ func (e *env) serverKey(c *cli.Context, client *restclient.Client) (keys.PublicK
 	if err != nil {
 		return key, err
 	}
-	host, err := serverHost(c)
+	host, err := e.serverHost(c)
 	if err != nil {
 		return key, err
 	}

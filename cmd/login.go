@@ -46,7 +46,7 @@ func (e *env) loginAction(c *cli.Context) error {
 }
 
 func (e *env) loginWithKey(c *cli.Context) error {
-	user, err := caller(c)
+	user, err := e.caller(c)
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func (e *env) secretLine(file, flag string) (string, error) {
 	defer func() { _ = f.Close() }()
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
 		if exposed := secretfile.Exposed(file); exposed != nil {
-			e.note("keyward: warning: %v (%s)", exposed, fault.HintOf(exposed))
+			e.note("warning: %v (%s)", exposed, fault.HintOf(exposed))
 		}
 	}
 	return firstLine(bufio.NewReader(io.LimitReader(f, maxLine+1)), file)

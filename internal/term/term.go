@@ -60,12 +60,18 @@ func (t *Terminal) Confirm(question string) (bool, error) {
 		return answer == "y" || answer == "yes", err
 	}
 	yes := false
-	err := survey.AskOne(&survey.Confirm{Message: question}, &yes, survey.WithStdio(t.in, t.out, t.out))
+	err := survey.AskOne(&survey.Confirm{Message: question}, &yes, survey.WithStdio(byteByByte{t.in}, t.out, t.out))
 	if errors.Is(err, terminal.InterruptErr) || errors.Is(err, io.EOF) {
 		return false, errInterrupted()
 	}
 	return yes, err
 }
+
+// byteByByte reads one byte at a time. Survey reads a terminal's answers through a
+// buffer that it throws away, and with it what was typed behind them.
+type byteByByte struct{ *os.File }
+
+func (f byteByByte) Read(p []byte) (int, error) { return f.File.Read(p[:min(1, len(p))]) }
 
 // Line asks for a line of text.
 func (t *Terminal) Line(prompt string) (string, error) {
