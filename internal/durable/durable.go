@@ -131,7 +131,7 @@ func (s *set) put(ctx context.Context, r record, files []File) error {
 		err = s.commit(r)
 	}
 	if err != nil {
-		s.clean(r, 0, true)
+		s.abandon(r)
 		return s.explain("write", s.journal(), err)
 	}
 	return s.forward(r)

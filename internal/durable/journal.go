@@ -2,7 +2,6 @@ package durable
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -67,16 +66,21 @@ func parseRecord(text string) record {
 
 // readJournal reads what a killed run decided; the empty record where there is no journal.
 func (s *set) readJournal() (record, error) {
-	f, err := s.root.Open(s.journal())
-	if isMissing(err) {
+	var err error
+	if s.log, err = s.root.OpenFile(s.journal(), os.O_RDWR, 0); isMissing(err) {
 		return record{}, nil
 	}
 	if err != nil {
 		return record{}, err
 	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxJournal))
+	text, err := io.ReadAll(io.LimitReader(s.log, maxJournal))
 	return parseRecord(string(text)), err
+}
+
+// startJournal makes the empty journal.
+func (s *set) startJournal() (err error) {
+	s.log, err = s.root.OpenFile(s.journal(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	return err
 }
 
 // commit decides the set: the staged files and the journal get durable names, then the journal its text.
@@ -84,26 +88,17 @@ func (s *set) commit(r record) error {
 	if err := syncFolder(s.folder); err != nil {
 		return err
 	}
-	f, err := s.root.OpenFile(s.journal(), os.O_WRONLY, 0)
-	if err != nil {
+	if _, err := s.log.Write(append(r.header(), decision...)); err != nil {
 		return err
 	}
-	_, err = f.Write(append(r.header(), decision...))
-	return errors.Join(err, f.Sync(), f.Close())
+	return s.log.Sync()
 }
 
-// cutJournal cuts the decision off, so that what is left is only to be discarded.
-func (s *set) cutJournal(size int, sync bool) error {
-	f, err := s.root.OpenFile(s.journal(), os.O_WRONLY, 0)
-	if isMissing(err) {
-		return nil
+// removeJournal removes it, if there is one.
+func (s *set) removeJournal() error {
+	if s.log != nil {
+		s.log.Close()
+		s.log = nil
 	}
-	if err != nil {
-		return err
-	}
-	err = f.Truncate(int64(size))
-	if err == nil && sync {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
+	return s.remove(s.journal())
 }

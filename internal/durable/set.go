@@ -21,8 +21,9 @@ type set struct {
 	root   *os.Root
 	folder *os.File // the folder itself, to be synced
 	lock   *flock.Flock
-	keep   bool // something is left for the next run, so the lock's file stays too
-	final  bool // the replaced file could not be kept: the placing cannot be undone
+	log    *os.File // the journal; nil where there is none
+	keep   bool     // something is left for the next run, so the lock's file stays too
+	final  bool     // the replaced file could not be kept: the placing cannot be undone
 }
 
 func lockName(set string) string        { return "." + set + ".lock" }
@@ -62,6 +63,9 @@ func open(ctx context.Context, dir, name string) (*set, error) {
 }
 
 func (s *set) close() {
+	if s.log != nil {
+		s.log.Close()
+	}
 	if s.keep {
 		s.lock.Close()
 	} else {
@@ -76,7 +80,7 @@ func (s *set) close() {
 func (s *set) settle(n int) error {
 	r, err := s.readJournal()
 	if err != nil {
-		s.keep = true
+		s.keep = !s.missing(s.journal())
 		return s.explain("read", s.journal(), err)
 	}
 	if r.decided {
@@ -117,7 +121,7 @@ func (s *set) free(target string, replace bool) error {
 // stage writes each file whole under its staged name, and an empty journal where the set needs one.
 func (s *set) stage(files []File) error {
 	if len(files) > 1 {
-		if err := s.write(File{Name: s.journal(), Mode: 0o600}); err != nil {
+		if err := s.startJournal(); err != nil {
 			return err
 		}
 	}
@@ -129,13 +133,16 @@ func (s *set) stage(files []File) error {
 	return nil
 }
 
-// write makes one file, with its final mode from the first moment, and syncs it if it has bytes.
+// write makes one file, with its final mode from the first moment, and syncs it.
 func (s *set) write(f File) error {
 	w, err := s.root.OpenFile(f.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, f.Mode.Perm())
 	if err != nil {
 		return err
 	}
-	if _, err = w.Write(f.Data); err == nil && len(f.Data) > 0 {
+	if len(f.Data) > 0 {
+		_, err = w.Write(f.Data)
+	}
+	if err == nil {
 		err = w.Sync()
 	}
 	return errors.Join(err, w.Close())
@@ -151,16 +158,30 @@ func (s *set) forward(r record) error {
 	if err := syncFolder(s.folder); err != nil {
 		return s.undo(r, s.explain("sync folder", "", err))
 	}
-	s.clean(r, len(r.header()), false)
+	s.finish(r)
 	return nil
 }
 
-// clean removes the hidden files of a set that is in place, or back. What cannot be
-// removed is harmless: the lock's file stays, and tells the next run to try again.
-func (s *set) clean(r record, journalSize int, sync bool) {
-	if s.cutJournal(journalSize, sync) != nil || s.discard(len(r.names)) != nil {
-		s.keep = true
+// finish cleans up after a set that is in place. The cut says so; without it the next
+// run would place the set again, which comes to the same. What cannot be removed is
+// harmless: the lock's file stays, and tells the next run to try again.
+func (s *set) finish(r record) {
+	if s.log != nil {
+		s.log.Truncate(int64(len(r.header())))
 	}
+	s.discard(len(r.names))
+}
+
+// abandon cleans up after a set that is not in place. The journal is gone for good
+// before the staged files are, else a power cut could leave half of them decided.
+func (s *set) abandon(r record) {
+	if s.log != nil {
+		if s.removeJournal() != nil {
+			return
+		}
+		syncFolder(s.folder)
+	}
+	s.discard(len(r.names))
 }
 
 // place puts file i in place. It can be done again after a kill.
@@ -207,15 +228,18 @@ func (s *set) keepOld(target, old string, journaled bool) error {
 		s.final = true
 		return nil
 	}
-	return s.root.Rename(target, old)
+	if err := s.root.Rename(target, old); err != nil && !isMissing(err) {
+		return err
+	}
+	return nil
 }
 
 // undo takes back what was placed, last first, and cleans up. It returns why. Each
 // step is the inverse of place, so a kill in the middle is only a set to be placed again.
 func (s *set) undo(r record, why error) error {
-	if s.final {
-		s.clean(r, 0, true)
-		return why
+	if s.final && s.missing(s.staged(0)) {
+		s.abandon(r)
+		return fault.New(fault.KindOf(why), fault.HintOf(why), "%w: %s is replaced, but may not last a power cut", why, s.path(r.names[0]))
 	}
 	var err error
 	for i := len(r.names) - 1; i >= 0 && err == nil; i-- {
@@ -228,7 +252,7 @@ func (s *set) undo(r record, why error) error {
 		s.keep = true
 		return errors.Join(why, s.explain("put the old files back in", "", err))
 	}
-	s.clean(r, 0, true)
+	s.abandon(r)
 	return why
 }
 
@@ -262,16 +286,19 @@ func (s *set) discard(n int) error {
 			return err
 		}
 	}
-	return s.remove(s.journal())
+	return s.removeJournal()
 }
 
 // remove removes a file that may be missing.
 func (s *set) remove(file string) error {
-	if err := s.root.Remove(file); err != nil && !isMissing(err) {
-		s.keep = true
-		return err
+	if s.missing(file) {
+		return nil
 	}
-	return nil
+	err := s.root.Remove(file)
+	if err != nil {
+		s.keep = true
+	}
+	return err
 }
 
 func (s *set) same(a, b string) bool {

@@ -1,0 +1,174 @@
+package durable_test
+
+import (
+	"errors"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keyward/internal/durable"
+	"keyward/internal/fault"
+	"keyward/internal/killsweep"
+)
+
+// noLinks makes a filesystem without hard links, as Linux's vfat answers.
+var noLinks = []string{"linkat:error=EPERM"}
+
+// scenarios are the ways a set is put.
+var scenarios = []struct {
+	name     string
+	old, new string // names in sets; old is there before
+	replace  bool
+	always   []string
+}{
+	{"create one", "", "new1", false, nil},
+	{"replace one", "old1", "new1", true, nil},
+	{"create set", "", "new", false, nil},
+	{"replace set", "old", "new", true, nil},
+	{"create one without links", "", "new1", false, noLinks},
+	{"replace one without links", "old1", "new1", true, noLinks},
+	{"create set without links", "", "new", false, noLinks},
+	{"replace set without links", "old", "new", true, noLinks},
+}
+
+// oldOrNew tells which set a folder's listing holds in its plain names.
+func oldOrNew(got map[string]string, before, after []durable.File) string {
+	switch {
+	case cmp.Equal(got, want(before)):
+		return "old"
+	case cmp.Equal(got, want(before, after)):
+		return "new"
+	}
+	return "neither"
+}
+
+// hidden lists a folder's hidden files, and checks that none shows a private file's bytes to others.
+func hidden(t *testing.T, dir string) []string {
+	t.Helper()
+	var names []string
+	for name, text := range read(t, dir) {
+		if strings.HasPrefix(name, ".") {
+			names = append(names, name)
+		}
+		if strings.HasSuffix(text, "key") && !strings.HasPrefix(text, "-rw------- ") {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+	return names
+}
+
+// TestKill kills a Put at each call that changes files. Afterwards Settle finds the old
+// set or the new one, and the next Put leaves nothing else.
+func TestKill(t *testing.T) {
+	for _, c := range scenarios {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var dir string
+			seen := map[string]int{}
+			killsweep.Sweep{Fault: killsweep.Kill, Always: c.always, AtLeast: 10}.Run(t,
+				func(t *testing.T) *exec.Cmd {
+					dir = t.TempDir()
+					if c.old != "" {
+						mustPut(t, dir, sets[c.old], false)
+					}
+					return helper(t, dir, c.new, c.replace)
+				},
+				func(t *testing.T, r killsweep.Run) {
+					if r.Exit != -1 {
+						t.Error("not killed")
+					}
+					left := hidden(t, dir)
+					if len(left) > 0 && !slices.Contains(left, ".peer.lock") {
+						t.Errorf("left %q without the lock", left)
+					}
+					if err := durable.Settle(t.Context(), dir, "peer"); err != nil {
+						t.Error(err)
+					}
+					state := oldOrNew(read(t, dir), sets[c.old], sets[c.new])
+					seen[state]++
+					if state == "neither" {
+						t.Errorf("killed, it left %v", read(t, dir))
+					}
+				})
+			t.Logf("%v", seen)
+			if seen["old"] == 0 || seen["new"] == 0 {
+				t.Errorf("saw %v, want both old and new", seen)
+			}
+		})
+	}
+}
+
+// TestKillThenPut has another Put, not Settle, clean up: of the same set, and of a smaller one.
+func TestKillThenPut(t *testing.T) {
+	for _, next := range []string{"new", "old1"} {
+		t.Run(next, func(t *testing.T) {
+			t.Parallel()
+			var dir string
+			killsweep.Sweep{Fault: killsweep.Kill, AtLeast: 30}.Run(t,
+				func(t *testing.T) *exec.Cmd {
+					dir = t.TempDir()
+					return helper(t, dir, "new", false)
+				},
+				func(t *testing.T, r killsweep.Run) {
+					err := durable.Put(t.Context(), dir, "peer", sets[next], false)
+					switch got := read(t, dir); {
+					case cmp.Equal(got, want(sets["new"])) && (err == nil || errors.Is(err, fault.Exists)):
+					case cmp.Equal(got, want(sets[next])) && err == nil:
+					default:
+						t.Errorf("%v, and there is %v", err, got)
+					}
+				})
+		})
+	}
+}
+
+// TestFault refuses each call in turn. A Put that fails has changed nothing and left nothing.
+func TestFault(t *testing.T) {
+	for _, f := range []string{killsweep.NoSpace, killsweep.IOError} {
+		for _, c := range scenarios {
+			t.Run(f+" "+c.name, func(t *testing.T) {
+				t.Parallel()
+				var dir string
+				failed := 0
+				killsweep.Sweep{Fault: f, Always: c.always, AtLeast: 10,
+					Calls: []string{"openat", "write", "fsync", "ftruncate", "linkat", "renameat", "unlinkat"},
+				}.Run(t,
+					func(t *testing.T) *exec.Cmd {
+						dir = t.TempDir()
+						if c.old != "" {
+							mustPut(t, dir, sets[c.old], false)
+						}
+						return helper(t, dir, c.new, c.replace)
+					},
+					func(t *testing.T, r killsweep.Run) {
+						if r.Exit != 0 {
+							failed++
+						}
+						if r.Exit > 1 {
+							t.Errorf("exit %d", r.Exit)
+						}
+						left := hidden(t, dir)
+						if len(left) > 0 && r.Call != "unlinkat" {
+							t.Errorf("left %q", left)
+						}
+						if err := durable.Settle(t.Context(), dir, "peer"); err != nil {
+							t.Error(err)
+						}
+						wantState := "old"
+						if r.Exit == 0 || strings.Contains(r.Output, "is replaced, but") && c.name == "replace one without links" {
+							wantState = "new"
+						}
+						if got := oldOrNew(read(t, dir), sets[c.old], sets[c.new]); got != wantState {
+							t.Errorf("want %s, there is %v", wantState, read(t, dir))
+						}
+					})
+				if failed < 4 {
+					t.Errorf("only %d runs failed", failed)
+				}
+			})
+		}
+	}
+}
