@@ -1,1 +1,279 @@
-# made by make generate
+# The completion of keyward for fish 3.0 and later, made by `make generate`.
+# keyward completion fish >~/.config/fish/completions/keyward.fish
+
+# Prints the command that the line calls, then how many words stand behind it.
+function __keyward_call
+    set -l words (commandline -opc)
+    set -l path keyward
+    set -l behind 0
+    # A link named like one of the scripts is that command.
+    set -l name (string replace -r '^.*/' '' -- $words[1])
+    if string match -q 'gen-*' -- $name
+        set path "keyward $name"
+    end
+    for word in $words[2..-1]
+        switch "$path $word"
+            case 'keyward keygen' \
+                'keyward getkey' \
+                'keyward addkey' \
+                'keyward listkeys' \
+                'keyward delkey' \
+                'keyward getserverkey' \
+                'keyward login' \
+                'keyward gen-root-cert' \
+                'keyward gen-intermediate-cert' \
+                'keyward gen-leaf-cert' \
+                'keyward serve' \
+                'keyward user' \
+                'keyward demo' \
+                'keyward completion' \
+                'keyward version' \
+                'keyward help'
+                set path "$path $word"
+                set behind 0
+            case 'keyward user add' \
+                'keyward user list' \
+                'keyward user passwd' \
+                'keyward user delete'
+                set path "$path $word"
+                set behind 0
+            case '*'
+                set behind (math $behind + 1)
+        end
+    end
+    echo $path
+    echo $behind
+end
+
+# Whether the line calls the command.
+function __keyward_in
+    set -l call (__keyward_call)
+    test "$call[1]" = "$argv"
+end
+
+# Whether the word to complete stands right behind the command.
+function __keyward_at
+    set -l call (__keyward_call)
+    test "$call[1]" = "$argv" -a "$call[2]" = 0
+end
+
+complete -c keyward -f
+for link in vovsecurity gen-root-cert gen-intermediate-cert gen-leaf-cert
+    complete -c $link -w keyward
+end
+
+complete -c keyward -n '__keyward_at keyward' -a keygen -d 'make a NaCl key pair in the user key file'
+complete -c keyward -n '__keyward_at keyward' -a getkey -d 'print the public key of the user key file'
+complete -c keyward -n '__keyward_at keyward' -a addkey -d 'register a public key with the registry'
+complete -c keyward -n '__keyward_at keyward' -a listkeys -d 'list the registered keys'
+complete -c keyward -n '__keyward_at keyward' -a delkey -d 'delete a registered key'
+complete -c keyward -n '__keyward_at keyward' -a getserverkey -d 'print the registry\'s public key'
+complete -c keyward -n '__keyward_at keyward' -a login -d 'get a token, by password or with the key'
+complete -c keyward -n '__keyward_at keyward' -a gen-root-cert -d 'make a root certificate and its key'
+complete -c keyward -n '__keyward_at keyward' -a gen-intermediate-cert -d 'make an intermediate certificate and its key'
+complete -c keyward -n '__keyward_at keyward' -a gen-leaf-cert -d 'make a leaf certificate and its key: for a server, a client or a peer'
+complete -c keyward -n '__keyward_at keyward' -a serve -d 'run the registry: HTTPS REST API v3 over an embedded database'
+complete -c keyward -n '__keyward_at keyward' -a user -d 'add, list and delete the registry\'s users, change passwords'
+complete -c keyward -n '__keyward_at keyward' -a demo -d 'show the whole story in a temporary folder'
+complete -c keyward -n '__keyward_at keyward' -a completion -d 'print the completion script of a shell'
+complete -c keyward -n '__keyward_at keyward' -a version -d 'print the version and the places in use'
+complete -c keyward -n '__keyward_at keyward' -a help -d 'show the help of a command'
+complete -c keyward -n '__keyward_in keyward' -l version -d 'print the version'
+complete -c keyward -n '__keyward_in keyward' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward keygen' -l keyfile -r -F -d 'the user key FILE'
+complete -c keyward -n '__keyward_in keyward keygen' -l force -s f -d 'replace the pair, and keep the old one as a dated backup'
+complete -c keyward -n '__keyward_in keyward keygen' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward keygen' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward keygen' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward getkey' -l keyfile -r -F -d 'the user key FILE'
+complete -c keyward -n '__keyward_in keyward getkey' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward getkey' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward addkey' -l kv -o kv -x -d 'the public KEY'
+complete -c keyward -n '__keyward_in keyward addkey' -l kd -o kd -x -d 'its DESCRIPTION: one line'
+complete -c keyward -n '__keyward_in keyward addkey' -s u -l user -x -d 'register it for user NAME (administrator)'
+complete -c keyward -n '__keyward_in keyward addkey' -l if-missing -d 'succeed where the key is there already'
+complete -c keyward -n '__keyward_in keyward addkey' -l keyfile -r -F -d 'the user key FILE'
+complete -c keyward -n '__keyward_in keyward addkey' -l as -o as -x -d 'log in as NAME'
+complete -c keyward -n '__keyward_in keyward addkey' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+complete -c keyward -n '__keyward_in keyward addkey' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward addkey' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward addkey' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward addkey' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward addkey' -l timeout -x -d 'give up after this TIME'
+complete -c keyward -n '__keyward_in keyward addkey' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward addkey' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward addkey' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward listkeys' -s a -l all -d 'the keys of all users (administrator)'
+complete -c keyward -n '__keyward_in keyward listkeys' -s u -l user -x -d 'the keys of user NAME (administrator)'
+complete -c keyward -n '__keyward_in keyward listkeys' -l as -o as -x -d 'log in as NAME'
+complete -c keyward -n '__keyward_in keyward listkeys' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+complete -c keyward -n '__keyward_in keyward listkeys' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward listkeys' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward listkeys' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward listkeys' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward listkeys' -l timeout -x -d 'give up after this TIME'
+complete -c keyward -n '__keyward_in keyward listkeys' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward listkeys' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward listkeys' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward delkey' -l kv -o kv -x -d 'the public KEY'
+complete -c keyward -n '__keyward_in keyward delkey' -s u -l user -x -d 'delete a key of user NAME (administrator)'
+complete -c keyward -n '__keyward_in keyward delkey' -l as -o as -x -d 'log in as NAME'
+complete -c keyward -n '__keyward_in keyward delkey' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+complete -c keyward -n '__keyward_in keyward delkey' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward delkey' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward delkey' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward delkey' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward delkey' -l timeout -x -d 'give up after this TIME'
+complete -c keyward -n '__keyward_in keyward delkey' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward delkey' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward delkey' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward getserverkey' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward getserverkey' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward getserverkey' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward getserverkey' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward getserverkey' -l timeout -x -d 'give up after this TIME'
+complete -c keyward -n '__keyward_in keyward getserverkey' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward getserverkey' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward getserverkey' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward login' -l with-key -d 'log in with the user key file\'s private key'
+complete -c keyward -n '__keyward_in keyward login' -l revoke -d 'end the token in KEYWARD_TOKEN, else on stdin'
+complete -c keyward -n '__keyward_in keyward login' -l keyfile -r -F -d 'the user key FILE'
+complete -c keyward -n '__keyward_in keyward login' -l as -o as -x -d 'log in as NAME'
+complete -c keyward -n '__keyward_in keyward login' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+complete -c keyward -n '__keyward_in keyward login' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward login' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward login' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward login' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward login' -l timeout -x -d 'give up after this TIME'
+complete -c keyward -n '__keyward_in keyward login' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward login' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward login' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward gen-root-cert' -l cert-basename -r -F -d 'the files are B.key.pem and so on'
+complete -c keyward -n '__keyward_in keyward gen-root-cert' -l subject-org-name -x -d 'the subject\'s ORGANIZATION'
+complete -c keyward -n '__keyward_in keyward gen-root-cert' -l profile -x -a 'peer server client micronets' -d 'what it is for: peer|server|client|micronets'
+complete -c keyward -n '__keyward_in keyward gen-root-cert' -l key-type -x -a 'p256 p384 ed25519 rsa2048 rsa3072 rsa4096' -d 'the key: p256|p384|ed25519|rsa2048|rsa3072|rsa4096'
+complete -c keyward -n '__keyward_in keyward gen-root-cert' -l days -x -d 'the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01'
+complete -c keyward -n '__keyward_in keyward gen-root-cert' -l expiration-in-days -x -d 'the same in DAYS, as the Micronets scripts have it'
+complete -c keyward -n '__keyward_in keyward gen-root-cert' -l path-len -x -d 'how many CAs may stand below it: N'
+complete -c keyward -n '__keyward_in keyward gen-root-cert' -l permit-dns -x -d 'it may sign for this DOMAIN and what is under it; repeatable'
+complete -c keyward -n '__keyward_in keyward gen-root-cert' -l permit-ip -x -d 'it may sign for the addresses in this CIDR; repeatable'
+complete -c keyward -n '__keyward_in keyward gen-root-cert' -l force-overwrite -l force -s f -d 'replace the files that are there'
+complete -c keyward -n '__keyward_in keyward gen-root-cert' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward gen-root-cert' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward gen-root-cert' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward gen-intermediate-cert' -l cert-basename -r -F -d 'the files are B.key.pem and so on'
+complete -c keyward -n '__keyward_in keyward gen-intermediate-cert' -l subject-org-name -x -d 'the subject\'s ORGANIZATION'
+complete -c keyward -n '__keyward_in keyward gen-intermediate-cert' -l ca-certfile -r -F -d 'the issuer\'s certificate, and those above it if any, in PEM FILE'
+complete -c keyward -n '__keyward_in keyward gen-intermediate-cert' -l ca-keyfile -r -F -d 'the issuer\'s private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward gen-intermediate-cert' -l clamp -d 'end with the issuer where the lifetime would be longer'
+complete -c keyward -n '__keyward_in keyward gen-intermediate-cert' -l profile -x -a 'peer server client micronets' -d 'what it is for: peer|server|client|micronets'
+complete -c keyward -n '__keyward_in keyward gen-intermediate-cert' -l key-type -x -a 'p256 p384 ed25519 rsa2048 rsa3072 rsa4096' -d 'the key: p256|p384|ed25519|rsa2048|rsa3072|rsa4096'
+complete -c keyward -n '__keyward_in keyward gen-intermediate-cert' -l days -x -d 'the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01'
+complete -c keyward -n '__keyward_in keyward gen-intermediate-cert' -l expiration-in-days -x -d 'the same in DAYS, as the Micronets scripts have it'
+complete -c keyward -n '__keyward_in keyward gen-intermediate-cert' -l path-len -x -d 'how many CAs may stand below it: N'
+complete -c keyward -n '__keyward_in keyward gen-intermediate-cert' -l permit-dns -x -d 'it may sign for this DOMAIN and what is under it; repeatable'
+complete -c keyward -n '__keyward_in keyward gen-intermediate-cert' -l permit-ip -x -d 'it may sign for the addresses in this CIDR; repeatable'
+complete -c keyward -n '__keyward_in keyward gen-intermediate-cert' -l force-overwrite -l force -s f -d 'replace the files that are there'
+complete -c keyward -n '__keyward_in keyward gen-intermediate-cert' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward gen-intermediate-cert' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward gen-intermediate-cert' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l cert-basename -r -F -d 'the files are B.key.pem and so on'
+complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l subject-org-name -x -d 'the subject\'s ORGANIZATION'
+complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l ca-certfile -r -F -d 'the issuer\'s certificate, and those above it if any, in PEM FILE'
+complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l ca-keyfile -r -F -d 'the issuer\'s private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l clamp -d 'end with the issuer where the lifetime would be longer'
+complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l profile -x -a 'peer server client micronets' -d 'what it is for: peer|server|client|micronets'
+complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l key-type -x -a 'p256 p384 ed25519 rsa2048 rsa3072 rsa4096' -d 'the key: p256|p384|ed25519|rsa2048|rsa3072|rsa4096'
+complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l days -x -d 'the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01'
+complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l expiration-in-days -x -d 'the same in DAYS, as the Micronets scripts have it'
+complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l san -x -d 'a NAME it can be checked by: DNS, IP, URI or e-mail, told apart by form; repeatable'
+complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l pkeycert -d 'write certificate, intermediates and key in one file too'
+complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l force-overwrite -l force -s f -d 'replace the files that are there'
+complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward serve' -l listen -x -d 'the ADDRESS and port; port 0 takes a free one'
+complete -c keyward -n '__keyward_in keyward serve' -l data-dir -x -a '(__fish_complete_directories)' -d 'the data FOLDER'
+complete -c keyward -n '__keyward_in keyward serve' -l name -x -d 'a NAME or address for the server\'s certificate, repeatable; another set of names makes a new certificate for the same key'
+complete -c keyward -n '__keyward_in keyward serve' -l tls-cert -r -F -d 'a certificate chain in PEM FILE, in place of the registry\'s own'
+complete -c keyward -n '__keyward_in keyward serve' -l tls-key -r -F -d 'its private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward serve' -l admin-password-file -r -F -d 'at the first start, the first line of FILE is the admin\'s password; - is stdin'
+complete -c keyward -n '__keyward_in keyward serve' -l project -x -d 'the project NAME that the API tells'
+complete -c keyward -n '__keyward_in keyward serve' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_at keyward user' -a add -d 'add a user'
+complete -c keyward -n '__keyward_at keyward user' -a list -d 'list the users'
+complete -c keyward -n '__keyward_at keyward user' -a passwd -d 'change a user\'s password'
+complete -c keyward -n '__keyward_at keyward user' -a delete -d 'delete a user with all keys'
+complete -c keyward -n '__keyward_in keyward user' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward user add' -l new-password-file -r -F -d 'the new password is the first line of FILE, - is stdin (after the caller\'s own); else asked for'
+complete -c keyward -n '__keyward_in keyward user add' -l admin -d 'make the user an administrator'
+complete -c keyward -n '__keyward_in keyward user add' -l as -o as -x -d 'log in as NAME'
+complete -c keyward -n '__keyward_in keyward user add' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+complete -c keyward -n '__keyward_in keyward user add' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward user add' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward user add' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward user add' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward user add' -l timeout -x -d 'give up after this TIME'
+complete -c keyward -n '__keyward_in keyward user add' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward user add' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward user add' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward user list' -l as -o as -x -d 'log in as NAME'
+complete -c keyward -n '__keyward_in keyward user list' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+complete -c keyward -n '__keyward_in keyward user list' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward user list' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward user list' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward user list' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward user list' -l timeout -x -d 'give up after this TIME'
+complete -c keyward -n '__keyward_in keyward user list' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward user list' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward user list' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward user passwd' -l new-password-file -r -F -d 'the new password is the first line of FILE, - is stdin (after the caller\'s own); else asked for'
+complete -c keyward -n '__keyward_in keyward user passwd' -l as -o as -x -d 'log in as NAME'
+complete -c keyward -n '__keyward_in keyward user passwd' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+complete -c keyward -n '__keyward_in keyward user passwd' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward user passwd' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward user passwd' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward user passwd' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward user passwd' -l timeout -x -d 'give up after this TIME'
+complete -c keyward -n '__keyward_in keyward user passwd' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward user passwd' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward user passwd' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward user delete' -l yes -s y -d 'do not ask'
+complete -c keyward -n '__keyward_in keyward user delete' -l as -o as -x -d 'log in as NAME'
+complete -c keyward -n '__keyward_in keyward user delete' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+complete -c keyward -n '__keyward_in keyward user delete' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward user delete' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward user delete' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward user delete' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward user delete' -l timeout -x -d 'give up after this TIME'
+complete -c keyward -n '__keyward_in keyward user delete' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward user delete' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward user delete' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward demo' -l keep -x -a '(__fish_complete_directories)' -d 'do it in DIR, a new or empty folder, and leave the files'
+complete -c keyward -n '__keyward_in keyward demo' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_at keyward completion' -a 'bash zsh fish powershell'
+complete -c keyward -n '__keyward_in keyward completion' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward version' -l keyfile -r -F -d 'the user key FILE'
+complete -c keyward -n '__keyward_in keyward version' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward version' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey getserverkey login gen-root-cert gen-intermediate-cert gen-leaf-cert serve user demo completion version'

@@ -1,1 +1,357 @@
-# made by make generate
+# The completion of keyward for PowerShell 5.1 and later, made by `make generate`.
+# keyward completion powershell | Out-String | Invoke-Expression
+
+Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-cert, gen-intermediate-cert, gen-leaf-cert -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+
+    # What can follow a command: its commands or the choices of its argument, and its flags.
+    # --flag= takes a value, --flag=FILE a file, --flag=DIR a folder, --flag=a|b one of these.
+    $tree = @{
+        'keyward' = [ordered]@{
+            'keygen' = 'make a NaCl key pair in the user key file'
+            'getkey' = 'print the public key of the user key file'
+            'addkey' = 'register a public key with the registry'
+            'listkeys' = 'list the registered keys'
+            'delkey' = 'delete a registered key'
+            'getserverkey' = 'print the registry''s public key'
+            'login' = 'get a token, by password or with the key'
+            'gen-root-cert' = 'make a root certificate and its key'
+            'gen-intermediate-cert' = 'make an intermediate certificate and its key'
+            'gen-leaf-cert' = 'make a leaf certificate and its key: for a server, a client or a peer'
+            'serve' = 'run the registry: HTTPS REST API v3 over an embedded database'
+            'user' = 'add, list and delete the registry''s users, change passwords'
+            'demo' = 'show the whole story in a temporary folder'
+            'completion' = 'print the completion script of a shell'
+            'version' = 'print the version and the places in use'
+            'help' = 'show the help of a command'
+            '--version' = 'print the version'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward keygen' = [ordered]@{
+            '--keyfile=FILE' = 'the user key FILE'
+            '--force' = 'replace the pair, and keep the old one as a dated backup'
+            '-f' = 'replace the pair, and keep the old one as a dated backup'
+            '--quiet' = 'no notes on stderr'
+            '-q' = 'no notes on stderr'
+            '--json' = 'print data, and errors on stderr, as JSON'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward getkey' = [ordered]@{
+            '--keyfile=FILE' = 'the user key FILE'
+            '--json' = 'print data, and errors on stderr, as JSON'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward addkey' = [ordered]@{
+            '--kv=' = 'the public KEY'
+            '--kd=' = 'its DESCRIPTION: one line'
+            '-u=' = 'register it for user NAME (administrator)'
+            '--user=' = 'register it for user NAME (administrator)'
+            '--if-missing' = 'succeed where the key is there already'
+            '--keyfile=FILE' = 'the user key FILE'
+            '--as=' = 'log in as NAME'
+            '--password-file=FILE' = 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+            '--url=' = 'the registry''s URL; a path in it does not count'
+            '--ca-file=FILE' = 'trust the roots in this PEM FILE and no other'
+            '--pin=' = 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+            '--allow-http' = 'plain http to another machine: everything sent can be read on the way'
+            '--timeout=' = 'give up after this TIME'
+            '--quiet' = 'no notes on stderr'
+            '-q' = 'no notes on stderr'
+            '--json' = 'print data, and errors on stderr, as JSON'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward listkeys' = [ordered]@{
+            '-a' = 'the keys of all users (administrator)'
+            '--all' = 'the keys of all users (administrator)'
+            '-u=' = 'the keys of user NAME (administrator)'
+            '--user=' = 'the keys of user NAME (administrator)'
+            '--as=' = 'log in as NAME'
+            '--password-file=FILE' = 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+            '--url=' = 'the registry''s URL; a path in it does not count'
+            '--ca-file=FILE' = 'trust the roots in this PEM FILE and no other'
+            '--pin=' = 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+            '--allow-http' = 'plain http to another machine: everything sent can be read on the way'
+            '--timeout=' = 'give up after this TIME'
+            '--quiet' = 'no notes on stderr'
+            '-q' = 'no notes on stderr'
+            '--json' = 'print data, and errors on stderr, as JSON'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward delkey' = [ordered]@{
+            '--kv=' = 'the public KEY'
+            '-u=' = 'delete a key of user NAME (administrator)'
+            '--user=' = 'delete a key of user NAME (administrator)'
+            '--as=' = 'log in as NAME'
+            '--password-file=FILE' = 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+            '--url=' = 'the registry''s URL; a path in it does not count'
+            '--ca-file=FILE' = 'trust the roots in this PEM FILE and no other'
+            '--pin=' = 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+            '--allow-http' = 'plain http to another machine: everything sent can be read on the way'
+            '--timeout=' = 'give up after this TIME'
+            '--quiet' = 'no notes on stderr'
+            '-q' = 'no notes on stderr'
+            '--json' = 'print data, and errors on stderr, as JSON'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward getserverkey' = [ordered]@{
+            '--url=' = 'the registry''s URL; a path in it does not count'
+            '--ca-file=FILE' = 'trust the roots in this PEM FILE and no other'
+            '--pin=' = 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+            '--allow-http' = 'plain http to another machine: everything sent can be read on the way'
+            '--timeout=' = 'give up after this TIME'
+            '--quiet' = 'no notes on stderr'
+            '-q' = 'no notes on stderr'
+            '--json' = 'print data, and errors on stderr, as JSON'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward login' = [ordered]@{
+            '--with-key' = 'log in with the user key file''s private key'
+            '--revoke' = 'end the token in KEYWARD_TOKEN, else on stdin'
+            '--keyfile=FILE' = 'the user key FILE'
+            '--as=' = 'log in as NAME'
+            '--password-file=FILE' = 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+            '--url=' = 'the registry''s URL; a path in it does not count'
+            '--ca-file=FILE' = 'trust the roots in this PEM FILE and no other'
+            '--pin=' = 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+            '--allow-http' = 'plain http to another machine: everything sent can be read on the way'
+            '--timeout=' = 'give up after this TIME'
+            '--quiet' = 'no notes on stderr'
+            '-q' = 'no notes on stderr'
+            '--json' = 'print data, and errors on stderr, as JSON'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward gen-root-cert' = [ordered]@{
+            '--cert-basename=FILE' = 'the files are B.key.pem and so on'
+            '--subject-org-name=' = 'the subject''s ORGANIZATION'
+            '--profile=peer|server|client|micronets' = 'what it is for: peer|server|client|micronets'
+            '--key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096' = 'the key: p256|p384|ed25519|rsa2048|rsa3072|rsa4096'
+            '--days=' = 'the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01'
+            '--expiration-in-days=' = 'the same in DAYS, as the Micronets scripts have it'
+            '--path-len=' = 'how many CAs may stand below it: N'
+            '--permit-dns=' = 'it may sign for this DOMAIN and what is under it; repeatable'
+            '--permit-ip=' = 'it may sign for the addresses in this CIDR; repeatable'
+            '--force-overwrite' = 'replace the files that are there'
+            '--force' = 'replace the files that are there'
+            '-f' = 'replace the files that are there'
+            '--quiet' = 'no notes on stderr'
+            '-q' = 'no notes on stderr'
+            '--json' = 'print data, and errors on stderr, as JSON'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward gen-intermediate-cert' = [ordered]@{
+            '--cert-basename=FILE' = 'the files are B.key.pem and so on'
+            '--subject-org-name=' = 'the subject''s ORGANIZATION'
+            '--ca-certfile=FILE' = 'the issuer''s certificate, and those above it if any, in PEM FILE'
+            '--ca-keyfile=FILE' = 'the issuer''s private key in PEM FILE'
+            '--clamp' = 'end with the issuer where the lifetime would be longer'
+            '--profile=peer|server|client|micronets' = 'what it is for: peer|server|client|micronets'
+            '--key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096' = 'the key: p256|p384|ed25519|rsa2048|rsa3072|rsa4096'
+            '--days=' = 'the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01'
+            '--expiration-in-days=' = 'the same in DAYS, as the Micronets scripts have it'
+            '--path-len=' = 'how many CAs may stand below it: N'
+            '--permit-dns=' = 'it may sign for this DOMAIN and what is under it; repeatable'
+            '--permit-ip=' = 'it may sign for the addresses in this CIDR; repeatable'
+            '--force-overwrite' = 'replace the files that are there'
+            '--force' = 'replace the files that are there'
+            '-f' = 'replace the files that are there'
+            '--quiet' = 'no notes on stderr'
+            '-q' = 'no notes on stderr'
+            '--json' = 'print data, and errors on stderr, as JSON'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward gen-leaf-cert' = [ordered]@{
+            '--cert-basename=FILE' = 'the files are B.key.pem and so on'
+            '--subject-org-name=' = 'the subject''s ORGANIZATION'
+            '--ca-certfile=FILE' = 'the issuer''s certificate, and those above it if any, in PEM FILE'
+            '--ca-keyfile=FILE' = 'the issuer''s private key in PEM FILE'
+            '--clamp' = 'end with the issuer where the lifetime would be longer'
+            '--profile=peer|server|client|micronets' = 'what it is for: peer|server|client|micronets'
+            '--key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096' = 'the key: p256|p384|ed25519|rsa2048|rsa3072|rsa4096'
+            '--days=' = 'the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01'
+            '--expiration-in-days=' = 'the same in DAYS, as the Micronets scripts have it'
+            '--san=' = 'a NAME it can be checked by: DNS, IP, URI or e-mail, told apart by form; repeatable'
+            '--pkeycert' = 'write certificate, intermediates and key in one file too'
+            '--force-overwrite' = 'replace the files that are there'
+            '--force' = 'replace the files that are there'
+            '-f' = 'replace the files that are there'
+            '--quiet' = 'no notes on stderr'
+            '-q' = 'no notes on stderr'
+            '--json' = 'print data, and errors on stderr, as JSON'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward serve' = [ordered]@{
+            '--listen=' = 'the ADDRESS and port; port 0 takes a free one'
+            '--data-dir=DIR' = 'the data FOLDER'
+            '--name=' = 'a NAME or address for the server''s certificate, repeatable; another set of names makes a new certificate for the same key'
+            '--tls-cert=FILE' = 'a certificate chain in PEM FILE, in place of the registry''s own'
+            '--tls-key=FILE' = 'its private key in PEM FILE'
+            '--admin-password-file=FILE' = 'at the first start, the first line of FILE is the admin''s password; - is stdin'
+            '--project=' = 'the project NAME that the API tells'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward user' = [ordered]@{
+            'add' = 'add a user'
+            'list' = 'list the users'
+            'passwd' = 'change a user''s password'
+            'delete' = 'delete a user with all keys'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward user add' = [ordered]@{
+            '--new-password-file=FILE' = 'the new password is the first line of FILE, - is stdin (after the caller''s own); else asked for'
+            '--admin' = 'make the user an administrator'
+            '--as=' = 'log in as NAME'
+            '--password-file=FILE' = 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+            '--url=' = 'the registry''s URL; a path in it does not count'
+            '--ca-file=FILE' = 'trust the roots in this PEM FILE and no other'
+            '--pin=' = 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+            '--allow-http' = 'plain http to another machine: everything sent can be read on the way'
+            '--timeout=' = 'give up after this TIME'
+            '--quiet' = 'no notes on stderr'
+            '-q' = 'no notes on stderr'
+            '--json' = 'print data, and errors on stderr, as JSON'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward user list' = [ordered]@{
+            '--as=' = 'log in as NAME'
+            '--password-file=FILE' = 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+            '--url=' = 'the registry''s URL; a path in it does not count'
+            '--ca-file=FILE' = 'trust the roots in this PEM FILE and no other'
+            '--pin=' = 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+            '--allow-http' = 'plain http to another machine: everything sent can be read on the way'
+            '--timeout=' = 'give up after this TIME'
+            '--quiet' = 'no notes on stderr'
+            '-q' = 'no notes on stderr'
+            '--json' = 'print data, and errors on stderr, as JSON'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward user passwd' = [ordered]@{
+            '--new-password-file=FILE' = 'the new password is the first line of FILE, - is stdin (after the caller''s own); else asked for'
+            '--as=' = 'log in as NAME'
+            '--password-file=FILE' = 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+            '--url=' = 'the registry''s URL; a path in it does not count'
+            '--ca-file=FILE' = 'trust the roots in this PEM FILE and no other'
+            '--pin=' = 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+            '--allow-http' = 'plain http to another machine: everything sent can be read on the way'
+            '--timeout=' = 'give up after this TIME'
+            '--quiet' = 'no notes on stderr'
+            '-q' = 'no notes on stderr'
+            '--json' = 'print data, and errors on stderr, as JSON'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward user delete' = [ordered]@{
+            '--yes' = 'do not ask'
+            '-y' = 'do not ask'
+            '--as=' = 'log in as NAME'
+            '--password-file=FILE' = 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+            '--url=' = 'the registry''s URL; a path in it does not count'
+            '--ca-file=FILE' = 'trust the roots in this PEM FILE and no other'
+            '--pin=' = 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+            '--allow-http' = 'plain http to another machine: everything sent can be read on the way'
+            '--timeout=' = 'give up after this TIME'
+            '--quiet' = 'no notes on stderr'
+            '-q' = 'no notes on stderr'
+            '--json' = 'print data, and errors on stderr, as JSON'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward demo' = [ordered]@{
+            '--keep=DIR' = 'do it in DIR, a new or empty folder, and leave the files'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward completion' = [ordered]@{
+            'bash' = 'bash'
+            'zsh' = 'zsh'
+            'fish' = 'fish'
+            'powershell' = 'powershell'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward version' = [ordered]@{
+            '--keyfile=FILE' = 'the user key FILE'
+            '--json' = 'print data, and errors on stderr, as JSON'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward help' = [ordered]@{
+            'keygen' = 'keygen'
+            'getkey' = 'getkey'
+            'addkey' = 'addkey'
+            'listkeys' = 'listkeys'
+            'delkey' = 'delkey'
+            'getserverkey' = 'getserverkey'
+            'login' = 'login'
+            'gen-root-cert' = 'gen-root-cert'
+            'gen-intermediate-cert' = 'gen-intermediate-cert'
+            'gen-leaf-cert' = 'gen-leaf-cert'
+            'serve' = 'serve'
+            'user' = 'user'
+            'demo' = 'demo'
+            'completion' = 'completion'
+            'version' = 'version'
+        }
+    }
+
+    # A link named like one of the scripts is that command.
+    $name = [IO.Path]::GetFileNameWithoutExtension($commandAst.GetCommandName())
+    $path = 'keyward'
+    if ($name -like 'gen-*') { $path = "keyward $name" }
+    $previous = ''
+    $behind = $true
+    foreach ($element in $commandAst.CommandElements | Select-Object -Skip 1) {
+        if ($element.Extent.EndOffset -ge $cursorPosition) { break }
+        $previous = $element.Extent.Text
+        if ($previous -ceq '--') { return }
+        $behind = $tree.ContainsKey("$path $previous")
+        if ($behind) { $path = "$path $previous" }
+    }
+
+    # A flag's value, as --flag value or --flag=value. Where nothing is offered PowerShell offers files.
+    $typed = $wordToComplete
+    $glued = ''
+    if ($wordToComplete -match '^(-[^=]+)=(.*)$') {
+        $previous = $Matches[1]
+        $typed = $Matches[2]
+        $glued = "$previous="
+    }
+    if ($previous.StartsWith('-')) {
+        foreach ($word in $tree[$path].Keys) {
+            $flag, $kind = $word -split '=', 2
+            if ($null -eq $kind -or $flag.TrimStart('-') -cne $previous.TrimStart('-')) { continue }
+            if ($kind.Contains('|')) {
+                $kind -split '\|' | Where-Object { $_.StartsWith($typed) } | ForEach-Object {
+                    [System.Management.Automation.CompletionResult]::new("$glued$_", $_, 'ParameterValue', $tree[$path][$word])
+                }
+            }
+            return
+        }
+    }
+    if ($glued) { return }
+
+    # Commands and choices stand right behind the command, flags anywhere. Long flags may have one dash.
+    foreach ($word in $tree[$path].Keys) {
+        $flag = ($word -split '=', 2)[0]
+        if ($flag.StartsWith('-')) {
+            if ($wordToComplete -match '^-[^-]' -and $flag.StartsWith('--')) { $flag = $flag.Substring(1) }
+        } elseif (-not $behind) { continue }
+        if ($flag.StartsWith($wordToComplete)) {
+            [System.Management.Automation.CompletionResult]::new($flag, $flag, 'ParameterName', $tree[$path][$word])
+        }
+    }
+}

@@ -1,1 +1,315 @@
-# made by make generate
+#compdef keyward vovsecurity gen-root-cert gen-intermediate-cert gen-leaf-cert
+# The completion of keyward for zsh, made by `make generate`.
+# source <(keyward completion zsh), or save it as _keyward in a folder of $fpath
+
+# Completes the name of a command, or hands over to the function of the command that is there.
+# What is described is in the caller's array commands.
+__keyward_hand_over() {
+    local curcontext=$curcontext state line
+    _arguments -C -S "${@:2}" '(-)1:command:->name' '(-)*::argument:->rest'
+    case $state in
+    name) _describe -t commands command commands ;;
+    rest) (( $+functions[$1_$line[1]] )) && $1_$line[1] ;;
+    esac
+}
+
+__keyward() {
+    local -a commands=(
+        'keygen:make a NaCl key pair in the user key file'
+        'getkey:print the public key of the user key file'
+        'addkey:register a public key with the registry'
+        'listkeys:list the registered keys'
+        'delkey:delete a registered key'
+        'getserverkey:print the registry'\''s public key'
+        'login:get a token, by password or with the key'
+        'gen-root-cert:make a root certificate and its key'
+        'gen-intermediate-cert:make an intermediate certificate and its key'
+        'gen-leaf-cert:make a leaf certificate and its key: for a server, a client or a peer'
+        'serve:run the registry: HTTPS REST API v3 over an embedded database'
+        'user:add, list and delete the registry'\''s users, change passwords'
+        'demo:show the whole story in a temporary folder'
+        'completion:print the completion script of a shell'
+        'version:print the version and the places in use'
+        'help:show the help of a command'
+    )
+    __keyward_hand_over __keyward \
+        '--version[print the version]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_keygen() {
+    _arguments -S \
+        '--keyfile=[the user key FILE]:FILE:_files' \
+        '(--force -f)'{--force,-f}'[replace the pair, and keep the old one as a dated backup]' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_getkey() {
+    _arguments -S \
+        '--keyfile=[the user key FILE]:FILE:_files' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_addkey() {
+    _arguments -S \
+        '(-kv --kv)'{-kv,--kv}'=[the public KEY]:KEY: ' \
+        '(-kd --kd)'{-kd,--kd}'=[its DESCRIPTION: one line]:DESCRIPTION: ' \
+        '(-u --user)'{-u,--user}'=[register it for user NAME (administrator)]:NAME: ' \
+        '--if-missing[succeed where the key is there already]' \
+        '--keyfile=[the user key FILE]:FILE:_files' \
+        '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
+        '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:HEX: ' \
+        '--allow-http[plain http to another machine: everything sent can be read on the way]' \
+        '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_listkeys() {
+    _arguments -S \
+        '(-a --all)'{-a,--all}'[the keys of all users (administrator)]' \
+        '(-u --user)'{-u,--user}'=[the keys of user NAME (administrator)]:NAME: ' \
+        '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
+        '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:HEX: ' \
+        '--allow-http[plain http to another machine: everything sent can be read on the way]' \
+        '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_delkey() {
+    _arguments -S \
+        '(-kv --kv)'{-kv,--kv}'=[the public KEY]:KEY: ' \
+        '(-u --user)'{-u,--user}'=[delete a key of user NAME (administrator)]:NAME: ' \
+        '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
+        '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:HEX: ' \
+        '--allow-http[plain http to another machine: everything sent can be read on the way]' \
+        '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_getserverkey() {
+    _arguments -S \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:HEX: ' \
+        '--allow-http[plain http to another machine: everything sent can be read on the way]' \
+        '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_login() {
+    _arguments -S \
+        '--with-key[log in with the user key file'\''s private key]' \
+        '--revoke[end the token in KEYWARD_TOKEN, else on stdin]' \
+        '--keyfile=[the user key FILE]:FILE:_files' \
+        '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
+        '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:HEX: ' \
+        '--allow-http[plain http to another machine: everything sent can be read on the way]' \
+        '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_gen-root-cert() {
+    _arguments -S \
+        '--cert-basename=[the files are B.key.pem and so on]:B:_files' \
+        '--subject-org-name=[the subject'\''s ORGANIZATION]:ORGANIZATION: ' \
+        '--profile=[what it is for: peer|server|client|micronets]:choice:(peer server client micronets)' \
+        '--key-type=[the key: p256|p384|ed25519|rsa2048|rsa3072|rsa4096]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
+        '--days=[the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01]:LIFETIME: ' \
+        '--expiration-in-days=[the same in DAYS, as the Micronets scripts have it]:DAYS: ' \
+        '--path-len=[how many CAs may stand below it: N]:N: ' \
+        '*--permit-dns=[it may sign for this DOMAIN and what is under it; repeatable]:DOMAIN: ' \
+        '*--permit-ip=[it may sign for the addresses in this CIDR; repeatable]:CIDR: ' \
+        '(--force-overwrite --force -f)'{--force-overwrite,--force,-f}'[replace the files that are there]' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_gen-intermediate-cert() {
+    _arguments -S \
+        '--cert-basename=[the files are B.key.pem and so on]:B:_files' \
+        '--subject-org-name=[the subject'\''s ORGANIZATION]:ORGANIZATION: ' \
+        '--ca-certfile=[the issuer'\''s certificate, and those above it if any, in PEM FILE]:FILE:_files' \
+        '--ca-keyfile=[the issuer'\''s private key in PEM FILE]:FILE:_files' \
+        '--clamp[end with the issuer where the lifetime would be longer]' \
+        '--profile=[what it is for: peer|server|client|micronets]:choice:(peer server client micronets)' \
+        '--key-type=[the key: p256|p384|ed25519|rsa2048|rsa3072|rsa4096]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
+        '--days=[the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01]:LIFETIME: ' \
+        '--expiration-in-days=[the same in DAYS, as the Micronets scripts have it]:DAYS: ' \
+        '--path-len=[how many CAs may stand below it: N]:N: ' \
+        '*--permit-dns=[it may sign for this DOMAIN and what is under it; repeatable]:DOMAIN: ' \
+        '*--permit-ip=[it may sign for the addresses in this CIDR; repeatable]:CIDR: ' \
+        '(--force-overwrite --force -f)'{--force-overwrite,--force,-f}'[replace the files that are there]' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_gen-leaf-cert() {
+    _arguments -S \
+        '--cert-basename=[the files are B.key.pem and so on]:B:_files' \
+        '--subject-org-name=[the subject'\''s ORGANIZATION]:ORGANIZATION: ' \
+        '--ca-certfile=[the issuer'\''s certificate, and those above it if any, in PEM FILE]:FILE:_files' \
+        '--ca-keyfile=[the issuer'\''s private key in PEM FILE]:FILE:_files' \
+        '--clamp[end with the issuer where the lifetime would be longer]' \
+        '--profile=[what it is for: peer|server|client|micronets]:choice:(peer server client micronets)' \
+        '--key-type=[the key: p256|p384|ed25519|rsa2048|rsa3072|rsa4096]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
+        '--days=[the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01]:LIFETIME: ' \
+        '--expiration-in-days=[the same in DAYS, as the Micronets scripts have it]:DAYS: ' \
+        '*--san=[a NAME it can be checked by: DNS, IP, URI or e-mail, told apart by form; repeatable]:NAME: ' \
+        '--pkeycert[write certificate, intermediates and key in one file too]' \
+        '(--force-overwrite --force -f)'{--force-overwrite,--force,-f}'[replace the files that are there]' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_serve() {
+    _arguments -S \
+        '--listen=[the ADDRESS and port; port 0 takes a free one]:ADDRESS: ' \
+        '--data-dir=[the data FOLDER]:FOLDER:_files -/' \
+        '*--name=[a NAME or address for the server'\''s certificate, repeatable; another set of names makes a new certificate for the same key]:NAME: ' \
+        '--tls-cert=[a certificate chain in PEM FILE, in place of the registry'\''s own]:FILE:_files' \
+        '--tls-key=[its private key in PEM FILE]:FILE:_files' \
+        '--admin-password-file=[at the first start, the first line of FILE is the admin'\''s password; - is stdin]:FILE:_files' \
+        '--project=[the project NAME that the API tells]:NAME: ' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_user() {
+    local -a commands=(
+        'add:add a user'
+        'list:list the users'
+        'passwd:change a user'\''s password'
+        'delete:delete a user with all keys'
+    )
+    __keyward_hand_over __keyward_user \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_user_add() {
+    _arguments -S \
+        '1:NAME: ' \
+        '--new-password-file=[the new password is the first line of FILE, - is stdin (after the caller'\''s own); else asked for]:FILE:_files' \
+        '--admin[make the user an administrator]' \
+        '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
+        '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:HEX: ' \
+        '--allow-http[plain http to another machine: everything sent can be read on the way]' \
+        '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_user_list() {
+    _arguments -S \
+        '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
+        '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:HEX: ' \
+        '--allow-http[plain http to another machine: everything sent can be read on the way]' \
+        '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_user_passwd() {
+    _arguments -S \
+        '1:NAME: ' \
+        '--new-password-file=[the new password is the first line of FILE, - is stdin (after the caller'\''s own); else asked for]:FILE:_files' \
+        '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
+        '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:HEX: ' \
+        '--allow-http[plain http to another machine: everything sent can be read on the way]' \
+        '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_user_delete() {
+    _arguments -S \
+        '1:NAME: ' \
+        '(--yes -y)'{--yes,-y}'[do not ask]' \
+        '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
+        '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:HEX: ' \
+        '--allow-http[plain http to another machine: everything sent can be read on the way]' \
+        '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_demo() {
+    _arguments -S \
+        '--keep=[do it in DIR, a new or empty folder, and leave the files]:DIR:_files -/' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_completion() {
+    _arguments -S \
+        '1:choice:(bash zsh fish powershell)' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_version() {
+    _arguments -S \
+        '--keyfile=[the user key FILE]:FILE:_files' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_help() {
+    _arguments -S \
+        '1:choice:(keygen getkey addkey listkeys delkey getserverkey login gen-root-cert gen-intermediate-cert gen-leaf-cert serve user demo completion version)'
+}
+
+# A link named like one of the scripts is that command.
+_keyward() {
+    case $service in
+    gen-*) __keyward_$service ;;
+    *) __keyward ;;
+    esac
+}
+
+# As a file of $fpath this is called at once; what is sourced has to say whom it completes.
+if [[ $funcstack[1] == _keyward ]]; then
+    _keyward "$@"
+else
+    compdef _keyward keyward vovsecurity gen-root-cert gen-intermediate-cert gen-leaf-cert
+fi
