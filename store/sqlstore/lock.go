@@ -18,7 +18,7 @@ func lockFile(path string) (*flock.Flock, error) {
 	lock := flock.New(name, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR))
 	locked, err := lock.TryLock()
 	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", name, err)
+		return nil, fmt.Errorf("take its lock: %w", err)
 	}
 	if !locked {
 		return nil, fault.New(fault.Exists, "stop that process, or give this one another data folder",

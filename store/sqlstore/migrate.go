@@ -8,6 +8,7 @@ import (
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"keyward/internal/fault"
 )
@@ -23,6 +24,10 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	}
 	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
+		return err
+	}
+	// goose takes any error here for a missing table, and hides that the file is damaged.
+	if _, err := db.ExecContext(ctx, "SELECT max(version_id) FROM goose_db_version"); code(err) == sqlite3.SQLITE_CORRUPT {
 		return err
 	}
 	have, known, err := provider.GetVersions(ctx)
