@@ -18,7 +18,6 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(home)
 
 	pair, err := keys.Generate()
 	if err != nil {
@@ -34,6 +33,7 @@ func Example() {
 	}
 	fmt.Println(filepath.Base(path), loaded.Public == pair.Public)
 	fmt.Println(loaded.Private)
+	os.RemoveAll(home)
 	// Output:
 	// userkey true
 	// [private key]

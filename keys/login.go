@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"golang.org/x/crypto/nacl/box"
-	"golang.org/x/crypto/salsa20/salsa"
+	"golang.org/x/crypto/salsa20/salsa" //nolint:staticcheck // deprecated for new designs; NaCl's box is made of it
 
 	"keyward/internal/fault"
 )

@@ -125,7 +125,7 @@ func TestLoginIDs(t *testing.T) {
 		return apikey
 	}
 	a, b := seal(), seal()
-	if parseLogin(t, a).ID() != parseLogin(t, a).ID() {
+	if again := parseLogin(t, a); again.ID() != parseLogin(t, a).ID() {
 		t.Error("one login, two IDs")
 	}
 	if parseLogin(t, a).ID() == parseLogin(t, b).ID() {

@@ -48,4 +48,6 @@ func exposedFolder(dir string, info fs.FileInfo) error {
 // foreign tells whether uid is neither the caller nor root, who can read everything anyway.
 func foreign(uid uint32) bool { return uid != 0 && int(uid) != os.Geteuid() }
 
-func owner(info fs.FileInfo) uint32 { return info.Sys().(*syscall.Stat_t).Uid }
+func owner(info fs.FileInfo) uint32 {
+	return info.Sys().(*syscall.Stat_t).Uid //nolint:forcetypeassert // what os.Stat gives on every Unix
+}

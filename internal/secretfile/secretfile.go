@@ -65,11 +65,10 @@ func FolderExposed(path string) error {
 	if err := checkFolder(dir); err != nil {
 		return err
 	}
-	target, err := filepath.EvalSymlinks(path)
-	if err != nil || filepath.Dir(target) == dir {
-		return nil // a missing file links nowhere
+	if target, err := filepath.EvalSymlinks(path); err == nil && filepath.Dir(target) != dir {
+		return checkFolder(filepath.Dir(target))
 	}
-	return checkFolder(filepath.Dir(target))
+	return nil
 }
 
 func checkFolder(dir string) error {
