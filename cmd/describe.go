@@ -60,7 +60,7 @@ type FlagDoc struct {
 	Usage   string
 	Default string
 	Env     []string
-	File    bool // its value is a file, or a folder where Value says so
+	File    bool // its value is a file, or a folder where Value is DIR or FOLDER
 	Repeats bool // it can be given more than once
 }
 
@@ -88,6 +88,10 @@ func describe(f cli.DocGenerationFlag, names []string) FlagDoc {
 		d.File = f.TakesFile
 		if f.DefaultText == "" {
 			d.Default = f.Value
+		}
+	case *cli.IntFlag:
+		if f.Value == 0 {
+			d.Default = f.DefaultText
 		}
 	case *cli.StringSliceFlag:
 		d.Default, d.Repeats = f.DefaultText, true
