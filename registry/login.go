@@ -100,7 +100,8 @@ func (s *Server) keyLogin(c *call, name, apikey string) error {
 		return errTime(now)
 	}
 	text, token := s.newToken(name, true)
-	err = s.cfg.Store.AddLogin(c.r.Context(), store.Login{ID: sealed.ID(), Until: at.Add(loginMemory)}, token)
+	login := store.Login{ID: stamped(stamp(at), sealed.ID()), Until: at.Add(loginMemory)}
+	err = s.cfg.Store.AddLogin(c.r.Context(), login, token)
 	if errors.Is(err, store.ErrExists) {
 		return errReplay
 	}

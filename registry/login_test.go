@@ -265,10 +265,10 @@ func TestAuthorization(t *testing.T) {
 		"Bearer" + token:                    401,
 		"Bearer ":                           401,
 		"Bearer " + token + "=":             401,
-		"Bearer " + token[1:]:               401,
+		"Bearer " + token[4:]:               401,
 		"Bearer " + token + ",":             401,
-		"Bearer " + token[:42] + "\"":       401,
-		"Bearer " + strings.Repeat("A", 43): 401,
+		"Bearer " + token[:50] + "\"":       401,
+		"Bearer " + strings.Repeat("A", 51): 401,
 	} {
 		q := request{method: "GET", path: wire.PathProject, header: http.Header{"Authorization": {header}}}
 		if a := h.do(q); a.status != status {

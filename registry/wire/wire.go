@@ -56,7 +56,7 @@ const (
 	FieldClientSecret = "client_secret"
 )
 
-// Token answers a login. Altair's access_token is a JWT; ours is opaque, 256 bits in base64url.
+// Token answers a login. Altair's access_token is a JWT; ours is opaque, with 256 random bits.
 type Token struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"` // "Bearer"
