@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -88,6 +89,7 @@ func TestScripts(t *testing.T) {
 			"registry": cmdRegistry,
 			"pty":      cmdPty,
 			"capture":  cmdCapture,
+			"hostile":  cmdHostile,
 		},
 	})
 }
@@ -97,6 +99,7 @@ func setup(e *testscript.Env) error {
 	e.Setenv("HOME", home)
 	e.Setenv("USER", "alice")
 	e.Values[registryKey{}] = &running{}
+	e.Values[heardKey{}] = new(atomic.Bool)
 	e.Setenv("PATH", program+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return os.Mkdir(home, 0o700)
 }
