@@ -69,7 +69,7 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(out, append(text, '\n'), 0o644) //nolint:gosec // published beside the binary
+	return os.WriteFile(out, append(text, '\n'), 0o644)
 }
 
 // describe lists the standard library and every module that is linked in.
