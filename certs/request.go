@@ -98,7 +98,7 @@ func checkOrganization(r Request) error {
 func checkRole(r Request) error {
 	switch {
 	case r.Role != Root && r.Role != Intermediate && r.Role != Leaf:
-		return fault.New(fault.Usage, "", "%v", r.Role)
+		return fault.New(fault.Usage, "ask for a root, an intermediate or a leaf", "%v", r.Role)
 	case r.Role == Leaf && r.PathLen != nil:
 		return fault.New(fault.Usage, "leave out --path-len", "a leaf has no path length: it signs nothing")
 	case r.Role == Leaf && len(r.PermitDNS)+len(r.PermitIP) > 0:
