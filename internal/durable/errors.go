@@ -17,7 +17,7 @@ func (s *set) exists(target string) error {
 // explain says what failed on which file of the folder, or on the folder itself, and
 // what to do about it. An error that is a fault already says so by itself.
 func (s *set) explain(doing, file string, err error) error {
-	if _, ok := errors.AsType[*fault.Error](err); ok {
+	if _, ok := errors.AsType[*fault.Error](err); ok || err == nil {
 		return err
 	}
 	kind, hint := s.remedy(err)

@@ -77,17 +77,17 @@ func (s *set) readJournal() (record, error) {
 	return parseRecord(string(text)), err
 }
 
-// startJournal makes the empty journal.
+// startJournal makes the empty journal, and its name and those of the staged files durable.
 func (s *set) startJournal() (err error) {
 	s.log, err = s.root.OpenFile(s.journal(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	return err
-}
-
-// commit decides the set: the staged files and the journal get durable names, then the journal its text.
-func (s *set) commit(r record) error {
-	if err := syncFolder(s.folder); err != nil {
+	if err != nil {
 		return err
 	}
+	return syncFolder(s.folder)
+}
+
+// commit decides the set.
+func (s *set) commit(r record) error {
 	if _, err := s.log.Write(append(r.header(), decision...)); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 
 	"github.com/gofrs/flock"
@@ -118,34 +119,41 @@ func (s *set) free(target string, replace bool) error {
 	return nil
 }
 
-// stage writes each file whole under its staged name, and an empty journal where the set needs one.
+// stage writes each file whole under its staged name, and makes an empty journal where
+// the set needs one. They are synced side by side, which the disk does in one go.
 func (s *set) stage(files []File) error {
-	if len(files) > 1 {
-		if err := s.startJournal(); err != nil {
-			return err
+	staged := make([]*os.File, len(files))
+	defer func() {
+		for _, w := range staged {
+			w.Close()
 		}
-	}
+	}()
 	for i, f := range files {
-		if err := s.write(File{Name: s.staged(i), Data: f.Data, Mode: f.Mode}); err != nil {
+		var err error
+		if staged[i], err = s.write(s.staged(i), f); err != nil {
 			return s.explain("write", f.Name, err)
 		}
 	}
-	return nil
+	errs := make([]error, len(files)+1)
+	var syncs sync.WaitGroup
+	for i, w := range staged {
+		syncs.Go(func() { errs[i] = w.Sync() })
+	}
+	if len(files) > 1 {
+		errs[len(files)] = s.startJournal()
+	}
+	syncs.Wait()
+	return s.explain("sync", "", errors.Join(errs...))
 }
 
-// write makes one file, with its final mode from the first moment, and syncs it.
-func (s *set) write(f File) error {
-	w, err := s.root.OpenFile(f.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, f.Mode.Perm())
+// write makes one file, with its final mode from the first moment.
+func (s *set) write(name string, f File) (*os.File, error) {
+	w, err := s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, f.Mode.Perm())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if len(f.Data) > 0 {
-		_, err = w.Write(f.Data)
-	}
-	if err == nil {
-		err = w.Sync()
-	}
-	return errors.Join(err, w.Close())
+	_, err = w.Write(f.Data)
+	return w, err
 }
 
 // forward puts a decided set in place. What fails is undone.

@@ -99,15 +99,39 @@ func (s Sweep) always(call string) bool {
 // once runs the command with the fault at the nth call of a thread, and gives strace's log.
 func (s Sweep) once(t *testing.T, call string, n int, cmd *exec.Cmd) (Run, string) {
 	t.Helper()
+	args := []string{"trace=" + strings.Join(changing, ","), fmt.Sprintf("inject=%s:%s:when=%d", call, s.Fault, n)}
+	for _, a := range s.Always {
+		args = append(args, "inject="+a)
+	}
+	run, log := strace(t, cmd, args)
+	run.Call, run.N = strings.TrimPrefix(call, "?"), n
+	return run, log
+}
+
+// Trace runs the command and lists those of the calls that it made, in order. It skips
+// and fails as Sweep.Run does.
+func Trace(t *testing.T, cmd *exec.Cmd, calls ...string) []string {
+	t.Helper()
+	need(t)
+	_, log := strace(t, cmd, []string{"trace=" + strings.Join(calls, ",")})
+	var made []string
+	for _, m := range regexp.MustCompile(`(?m)^\d+ +(\w+)\(`).FindAllStringSubmatch(log, -1) {
+		made = append(made, m[1])
+	}
+	return made
+}
+
+// strace runs the command under strace with some -e arguments.
+func strace(t *testing.T, cmd *exec.Cmd, exprs []string) (Run, string) {
+	t.Helper()
 	logFile := filepath.Join(t.TempDir(), "strace")
 	// Not with --seccomp-bpf: it is faster, and then strace 6.1 injects no signal.
-	args := []string{"strace", "-f", "-q", "-o", logFile, "-e", "trace=" + strings.Join(changing, ","),
-		"-e", fmt.Sprintf("inject=%s:%s:when=%d", call, s.Fault, n)}
-	for _, a := range s.Always {
-		args = append(args, "-e", "inject="+a)
+	args := []string{"-f", "-q", "-o", logFile}
+	for _, e := range exprs {
+		args = append(args, "-e", e)
 	}
 	args = append(append(args, "--", cmd.Path), cmd.Args[1:]...)
-	traced := exec.Command(args[0], args[1:]...)
+	traced := exec.Command("strace", args...)
 	traced.Dir, traced.Env, traced.Stdin = cmd.Dir, cmd.Env, cmd.Stdin
 	out, err := traced.CombinedOutput()
 	if traced.ProcessState == nil {
@@ -117,8 +141,7 @@ func (s Sweep) once(t *testing.T, call string, n int, cmd *exec.Cmd) (Run, strin
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	run := Run{Call: strings.TrimPrefix(call, "?"), N: n, Exit: traced.ProcessState.ExitCode(), Output: string(out)}
-	return run, string(log)
+	return Run{Exit: traced.ProcessState.ExitCode(), Output: string(out)}, string(log)
 }
 
 // met tells whether the run came to its fault.

@@ -48,3 +48,11 @@ func TestNoSpace(t *testing.T) {
 		t.Errorf("checked %d faults, want 1", checked)
 	}
 }
+
+func TestTrace(t *testing.T) {
+	dir := t.TempDir()
+	cmd := exec.Command("mkdir", filepath.Join(dir, "a"), filepath.Join(dir, "b"))
+	if got := killsweep.Trace(t, cmd, "?mkdir", "?mkdirat"); len(got) != 2 {
+		t.Errorf("got %q", got)
+	}
+}
