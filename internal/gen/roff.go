@@ -76,10 +76,10 @@ func guard(line string) string {
 	return line
 }
 
-// escape writes text so that it comes out as it is: groff takes a bare - for a hyphen, and
+// escape writes text so that it comes out as it is, on one line: groff takes a bare - for a hyphen, and
 // ' ` ^ ~ for typographic signs, which nobody could copy into a shell.
 func escape(text string) string {
 	return strings.NewReplacer(
-		`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", `\(ga`, "^", `\(ha`, "~", `\(ti`,
+		"\n", " ", `\`, `\e`, "-", `\-`, "'", `\(aq`, "`", `\(ga`, "^", `\(ha`, "~", `\(ti`,
 	).Replace(text)
 }

@@ -1,4 +1,4 @@
-# The completion of keyward for fish 3.0 and later, made by `make generate`.
+# The completion of keyward for fish 3.1 and later, made by `make generate`.
 # keyward completion fish >~/.config/fish/completions/keyward.fish
 
 # Prints the command that the line calls, then how many words stand behind it.
@@ -6,11 +6,6 @@ function __keyward_call
     set -l words (commandline -opc)
     set -l path keyward
     set -l behind 0
-    # A link named like one of the scripts is that command.
-    set -l name (string replace -r '^.*/' '' -- $words[1])
-    if string match -q 'gen-*' -- $name
-        set path "keyward $name"
-    end
     for word in $words[2..-1]
         switch "$path $word"
 {{- range .}}
@@ -42,8 +37,10 @@ function __keyward_at
 end
 
 complete -c keyward -f
-for link in vovsecurity gen-root-cert gen-intermediate-cert gen-leaf-cert
-    complete -c $link -w keyward
+complete -c vovsecurity -w keyward
+# A link named like one of the scripts is that command.
+for link in gen-root-cert gen-intermediate-cert gen-leaf-cert
+    complete -c $link -w "keyward $link"
 end
 {{range .}}{{$in := fishquote (print "__keyward_in " .Path)}}{{$at := fishquote (print "__keyward_at " .Path)}}
 {{- range .Commands}}
