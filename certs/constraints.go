@@ -106,6 +106,43 @@ func constrained(ca *x509.Certificate) bool {
 		len(ca.PermittedEmailAddresses)+len(ca.ExcludedEmailAddresses)+len(ca.PermittedURIDomains)+len(ca.ExcludedURIDomains) > 0
 }
 
+// inherit gives a CA below this issuer the limits of those above that it does not set itself, so that
+// each certificate says what it may sign, also where those above are not at hand.
+func (ca *Issuer) inherit(below *x509.Certificate) {
+	for depth, cert := range ca.Chain {
+		if left := maxPathLen(cert) - depth - 1; maxPathLen(cert) >= 0 && (below.MaxPathLen < 0 || left < below.MaxPathLen) {
+			below.MaxPathLen, below.MaxPathLenZero = left, left == 0
+		}
+		if len(below.PermittedDNSDomains) == 0 {
+			below.PermittedDNSDomains = cert.PermittedDNSDomains
+		}
+		if len(below.PermittedIPRanges) == 0 {
+			below.PermittedIPRanges = cert.PermittedIPRanges
+		}
+		if len(below.PermittedEmailAddresses) == 0 {
+			below.PermittedEmailAddresses = cert.PermittedEmailAddresses
+		}
+		if len(below.PermittedURIDomains) == 0 {
+			below.PermittedURIDomains = cert.PermittedURIDomains
+		}
+		below.ExcludedDNSDomains = union(below.ExcludedDNSDomains, cert.ExcludedDNSDomains)
+		below.ExcludedIPRanges = union(below.ExcludedIPRanges, cert.ExcludedIPRanges)
+		below.ExcludedEmailAddresses = union(below.ExcludedEmailAddresses, cert.ExcludedEmailAddresses)
+		below.ExcludedURIDomains = union(below.ExcludedURIDomains, cert.ExcludedURIDomains)
+	}
+	below.PermittedDNSDomainsCritical = constrained(below)
+}
+
+// union appends to a what of b is not in it.
+func union[C any](a, b []C) []C {
+	for _, c := range b {
+		if !slices.ContainsFunc(a, func(have C) bool { return fmt.Sprint(have) == fmt.Sprint(c) }) {
+			a = append(a, c)
+		}
+	}
+	return a
+}
+
 // check holds one name against one form's constraints. Where verifiers differ, permits
 // is the strictest reading and excludes the widest, so that no verifier refuses what passes.
 func check[C, N any](ca *x509.Certificate, form string, name N, permitted, excluded []C, permits, excludes func(C, N) bool) error {

@@ -117,6 +117,9 @@ func (w wanted) template(pub crypto.PublicKey, issuer *Issuer) (*x509.Certificat
 	} else {
 		w.fillCA(template)
 	}
+	if w.Role == Intermediate {
+		issuer.inherit(template)
+	}
 	return template, nil
 }
 

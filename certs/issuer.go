@@ -117,8 +117,8 @@ func checkCA(cert *x509.Certificate, now time.Time) error {
 
 // checkPathLen counts the CAs between cert, which stands depth above the issuer, and the chain's end.
 func checkPathLen(cert *x509.Certificate, depth int, w wanted) error {
-	limit := cert.MaxPathLen
-	if limit < 0 || limit == 0 && !cert.MaxPathLenZero {
+	limit := maxPathLen(cert)
+	if limit < 0 {
 		return nil
 	}
 	below := depth
@@ -132,6 +132,14 @@ func checkPathLen(cert *x509.Certificate, depth int, w wanted) error {
 		return fault.New(fault.Policy, fmt.Sprintf("set --path-len to %d at most", limit-below), "a path length of %d goes beyond that of %s, which is %d", *w.PathLen, label(cert), limit)
 	}
 	return nil
+}
+
+// maxPathLen is a CA's path length; -1 where it has none.
+func maxPathLen(cert *x509.Certificate) int {
+	if cert.MaxPathLen == 0 && !cert.MaxPathLenZero {
+		return -1
+	}
+	return cert.MaxPathLen
 }
 
 // checkPurpose holds a leaf's extended key usage against a CA's, which verifiers nest.
