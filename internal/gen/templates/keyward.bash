@@ -16,7 +16,7 @@ _keyward_words() {
 
 _keyward() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} name=${1##*/}
-    local path=keyward at=0 glued= offer= words word i IFS=$' \t\n'
+    local path=keyward at=0 glued='' offer='' words word i IFS=$' \t\n'
     COMPREPLY=()
 
     # A link named like one of the scripts is that command.
@@ -30,8 +30,8 @@ _keyward() {
 
     # bash takes --flag=value for three words.
     if [[ $cur == = ]]; then
-        cur= glued=yes
-    elif [[ $prev == = && COMP_CWORD -gt 1 ]]; then
+        cur='' glued=yes
+    elif [[ $prev == = ]] && ((COMP_CWORD > 1)); then
         prev=${COMP_WORDS[COMP_CWORD-2]} glued=yes
     fi
     if [[ $prev == -* ]]; then
