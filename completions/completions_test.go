@@ -232,6 +232,8 @@ var typed = []struct{ keys, want string }{
 	{"keyward addkey -kv 32:abc --if\t", "[addkey][-kv][32:abc][--if-missing]"},
 	{"vovsecurity gets\t", "[getserverkey]"},
 	{"gen-leaf-cert --key-type ed\t--pkey\t", "[--key-type][ed25519][--pkeycert]"},
+	{"keyward help use\t", "[help][user]"},
+	{"gen-root-cert --sa\t", "[--sa]"},
 	{"keyward keygen -- --js\t", "[keygen][--][--js]"},
 }
 
