@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"keyward/keys"
+	"keyward/registry"
+	"keyward/registry/wire"
+	"keyward/store"
+	"keyward/store/sqlstore"
+)
+
+const (
+	users       = 1000
+	connections = 64
+)
+
+// logins measures the registry as a process of its own, its database on a disk, against
+// net/http over TLS in another one. Client and server share the machine.
+func (b *bench) logins(ctx context.Context) ([]row, error) {
+	data := filepath.Join(b.dir, "registry")
+	pairs, err := makeUsers(ctx, data)
+	if err != nil {
+		return nil, err
+	}
+	ours, err := b.serve(ctx, b.keyward, "serve", "--listen", "127.0.0.1:0", "--data-dir", data)
+	if err != nil {
+		return nil, err
+	}
+	defer ours.stop()
+	base := filepath.Join(data, "server")
+	bare, err := b.serve(ctx, b.bare, base+".cert.pem", base+".key.pem")
+	if err != nil {
+		return nil, err
+	}
+	defer bare.stop()
+
+	server, err := keys.Load(ctx, filepath.Join(data, "serverkey"))
+	if err != nil {
+		return nil, err
+	}
+	pem, err := os.ReadFile(filepath.Join(data, "ca.cert.pem"))
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	us, err := dial(ctx, ours.address, roots, connections)
+	if err != nil {
+		return nil, err
+	}
+	defer us.close()
+	them, err := dial(ctx, bare.address, roots, connections)
+	if err != nil {
+		return nil, err
+	}
+	defer them.close()
+
+	password, err := b.passwordLogins(ours, us)
+	if err != nil {
+		return nil, err
+	}
+	key, err := b.keyLogins(pairs, server.Public, []side{{bare, them}, {ours, us}})
+	return append([]row{key}, password...), err
+}
+
+// makeUsers makes the database of a registry with users of a key each, and returns their pairs.
+func makeUsers(ctx context.Context, data string) ([]keys.Pair, error) {
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return nil, err
+	}
+	db, err := sqlstore.Open(ctx, filepath.Join(data, "registry.db"))
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	hash, err := registry.HashPassword("the right password")
+	if err != nil {
+		return nil, err
+	}
+	pairs := make([]keys.Pair, users)
+	errs := make(chan error)
+	for i := range pairs {
+		go func() { errs <- addUser(ctx, db, userName(i), hash, &pairs[i]) }() // together, so that they share syncs
+	}
+	for range pairs {
+		if e := <-errs; e != nil {
+			err = e
+		}
+	}
+	return pairs, err
+}
+
+func userName(i int) string { return fmt.Sprint("user", i) }
+
+func addUser(ctx context.Context, db store.Store, name, hash string, pair *keys.Pair) (err error) {
+	if *pair, err = keys.Generate(); err != nil {
+		return err
+	}
+	if err := db.AddUser(ctx, store.User{Name: name, Password: hash, Created: time.Now()}); err != nil {
+		return err
+	}
+	return db.AddKey(ctx, store.Key{User: name, Public: pair.Public, Created: time.Now()})
+}
+
+// side is one of two that are compared: a server and its client.
+type side struct {
+	server *server
+	client *client
+}
+
+// keyLogins compares rounds of logins. Each login is sealed before it is timed, and goes
+// to the bare server, which does not look at it, and then to the registry, which takes it once.
+func (b *bench) keyLogins(pairs []keys.Pair, server keys.PublicKey, sides []side) (row, error) {
+	r := row{
+		what: fmt.Sprintf("key logins over TLS, %d connections, %d users, over bare net/http", connections, users),
+		unit: perSecond, target: target{sign: atLeast, bound: 0.5},
+	}
+	perRound := 20_000
+	if b.short {
+		perRound = 2_000
+	}
+	for i := range b.times(20) + 1 {
+		requests, err := sealLogins(pairs, server, perRound)
+		if err != nil {
+			return r, err
+		}
+		var rates, cpus [2]float64
+		for j, s := range sides {
+			before := s.server.cpu()
+			took, statuses, err := s.client.send(requests)
+			if err != nil {
+				return r, err
+			}
+			if statuses[http.StatusOK] != perRound {
+				return r, fmt.Errorf("of %d logins these were answered: %v", perRound, statuses)
+			}
+			rates[j] = float64(perRound) / took.Seconds()
+			cpus[j] = s.server.cpu() - before
+		}
+		if i > 0 { // the first round fills the caches
+			r.pairs.add(rates[1], rates[0])
+			r.cpu.add(cpus[1], cpus[0])
+		}
+	}
+	return r, nil
+}
+
+func sealLogins(pairs []keys.Pair, server keys.PublicKey, n int) ([][]byte, error) {
+	requests := make([][]byte, n)
+	for i := range requests {
+		apikey, err := keys.SealLogin(pairs[i%users], server, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		requests[i] = loginRequest(url.Values{
+			wire.FieldGrantType: {wire.GrantAPIKey}, wire.FieldClientID: {"bench"}, wire.FieldClientSecret: {""},
+			wire.FieldUsername: {userName(i % users)}, wire.FieldAPIKey: {apikey},
+		})
+	}
+	return requests, nil
+}
+
+// passwordLogins compares logins with a wrong password, one at a time on each connection,
+// with the hash alone on all cores; and the server's memory at its peak with that before.
+func (b *bench) passwordLogins(s *server, c *client) ([]row, error) {
+	rate := row{what: fmt.Sprintf("password logins, %d at a time and all wrong, over the argon2id hash alone", connections), unit: perSecond}
+	memory := row{what: "the server's memory at its peak then, over that before", unit: mebibytes}
+	const wrong = "the wrong password"
+	requests := make([][]byte, connections)
+	for i := range requests {
+		requests[i] = loginRequest(url.Values{wire.FieldUsername: {userName(i)}, wire.FieldPassword: {wrong}})
+	}
+	idle := s.peak()
+	for range b.times(5) {
+		start := time.Now()
+		hashAll(wrong, connections)
+		alone := time.Since(start)
+		took, statuses, err := c.send(requests)
+		if err != nil {
+			return nil, err
+		}
+		if statuses[http.StatusOK] > 0 {
+			return nil, fmt.Errorf("a wrong password was taken: %v", statuses)
+		}
+		rate.pairs.add(float64(statuses[http.StatusUnauthorized])/took.Seconds(), connections/alone.Seconds())
+	}
+	memory.pairs.add(s.peak(), idle)
+	return []row{rate, memory}, nil
+}
+
+// hashAll hashes a password n times on all cores.
+func hashAll(password string, n int) {
+	var wg sync.WaitGroup
+	cores := runtime.GOMAXPROCS(0)
+	for core := range cores {
+		wg.Go(func() {
+			for range (n + core) / cores {
+				_, _ = registry.HashPassword(password)
+			}
+		})
+	}
+	wg.Wait()
+}

@@ -1,0 +1,161 @@
+// The bench command measures keyward against references that it takes in the same run, by
+// turns, and prints the tables of docs/performance.md. It runs on Linux and other Unixes;
+// what a machine does not have the tools for is printed as not measured.
+//
+//	go run -tags urfave_cli_no_docs ./internal/bench [-short]
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"strings"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	short := flags.Bool("short", false, "few repetitions: tells whether it works, not how fast it is")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	b := &bench{short: *short, log: stderr}
+	defer b.close()
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	return b.report(ctx, stdout)
+}
+
+// The sources that are built to be measured, from the module's folder.
+const (
+	keywardFolder = "./cmd/keyward"
+	helloFolder   = "./internal/bench/testdata/hello"
+	bareFolder    = "./internal/bench/testdata/bare"
+	scriptFile    = "internal/bench/testdata/micronets.sh"
+)
+
+// bench is what every measurement needs.
+type bench struct {
+	short bool
+	log   io.Writer
+	root  string   // the module's folder
+	dir   string   // temporary, on a disk
+	mem   string   // temporary, in memory; empty where there is no such thing
+	env   []string // added to the environment of what is measured
+
+	keyward, hello, bare string // programs
+}
+
+// prepare builds the programs.
+func (b *bench) prepare(ctx context.Context) (err error) {
+	if b.root, err = output(ctx, "", "go", "list", "-m", "-f", "{{.Dir}}"); err != nil {
+		return err
+	}
+	if b.dir, err = os.MkdirTemp("", "keyward-bench"); err != nil {
+		return err
+	}
+	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
+		b.mem, _ = os.MkdirTemp("/dev/shm", "keyward-bench")
+	}
+	b.env = []string{"HOME=" + b.dir}
+	for _, p := range []struct {
+		program      *string
+		name, folder string
+	}{
+		{&b.keyward, "keyward", keywardFolder},
+		{&b.hello, "hello", helloFolder},
+		{&b.bare, "bare", bareFolder},
+	} {
+		fmt.Fprintln(b.log, "building", p.name)
+		if *p.program, err = b.build(ctx, p.name, tag, p.folder); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) close() {
+	for _, dir := range []string{b.dir, b.mem} {
+		if dir != "" {
+			_ = os.RemoveAll(dir)
+		}
+	}
+}
+
+// report measures all and prints the tables.
+func (b *bench) report(ctx context.Context, w io.Writer) error {
+	var rows []row
+	for _, part := range []struct {
+		name    string
+		measure func(context.Context) ([]row, error)
+	}{
+		{"start", b.start},
+		{"leaf", b.leaf},
+		{"logins", b.logins},
+	} {
+		fmt.Fprintln(b.log, "measuring", part.name)
+		more, err := part.measure(ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+		rows = append(rows, more...)
+	}
+	fmt.Fprintf(w, "%s\n\n", b.machine(ctx))
+	printRows(w, rows)
+
+	fmt.Fprintln(b.log, "measuring packages")
+	return errors.Join(b.packages(ctx, w), b.inits(ctx, w))
+}
+
+// machine says what the numbers come from.
+func (b *bench) machine(ctx context.Context) string {
+	openssl := "no OpenSSL"
+	if version, err := exec.CommandContext(ctx, "openssl", "version").Output(); err == nil {
+		openssl = strings.Join(strings.Fields(string(version))[:2], " ")
+	}
+	return fmt.Sprintf("%s/%s, %d cores, %s, %s. A ratio is ours over the reference: the median of the pairs of the run, and the bounds of their middle half.",
+		runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), openssl)
+}
+
+// times is how often to repeat: n, or little in a short run.
+func (b *bench) times(n int) int {
+	if b.short {
+		return min(n, 3)
+	}
+	return n
+}
+
+// start measures commands that do next to nothing over a program that prints one line.
+func (b *bench) start(ctx context.Context) ([]row, error) {
+	if _, err := spend(ctx, b.env, b.keyward, "keygen"); err != nil {
+		return nil, err
+	}
+	var rows []row
+	for _, arg := range []string{"--version", "getkey"} {
+		wall, cpu, err := b.compare(ctx, b.times(200), always(b.keyward, arg), always(b.hello))
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row{
+			what: "start: `keyward " + arg + "` over a Go program that prints one line",
+			unit: milliseconds, pairs: wall, cpu: cpu, target: target{sign: atMost, bound: 2},
+		})
+	}
+	return rows, nil
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// server is a running process that serves at an address.
+type server struct {
+	wait    func() error
+	process *os.Process
+	address string
+}
+
+// serve starts a server that prints its URL when it is ready. Its log goes to a file.
+func (b *bench) serve(ctx context.Context, argv ...string) (*server, error) {
+	log, err := os.Create(filepath.Join(b.dir, filepath.Base(argv[0])+".log"))
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	c := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	c.Env = append(os.Environ(), b.env...)
+	c.Stderr = log
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Start(); err != nil {
+		return nil, err
+	}
+	s := &server{wait: c.Wait, process: c.Process}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err == nil {
+		s.address, err = hostPort(strings.TrimSpace(line))
+	}
+	if err != nil {
+		s.stop()
+		said, _ := os.ReadFile(log.Name())
+		return nil, fmt.Errorf("%s: %w\n%s", argv, err, said)
+	}
+	return s, nil
+}
+
+// stop ends the server and waits for it.
+func (s *server) stop() {
+	_ = s.process.Signal(syscall.SIGTERM)
+	_ = s.wait()
+}
+
+// cpu is the CPU time of the server so far, in milliseconds; 0 where the system does not tell.
+func (s *server) cpu() float64 {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(data), ") ") // proc_pid_stat(5): the fields from the third on
+	fields := strings.Fields(rest)
+	const utime, stime, tick = 14 - 3, 15 - 3, 10 * time.Millisecond
+	if len(fields) <= stime {
+		return 0
+	}
+	user, _ := strconv.Atoi(fields[utime])
+	system, _ := strconv.Atoi(fields[stime])
+	return ms(time.Duration(user+system) * tick)
+}
+
+// peak is the most memory that the server has held so far, in MiB; 0 where the system does not tell.
+func (s *server) peak() float64 {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(data), "VmHWM:")
+	line, _, _ := strings.Cut(rest, "kB")
+	kib, _ := strconv.Atoi(strings.TrimSpace(line))
+	return float64(kib) / 1024
+}
