@@ -42,10 +42,12 @@ func clock(epoch string, now func() time.Time) func() time.Time {
 	return func() time.Time { return time.Unix(seconds, 0) }
 }
 
-// terminal is where the person is; nil where there is none to ask.
+// terminal is where the person is; nil where there is none to ask, or a CI job runs.
+// NO_COLOR and a dumb terminal get plain lines.
 func (e *env) terminal() *term.Terminal {
-	if e.asks == nil {
-		e.asks = term.Open(e.stdin, e.stderr, e.getenv("TERM") == "dumb")
+	if e.asks == nil && e.getenv("CI") == "" {
+		plain := e.getenv("TERM") == "dumb" || e.getenv("NO_COLOR") != ""
+		e.asks = term.Open(e.stdin, e.stderr, plain)
 	}
 	return e.asks
 }

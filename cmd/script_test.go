@@ -227,7 +227,7 @@ func startRegistry(ts *testscript.TestScript, flags []string) {
 // environ is the script's environment.
 func environ(ts *testscript.TestScript) []string {
 	var vars []string
-	for _, name := range []string{"HOME", "USER", "PATH", "TMPDIR", "VOV_PASSWORD", "NC_URL", "TERM",
+	for _, name := range []string{"HOME", "USER", "PATH", "TMPDIR", "VOV_PASSWORD", "NC_URL", "TERM", "NO_COLOR", "CI",
 		"KEYWARD_HOME", "KEYWARD_URL", "KEYWARD_CA_FILE", "KEYWARD_USER", "KEYWARD_PASSWORD_FILE", "KEYWARD_PIN"} {
 		if value := ts.Getenv(name); value != "" {
 			vars = append(vars, name+"="+value)

@@ -27,12 +27,12 @@ type Terminal struct {
 }
 
 // Open gives the terminal behind in and out; nil where either is none, so that
-// nobody is asked behind a pipe's back. A dumb terminal gets plain lines.
-func Open(in, out *os.File, dumb bool) *Terminal {
+// nobody is asked behind a pipe's back. With plain there is no colour and no moving cursor.
+func Open(in, out *os.File, plain bool) *Terminal {
 	if !xterm.IsTerminal(int(in.Fd())) || !xterm.IsTerminal(int(out.Fd())) {
 		return nil
 	}
-	t := &Terminal{in: in, out: out, plain: dumb}
+	t := &Terminal{in: in, out: out, plain: plain}
 	t.lines = xterm.NewTerminal(t, "")
 	return t
 }
