@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -13,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -30,26 +30,30 @@ const (
 	benchConns = 32 // a core
 )
 
-// BenchmarkBareTLS is what the others are held against: net/http over TLS that answers
+// BenchmarkBareTLS is what the other is held against: net/http over TLS that answers
 // a fixed JSON body, with the same requests from the same client.
 func BenchmarkBareTLS(b *testing.B) {
-	_, _, bodies := benchRegistry(b)
-	const answer = `{"access_token":"0123456789012345678901234567890123456789012","token_type":"Bearer","expires_in":900}`
+	_, bodies := benchRegistry(b)
+	const answer = `{"access_token":"012345678901234567890123456789012345678901234567890","token_type":"Bearer","expires_in":900}`
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		io.WriteString(w, answer)
 	})
-	post(b, handler, nil, bodies)
+	post(b, bodies, func(ctx context.Context, l net.Listener, config *tls.Config) error {
+		srv := &http.Server{Handler: handler, TLSConfig: config}
+		context.AfterFunc(ctx, func() { srv.Close() })
+		return srv.ServeTLS(l, "", "")
+	})
 }
 
-// BenchmarkKeyLogin is a login with a key: checked, remembered and its token stored, both synced.
+// BenchmarkKeyLogin is a login with a key: opened, and remembered with its token, on disk.
 func BenchmarkKeyLogin(b *testing.B) {
-	s, _, bodies := benchRegistry(b)
-	post(b, nil, s, bodies)
+	s, bodies := benchRegistry(b)
+	post(b, bodies, s.Serve)
 }
 
 // benchRegistry makes a registry of benchUsers with a key each, and the forms of b.N logins.
-func benchRegistry(b *testing.B) (*Server, store.Store, []string) {
+func benchRegistry(b *testing.B) (*Server, []string) {
 	b.Helper()
 	dir := b.TempDir()
 	st, err := sqlstore.Open(b.Context(), filepath.Join(dir, "registry.db"))
@@ -89,58 +93,44 @@ func benchRegistry(b *testing.B) (*Server, store.Store, []string) {
 		apikey := box.SealAfterPrecomputation(nonce[:], message, &nonce, (*[32]byte)(shared[i%benchUsers]))
 		bodies[i] = keyForm(fmt.Sprint("user", i%benchUsers), keys.EncodeString(apikey)).Encode()
 	}
-	return s, st, bodies
+	return s, bodies
 }
 
-// post sends the bodies to a handler or a Server, over kept connections.
-func post(b *testing.B, handler http.Handler, s *Server, bodies []string) {
+// post sends the bodies to what serve serves, over kept connections.
+func post(b *testing.B, bodies []string, serve func(context.Context, net.Listener, *tls.Config) error) {
 	b.Helper()
 	cert := newCertificate(b)
-	config := &tls.Config{Certificates: []tls.Certificate{cert}}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
+	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	if s != nil {
-		ctx, cancel := context.WithCancel(context.Background())
-		go func() { ended <- s.Serve(ctx, l, config) }()
-		defer func() { cancel(); <-ended }()
-	} else {
-		srv := &http.Server{Handler: handler, TLSConfig: config}
-		go func() { ended <- srv.ServeTLS(l, "", "") }()
-		defer func() { srv.Close(); <-ended }()
-	}
+	go func() { ended <- serve(ctx, l, &tls.Config{Certificates: []tls.Certificate{cert}}) }()
+	defer func() {
+		cancel()
+		<-ended
+	}()
 	roots := x509.NewCertPool()
 	roots.AddCert(cert.Leaf)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, MaxIdleConnsPerHost: 1000}}
+	defer client.CloseIdleConnections()
+	url := "https://" + l.Addr().String() + wire.PathToken
 
 	var next atomic.Int64
 	b.SetParallelism(benchConns)
 	b.ReportAllocs()
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
-		conn, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{RootCAs: roots})
-		if err != nil {
-			b.Error(err)
-			return
-		}
-		defer conn.Close()
-		in := bufio.NewReader(conn)
-		var out []byte
 		for pb.Next() {
-			body := bodies[next.Add(1)-1]
-			out = fmt.Appendf(out[:0], "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s",
-				wire.PathToken, len(body), body)
-			if _, err := conn.Write(out); err != nil {
-				b.Error(err)
-				return
-			}
-			answer, err := http.ReadResponse(in, nil)
+			body := strings.NewReader(bodies[next.Add(1)-1])
+			answer, err := client.Post(url, "application/x-www-form-urlencoded", body)
 			if err != nil {
 				b.Error(err)
 				return
 			}
 			text, err := io.ReadAll(answer.Body)
+			answer.Body.Close()
 			if err != nil || answer.StatusCode != http.StatusOK {
 				b.Errorf("%d %s %v", answer.StatusCode, text, err)
 				return

@@ -88,7 +88,8 @@ func (s *Server) unchanged(c *call, before store.User) error {
 // keyLogin takes a sealed login whose seal is right, whose time is now, and which was
 // not used before.
 func (s *Server) keyLogin(c *call, name, apikey string) error {
-	sealed, at, err := s.unseal(c, name, apikey)
+	ctx := context.WithoutCancel(c.r.Context()) // to watch for its end would cost more than what is watched
+	sealed, at, err := s.unseal(ctx, c, name, apikey)
 	if errors.Is(err, errRefused) {
 		wait(c.r.Context(), refusalTime-time.Since(c.start))
 	}
@@ -101,7 +102,7 @@ func (s *Server) keyLogin(c *call, name, apikey string) error {
 	}
 	text, token := s.newToken(name, true)
 	login := store.Login{ID: stamped(stamp(at), sealed.ID()), Until: at.Add(loginMemory)}
-	err = s.cfg.Store.AddLogin(c.r.Context(), login, token)
+	err = s.cfg.Store.AddLogin(ctx, login, token)
 	if errors.Is(err, store.ErrExists) {
 		return errReplay
 	}
@@ -113,12 +114,12 @@ func (s *Server) keyLogin(c *call, name, apikey string) error {
 
 // unseal opens the login with each key of the user and returns the time in it. For a
 // user without keys, or none at all, it does the same with a decoy.
-func (s *Server) unseal(c *call, name, apikey string) (sealed keys.SealedLogin, at time.Time, err error) {
+func (s *Server) unseal(ctx context.Context, c *call, name, apikey string) (sealed keys.SealedLogin, at time.Time, err error) {
 	sealed, err = keys.ParseLogin(apikey)
 	if err != nil {
 		return sealed, at, errRefused
 	}
-	list, err := s.cfg.Store.Keys(c.r.Context(), name)
+	list, err := s.cfg.Store.Keys(ctx, name)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return sealed, at, err
 	}
