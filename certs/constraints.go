@@ -125,6 +125,9 @@ func (ca *Issuer) inherit(below *x509.Certificate) {
 		if len(below.PermittedURIDomains) == 0 {
 			below.PermittedURIDomains = cert.PermittedURIDomains
 		}
+		if len(below.ExtKeyUsage)+len(below.UnknownExtKeyUsage) == 0 {
+			below.ExtKeyUsage, below.UnknownExtKeyUsage = cert.ExtKeyUsage, cert.UnknownExtKeyUsage
+		}
 		below.ExcludedDNSDomains = union(below.ExcludedDNSDomains, cert.ExcludedDNSDomains)
 		below.ExcludedIPRanges = union(below.ExcludedIPRanges, cert.ExcludedIPRanges)
 		below.ExcludedEmailAddresses = union(below.ExcludedEmailAddresses, cert.ExcludedEmailAddresses)

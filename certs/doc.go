@@ -16,9 +16,15 @@
 //
 // # Profiles
 //
-// A certificate of the peer, server and client profiles has, where it is a CA, critical basicConstraints (with a path
-// length if asked for), critical keyUsage keyCertSign and cRLSign, critical nameConstraints if asked for, and key identifiers; where it is a leaf,
-// critical basicConstraints CA:false, critical keyUsage digitalSignature, extKeyUsage serverAuth and clientAuth as the profile says, key identifiers, and
-// its names. The micronets profile is what the Micronets scripts make: a P-256 key, a subject of O alone, and exactly their extensions, so it takes
-// no names, path lengths, constraints or other keys. In every profile the signature algorithm follows from the issuer's key.
+// In the peer, server and client profiles a CA has critical basicConstraints (with a path length if
+// asked for), critical keyUsage keyCertSign and cRLSign, key identifiers, and critical
+// nameConstraints if asked for. An intermediate carries the limits of those above it too, so that
+// they hold where only its own certificate is at hand. A leaf has critical basicConstraints
+// CA:false, critical keyUsage digitalSignature, extKeyUsage serverAuth and clientAuth as the profile
+// says, key identifiers, and its names. The subject is an organization alone.
+//
+// The micronets profile is what the Micronets scripts make: a P-256 key and exactly their
+// extensions, so it takes no names, path length, constraints or other keys.
+//
+// In every profile the signature algorithm follows from the issuer's key.
 package certs

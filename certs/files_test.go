@@ -187,7 +187,8 @@ func file(t *testing.T, data []byte, mode os.FileMode) string {
 
 func TestLoadIssuerRefuses(t *testing.T) {
 	f := issueFamily(t, certs.Peer, certs.P256)
-	other := issue(t, certs.Request{Role: certs.Root, Organization: "Root"}, nil) // the root's name, another key
+	other := issue(t, certs.Request{Role: certs.Root, Organization: "Root"}, nil)                       // the root's name, another key
+	renamed := issue(t, certs.Request{Role: certs.Root, Organization: "Renamed", Key: f.root.Key}, nil) // the root's key, another name
 	cert, key := f.intermediate.CertPEM(), keyPEM(t, f.intermediate)
 	broken := block("CERTIFICATE", f.root.Cert.Raw[:100])
 	for _, tt := range []struct {
@@ -210,6 +211,7 @@ func TestLoadIssuerRefuses(t *testing.T) {
 			Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-256-CBC,00"}, Bytes: []byte{1}}), fault.InvalidFile, "encrypted"},
 		{"chain upside down", slices.Concat(f.root.CertPEM(), cert), keyPEM(t, f.root), fault.InvalidFile, "CA first"},
 		{"chain with a namesake", slices.Concat(cert, other.CertPEM()), key, fault.InvalidFile, "did not sign"},
+		{"chain with the right key under another name", slices.Concat(cert, renamed.CertPEM()), key, fault.InvalidFile, "not the issuer"},
 		{"large", slices.Concat(cert, make([]byte, 2<<20)), key, fault.InvalidFile, "larger"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

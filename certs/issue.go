@@ -39,7 +39,6 @@ func Issue(req Request, issuer *Issuer, now time.Time) (*Issued, error) {
 	if (req.Role == Root) != (issuer == nil) {
 		return nil, fault.New(fault.Usage, "give a CA for an intermediate or a leaf, and none for a root", "a %v with the wrong kind of issuer", req.Role)
 	}
-	now = now.Truncate(time.Second) // all that a certificate can say
 	w, err := req.check(now)
 	if err != nil {
 		return nil, err
@@ -66,7 +65,7 @@ func Issue(req Request, issuer *Issuer, now time.Time) (*Issued, error) {
 	if err != nil {
 		return nil, err
 	}
-	issued.Notes = append(w.notes(), life.notes...)
+	issued.Notes = append(w.notes(issued.Cert), life.notes...)
 	issued.sec1 = w.Profile == Micronets
 	return issued, nil
 }
@@ -78,13 +77,13 @@ func (w wanted) key() (crypto.Signer, error) {
 	return w.KeyType.generate()
 }
 
-func (w wanted) notes() []string {
+func (w wanted) notes(cert *x509.Certificate) []string {
 	switch {
 	case w.Role == Leaf && w.Profile == Peer && w.names.count() == 0:
 		return []string{"it has no name, so nobody can check it by name: give it one with --san"}
-	case len(w.limits.dns) > 0 && len(w.limits.ips) == 0:
+	case len(w.limits.dns) > 0 && len(cert.PermittedIPRanges) == 0:
 		return []string{"IP addresses below it are not limited: --permit-ip limits them"}
-	case len(w.limits.ips) > 0 && len(w.limits.dns) == 0:
+	case len(w.limits.ips) > 0 && len(cert.PermittedDNSDomains) == 0:
 		return []string{"DNS names below it are not limited: --permit-dns limits them"}
 	}
 	return nil

@@ -116,6 +116,7 @@ func TestIssueRefuses(t *testing.T) {
 		{"leaf that outlives its issuer", request(func(r *certs.Request) { r.NotAfter = now.AddDate(30, 0, 0) }), good, fault.Policy, "--clamp"},
 		{"leaf that outlives its issuer's issuer", request(func(r *certs.Request) { r.NotAfter = now.AddDate(10, 0, 0) }),
 			forge(t, ca(), forge(t, but(func(c *x509.Certificate) { c.NotAfter = now.AddDate(1, 0, 0) }), nil)), fault.Policy, "outlive"},
+		{"leaf that outlives its issuer by more than a day", request(func(r *certs.Request) { r.NotAfter = now.AddDate(20, 0, 0).Add(24*time.Hour + time.Second) }), good, fault.Policy, "--clamp"},
 		{"end in the past", request(func(r *certs.Request) { r.NotAfter = now }), good, fault.Policy, "--days"},
 		{"end after 9999", certs.Request{Role: certs.Root, Organization: "Root", NotAfter: now.AddDate(9000, 0, 0)}, nil, fault.Policy, "9999"},
 
@@ -130,6 +131,8 @@ func TestIssueRefuses(t *testing.T) {
 		{"e-mail outside", leaf("a@evil.com"), forge(t, but(func(c *x509.Certificate) { c.PermittedEmailAddresses = []string{"corp.test"} }), nil), fault.Policy, "corp.test"},
 		{"e-mail on a host below", leaf("a@sub.corp.test"), forge(t, but(func(c *x509.Certificate) { c.PermittedEmailAddresses = []string{"corp.test"} }), nil), fault.Policy, "corp.test"},
 		{"e-mail excluded", leaf("root@corp.test"), forge(t, but(func(c *x509.Certificate) { c.ExcludedEmailAddresses = []string{"root@corp.test"} }), nil), fault.Policy, "excluded"},
+		{"e-mail on a host below an excluded one", leaf("a@b.corp.test"), forge(t, but(func(c *x509.Certificate) { c.ExcludedEmailAddresses = []string{"corp.test"} }), nil), fault.Policy, "excluded"},
+		{"URI on a host below an excluded one", leaf("https://b.corp.test/"), forge(t, but(func(c *x509.Certificate) { c.ExcludedURIDomains = []string{"corp.test"} }), nil), fault.Policy, "excluded"},
 		{"URI outside", leaf("https://evil.com/"), forge(t, but(func(c *x509.Certificate) { c.PermittedURIDomains = []string{".corp.test"} }), nil), fault.Policy, ".corp.test"},
 		{"URI excluded", leaf("https://a.corp.test/"), forge(t, but(func(c *x509.Certificate) { c.ExcludedURIDomains = []string{".corp.test"} }), nil), fault.Policy, "excluded"},
 		{"URI without a host under constraints", leaf("urn:uuid:1"), dns, fault.Policy, "cannot be held"},
@@ -249,54 +252,106 @@ func accepts(cert *x509.Certificate, issuer *certs.Issuer, at time.Time) error {
 	return nil
 }
 
-// TestWhatIsIssuedVerifies draws chains of CAs with random limits, and names. Whatever Issue makes of
-// them crypto/x509 accepts, from the first second to the last. Each limit is met on both sides.
+// drawCA draws a CA with random limits below issuer. Names on both sides of each are in drawLeaf.
+func drawCA(t *testing.T, rt *rapid.T, issuer *certs.Issuer) *certs.Issuer {
+	domains := rapid.SliceOfN(rapid.SampledFrom([]string{"test", "corp.test", ".corp.test", "a.corp.test", "other.test"}), 0, 2)
+	networks := rapid.SliceOfN(rapid.Map(rapid.SampledFrom([]string{"10.0.0.0/8", "10.1.0.0/16", "0.0.0.0/0", "2001:db8::/32"}), mustNetwork), 0, 1)
+	template := ca()
+	if limit := rapid.IntRange(-3, 2).Draw(rt, "path length"); limit >= 0 {
+		template.MaxPathLen, template.MaxPathLenZero = limit, limit == 0
+	}
+	if rapid.IntRange(0, 3).Draw(rt, "constrained") == 0 {
+		template.PermittedDNSDomains, template.ExcludedDNSDomains = domains.Draw(rt, "permitted"), domains.Draw(rt, "excluded")
+		template.PermittedIPRanges, template.ExcludedIPRanges = networks.Draw(rt, "permitted networks"), networks.Draw(rt, "excluded networks")
+		template.PermittedEmailAddresses, template.ExcludedEmailAddresses = domains.Draw(rt, "permitted e-mail"), domains.Draw(rt, "excluded e-mail")
+		template.PermittedURIDomains, template.ExcludedURIDomains = domains.Draw(rt, "permitted URIs"), domains.Draw(rt, "excluded URIs")
+	}
+	if rapid.IntRange(0, 5).Draw(rt, "for one purpose") == 0 {
+		usages := []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageAny}
+		template.ExtKeyUsage = []x509.ExtKeyUsage{rapid.SampledFrom(usages).Draw(rt, "usage")}
+	}
+	template.NotBefore = now.Add(-time.Duration(rapid.IntRange(0, 600).Draw(rt, "age in seconds")) * time.Second)
+	template.NotAfter = now.AddDate(0, 0, rapid.SampledFrom([]int{89, 90, 91, 3650}).Draw(rt, "days"))
+	return forge(t, template, issuer)
+}
+
+func drawLeaf(rt *rapid.T) certs.Request {
+	names := rapid.SampledFrom([]string{"corp.test", "a.corp.test", "*.corp.test", "b.a.corp.test", "evil.com", "*.other.test",
+		"10.1.2.3", "10.2.3.4", "192.0.2.1", "2001:db8::1", "u@corp.test", "u@a.corp.test", "spiffe://corp.test/x", "https://b.corp.test/", "urn:x:y"})
+	req := leaf(rapid.SliceOfN(names, 0, 2).Draw(rt, "names")...)
+	req.Profile = rapid.SampledFrom([]certs.Profile{certs.Peer, certs.Client, certs.Server}).Draw(rt, "profile")
+	req.Clamp = rapid.Bool().Draw(rt, "clamp")
+	return req
+}
+
+// tally counts what a random test did, and fails one that only ever went one way.
+type tally struct{ made, refused int }
+
+func (c *tally) check(t *testing.T) {
+	if c.made == 0 || c.refused == 0 {
+		t.Errorf("%d made and %d refused: the test shows nothing", c.made, c.refused)
+	}
+}
+
+// issue returns nil for a refusal.
+func (c *tally) issue(rt *rapid.T, req certs.Request, issuer *certs.Issuer) *certs.Issued {
+	issued, err := certs.Issue(req, issuer, now)
+	if err == nil {
+		c.made++
+		return issued
+	}
+	if !errors.Is(err, fault.Policy) && (!errors.Is(err, fault.Usage) || req.Profile != certs.Server) {
+		rt.Fatal(err)
+	}
+	c.refused++
+	return nil
+}
+
+// TestWhatIsIssuedVerifies draws chains of CAs. Whatever Issue makes below them crypto/x509
+// accepts, from the first second to the last.
 func TestWhatIsIssuedVerifies(t *testing.T) {
-	made, refused := 0, 0
+	var count tally
 	rapid.Check(t, func(rt *rapid.T) {
-		domains := rapid.SliceOfN(rapid.SampledFrom([]string{"test", "corp.test", ".corp.test", "a.corp.test", "other.test"}), 0, 2)
-		networks := rapid.SliceOfN(rapid.Map(rapid.SampledFrom([]string{"10.0.0.0/8", "10.1.0.0/16", "0.0.0.0/0", "2001:db8::/32"}), mustNetwork), 0, 1)
 		var issuer *certs.Issuer
 		for range rapid.IntRange(1, 3).Draw(rt, "CAs") {
-			template := ca()
-			if limit := rapid.IntRange(-3, 2).Draw(rt, "path length"); limit >= 0 {
-				template.MaxPathLen, template.MaxPathLenZero = limit, limit == 0
-			}
-			if rapid.IntRange(0, 3).Draw(rt, "constrained") == 0 {
-				template.PermittedDNSDomains, template.ExcludedDNSDomains = domains.Draw(rt, "permitted"), domains.Draw(rt, "excluded")
-				template.PermittedIPRanges, template.ExcludedIPRanges = networks.Draw(rt, "permitted networks"), networks.Draw(rt, "excluded networks")
-				template.PermittedEmailAddresses, template.ExcludedEmailAddresses = domains.Draw(rt, "permitted e-mail"), domains.Draw(rt, "excluded e-mail")
-				template.PermittedURIDomains, template.ExcludedURIDomains = domains.Draw(rt, "permitted URIs"), domains.Draw(rt, "excluded URIs")
-			}
-			if rapid.IntRange(0, 5).Draw(rt, "for one purpose") == 0 {
-				template.ExtKeyUsage = []x509.ExtKeyUsage{rapid.SampledFrom([]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageAny}).Draw(rt, "usage")}
-			}
-			template.NotBefore = now.Add(-time.Duration(rapid.IntRange(0, 600).Draw(rt, "age in seconds")) * time.Second)
-			template.NotAfter = now.AddDate(0, 0, rapid.SampledFrom([]int{89, 90, 91, 3650}).Draw(rt, "days"))
-			issuer = forge(t, template, issuer)
+			issuer = drawCA(t, rt, issuer)
 		}
-		req := leaf(rapid.SliceOfN(rapid.SampledFrom([]string{"corp.test", "a.corp.test", "*.corp.test", "b.a.corp.test", "evil.com", "*.other.test",
-			"10.1.2.3", "10.2.3.4", "192.0.2.1", "2001:db8::1", "u@corp.test", "u@a.corp.test", "spiffe://corp.test/x", "https://b.corp.test/", "urn:x:y"}), 0, 2).Draw(rt, "names")...)
-		req.Profile = rapid.SampledFrom([]certs.Profile{certs.Peer, certs.Client, certs.Server}).Draw(rt, "profile")
-		req.Clamp = rapid.Bool().Draw(rt, "clamp")
-		issued, err := certs.Issue(req, issuer, now)
-		if err != nil {
-			refused++
-			if errors.Is(err, fault.Policy) || errors.Is(err, fault.Usage) && req.Profile == certs.Server {
-				return
-			}
-			rt.Fatal(err)
+		issued := count.issue(rt, drawLeaf(rt), issuer)
+		if issued == nil {
+			return
 		}
-		made++
 		for _, at := range []time.Time{now, issued.Cert.NotBefore, issued.Cert.NotAfter} {
 			if err := accepts(issued.Cert, issuer, at); err != nil {
 				rt.Fatalf("crypto/x509 refuses it at %v: %v", at, err)
 			}
 		}
 	})
-	if made == 0 || refused == 0 {
-		t.Errorf("%d made and %d refused: the test shows nothing", made, refused)
-	}
+	count.check(t)
+}
+
+// TestIntermediatesCarryTheLimitsAbove draws a CA, and issues below an intermediate of it without having
+// the CA at hand, as where --ca-certfile has one certificate only. crypto/x509 sees the whole chain.
+func TestIntermediatesCarryTheLimitsAbove(t *testing.T) {
+	var count tally
+	rapid.Check(t, func(rt *rapid.T) {
+		between := intermediate()
+		between.Clamp = true
+		if rapid.Bool().Draw(rt, "limited itself") {
+			between.PermitDNS = []string{"a.corp.test"}
+		}
+		issued := count.issue(rt, between, drawCA(t, rt, nil))
+		if issued == nil {
+			return
+		}
+		whole := issued.Issuer()
+		alone := &certs.Issuer{Chain: whole.Chain[:1], Key: whole.Key}
+		if leaf := count.issue(rt, drawLeaf(rt), alone); leaf != nil {
+			if err := accepts(leaf.Cert, whole, now); err != nil {
+				rt.Fatalf("crypto/x509 refuses it: %v", err)
+			}
+		}
+	})
+	count.check(t)
 }
 
 // TestConstraintsRefuseNoMore draws DNS and IP constraints, on which verifiers agree: what Issue refuses for them
@@ -453,8 +508,24 @@ func TestExtensions(t *testing.T) {
 	if usage := peer.leaf.Cert.KeyUsage; usage != x509.KeyUsageDigitalSignature {
 		t.Errorf("a leaf's key usage is %b", usage)
 	}
+	if usage := micronets.leaf.Cert.KeyUsage; usage != x509.KeyUsageDigitalSignature|x509.KeyUsageKeyEncipherment|x509.KeyUsageKeyAgreement {
+		t.Errorf("a micronets leaf's key usage is %b", usage)
+	}
+	if usage := micronets.root.Cert.KeyUsage; usage != x509.KeyUsageDigitalSignature|x509.KeyUsageCertSign|x509.KeyUsageCRLSign {
+		t.Errorf("a micronets root's key usage is %b", usage)
+	}
 	if usage := peer.root.Cert.KeyUsage; usage != x509.KeyUsageCertSign|x509.KeyUsageCRLSign {
 		t.Errorf("a root's key usage is %b", usage)
+	}
+}
+
+// TestAuthorityKeyID has an issuer that another program named, not as keyID would.
+func TestAuthorityKeyID(t *testing.T) {
+	issuer := forge(t, but(func(c *x509.Certificate) { c.SubjectKeyId = []byte("another name") }), nil)
+	for _, profile := range []certs.Profile{certs.Peer, certs.Micronets} {
+		if got := issue(t, certs.Request{Role: certs.Leaf, Organization: "L", Profile: profile}, issuer).Cert.AuthorityKeyId; string(got) != "another name" {
+			t.Errorf("%s: %q", profile, got)
+		}
 	}
 }
 

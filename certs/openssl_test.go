@@ -85,12 +85,16 @@ func unspaced(text string) []string {
 	return strings.Split(strings.ReplaceAll(text, " = ", "="), "\n")
 }
 
-func TestConstrainedTextIsOpenSSLs(t *testing.T) {
+func TestOpenSSLAcceptsConstraints(t *testing.T) {
 	tool(t, "openssl")
+	tool(t, "certtool")
 	limit := 1
-	root := issue(t, certs.Request{Role: certs.Root, Organization: "Constrained", PathLen: &limit,
+	var f family
+	f.root = issue(t, certs.Request{Role: certs.Root, Organization: "Root", PathLen: &limit,
 		PermitDNS: []string{".corp.test", "lab.test"}, PermitIP: []string{"10.0.0.0/8"}}, nil)
-	acceptFiles(t, write(t, t.TempDir(), "root", root, false), root)
+	f.intermediate = issue(t, certs.Request{Role: certs.Intermediate, Organization: "Intermediate", PermitDNS: []string{"a.corp.test"}}, f.root.Issuer())
+	f.leaf = issue(t, leaf("x.a.corp.test", "*.a.corp.test", "10.1.2.3"), f.intermediate.Issuer())
+	acceptFamily(t, f, certs.Peer)
 }
 
 func purposes(profile certs.Profile) []string {

@@ -47,7 +47,7 @@ func (r Request) check(now time.Time) (wanted, error) {
 	if r.NotAfter.IsZero() {
 		r.NotAfter = defaultNotAfter(r.Role, r.Profile, now)
 	}
-	r.NotAfter = r.NotAfter.Truncate(time.Second)
+	r.NotAfter = r.NotAfter.Truncate(time.Second) // all that a certificate can say
 	for _, check := range []func(Request) error{checkWords, checkOrganization, checkRole, checkProfile} {
 		if err := check(r); err != nil {
 			return wanted{}, err
