@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
-	_ "modernc.org/sqlite"
+	_ "modernc.org/sqlite" // the driver named sqlite
 
 	"keyward/internal/fault"
 	"keyward/store"
@@ -231,7 +231,10 @@ func (s *Store) explain(err error) error {
 	return explain(s.path, err)
 }
 
-func about(what, name string, err error) error { return fmt.Errorf("%s %s: %w", what, name, err) }
+// about says what an answer is about. A name may come from anybody, so it is quoted and cut.
+func about(what, name string, answer error) error {
+	return fmt.Errorf("%s %.80q: %w", what, name, answer)
+}
 
 // micros is how a time is kept.
 func micros(t time.Time) int64 { return t.UnixMicro() }

@@ -4,13 +4,14 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	"keyward/store"
 )
 
 // pruneStep is how many rows one step of Prune deletes.
-const pruneStep = 1000
+const pruneStep = 500
 
 const (
 	insertToken = `INSERT INTO tokens (hash, username, epoch, from_key, expires)
@@ -30,6 +31,8 @@ const (
 	pruneLogins = `DELETE FROM logins WHERE id IN
 		(SELECT id FROM logins WHERE until < $1 ORDER BY until LIMIT $2)`
 )
+
+var errNoToken = fmt.Errorf("token: %w", store.ErrNotFound)
 
 // AddToken adds a token.
 func (s *Store) AddToken(ctx context.Context, t store.Token) error {
@@ -73,7 +76,7 @@ func (s *Store) Token(ctx context.Context, hash [32]byte) (store.Token, store.Us
 	err := s.token.QueryRowContext(ctx, hash[:]).
 		Scan(&t.FromKey, &expires, &u.Name, &u.Admin, &u.Password, &created)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = about("token", "of this value", store.ErrNotFound)
+		err = errNoToken
 	}
 	if err != nil {
 		return store.Token{}, store.User{}, s.explain(err)
@@ -87,7 +90,7 @@ func (s *Store) DeleteToken(ctx context.Context, hash [32]byte) error {
 	return s.change(ctx, func(w *writer) error {
 		n, err := w.exec(deleteToken, hash[:])
 		if err == nil && n == 0 {
-			return about("token", "of this value", store.ErrNotFound)
+			return errNoToken
 		}
 		return err
 	})

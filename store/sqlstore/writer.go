@@ -155,7 +155,7 @@ func (w *writer) exec(query string, args ...any) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	result, err := stmt.Exec(args...)
+	result, err := stmt.ExecContext(context.Background(), args...)
 	if err != nil {
 		return 0, err
 	}
@@ -169,7 +169,7 @@ func (w *writer) has(query string, args ...any) (bool, error) {
 		return false, err
 	}
 	var one int
-	err = stmt.QueryRow(args...).Scan(&one)
+	err = stmt.QueryRowContext(context.Background(), args...).Scan(&one)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
