@@ -147,7 +147,7 @@ complete -p "${1##*/}" >/dev/null
 		{"keyward keygen -fo", "-force"},
 		{"keyward addkey -k", "-kd -keyfile -kv"},
 		{"keyward gen-leaf-cert -profile mic", "micronets"},
-		{"keyward addkey --kv k", ""},
+		{"keyward addkey --u ", ""},
 		{"keyward gen-leaf-cert --profile = ", "client micronets peer server"},
 		{"keyward gen-leaf-cert --profile = mic", "micronets"},
 		{"keyward gen-leaf-cert -profile = mic", "micronets"},
