@@ -12,15 +12,15 @@
 // The steps, and why each sync is there:
 //
 //  1. Lock. Finish or discard what a killed run left.
-//  2. Write each staged file and sync it: its bytes are on the disk before any name points at them.
-//  3. Sync the folder: the staged files and the still empty journal keep their names.
-//  4. Write the journal and sync it. From here on the next run finishes the set, before it, it discards it.
-//  5. Link or rename each staged file to its place, and sync the folder: the set is in place for good.
-//  6. Remove the journal, the staged and old files and the lock. No sync: if they come
+//  2. Write the staged files and an empty journal. Sync each file, so that its bytes are
+//     on the disk before a name points at them, and the folder, so that the hidden names last.
+//  3. Write the journal and sync it. Before this the next run discards the set, from here on it finishes it.
+//  4. Link or rename each staged file to its place, and sync the folder: the set is in place for good.
+//  5. Remove the journal, the staged and old files and the lock. No sync: if they come
 //     back after a power cut, the next run finds every file in place and removes them again.
 //
-// That is a sync a file and three more. One file alone needs no journal, since one
-// link or rename decides it: steps 3 and 4 fall away and two syncs are left.
+// That is a sync a file and three more; those of step 2 run side by side. One file alone
+// needs no journal, since one link or rename decides it: two syncs are left.
 //
 // A step that fails is undone, and the error says what failed: after an error the
 // old set is there and nothing else. Only where the undoing fails too does the
@@ -54,7 +54,8 @@ type File struct {
 // replaces, so of two racers one wins. A file that appears in the middle undoes
 // what was placed. The error is fault.Exists. Where the filesystem has no hard
 // links a checked rename under the lock does it; that one sees other Puts, but not a
-// stranger's file of the same microsecond.
+// stranger's file of the same microsecond. A set that replaces another moves the old
+// files away first there, so that for a moment a reader who does not Settle finds none.
 //
 // With replace a target is renamed over. A symbolic link is itself replaced, what it
 // points at stays; anything that is no regular file, and a link to such, is refused.
@@ -125,14 +126,14 @@ func (s *set) put(ctx context.Context, r record, files []File) error {
 	}
 	err := s.stage(files)
 	if err == nil {
-		err = context.Cause(ctx) // the last moment to stop
+		err = ctx.Err() // the last moment to stop
 	}
 	if err == nil && r.journaled() {
 		err = s.commit(r)
 	}
 	if err != nil {
 		s.abandon(r)
-		return s.explain("write", s.journal(), err)
+		return s.explain("write in", "", err)
 	}
 	return s.forward(r)
 }

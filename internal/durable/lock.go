@@ -28,8 +28,7 @@ func acquire(ctx context.Context, path string) (*flock.Flock, error) {
 		if ok {
 			return l, nil
 		}
-		l.Close()
-		if err != nil {
+		if err := errors.Join(err, l.Close()); err != nil {
 			return nil, err
 		}
 	}

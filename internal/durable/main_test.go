@@ -16,21 +16,26 @@ import (
 var sets = map[string][]durable.File{"old1": oldSet[:1], "new1": newSet[:1], "old": oldSet, "new": newSet}
 
 // TestMain is a helper process instead where the environment says so: it puts one set,
-// and its exit code is the error's kind.
+// or settles where none is named, and its exit code is the error's kind.
 func TestMain(m *testing.M) {
 	dir := os.Getenv("DURABLE_DIR")
 	if dir == "" {
 		os.Exit(m.Run())
 	}
 	runtime.LockOSThread() // so that strace's count of calls is exact
-	err := durable.Put(context.Background(), dir, "peer", sets[os.Getenv("DURABLE_SET")], os.Getenv("DURABLE_REPLACE") == "true")
+	var err error
+	if set := os.Getenv("DURABLE_SET"); set == "" {
+		err = durable.Settle(context.Background(), dir, "peer")
+	} else {
+		err = durable.Put(context.Background(), dir, "peer", sets[set], os.Getenv("DURABLE_REPLACE") == "true")
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(int(fault.KindOf(err)))
 	}
 }
 
-// helper is the command of a process that puts one set.
+// helper is the command of a process that puts one set, or settles.
 func helper(t *testing.T, dir, set string, replace bool) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()

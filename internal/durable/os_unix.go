@@ -32,6 +32,6 @@ func noLinks(err error) bool {
 // release removes the file first: whoever waits for this lock will find that the
 // file is gone and open a new one.
 func release(l *flock.Flock) {
-	os.Remove(l.Path())
-	l.Close()
+	_ = os.Remove(l.Path())
+	_ = l.Close()
 }

@@ -52,15 +52,23 @@ func open(ctx context.Context, dir, name string) (*set, error) {
 		return nil, s.explain("open folder", "", err)
 	}
 	if s.lock, err = acquire(ctx, s.path(lockName(name))); err != nil {
-		s.folder.Close()
-		s.root.Close()
-		if ctx.Err() != nil {
-			return nil, fault.New(fault.Failed, "another command is working on it; try again when it is done",
-				"wait for %s: %w", s.path(lockName(name)), err)
-		}
-		return nil, s.explain("lock", lockName(name), err)
+		defer s.folder.Close()
+		defer s.root.Close()
+		return nil, s.notLocked(ctx, err)
 	}
 	return s, nil
+}
+
+func (s *set) notLocked(ctx context.Context, err error) error {
+	lock := lockName(s.name)
+	switch {
+	case ctx.Err() != nil:
+		return fault.New(fault.Failed, "another command is working on it; try again when it is done", "wait for %s: %w", s.path(lock), err)
+	case errors.Is(err, fs.ErrPermission) && s.present(lock):
+		return fault.New(fault.NotPermitted, "another user's command is at work or was killed; in that case let that user run it again",
+			"lock %s: %w", s.path(lock), bare(err))
+	}
+	return s.explain("lock", lock, err)
 }
 
 func (s *set) close() {
@@ -68,7 +76,7 @@ func (s *set) close() {
 		s.log.Close()
 	}
 	if s.keep {
-		s.lock.Close()
+		_ = s.lock.Close()
 	} else {
 		release(s.lock)
 	}
@@ -76,8 +84,8 @@ func (s *set) close() {
 	s.root.Close()
 }
 
-// settle finishes what a killed run decided and discards what it only staged, or
-// stale files under the first n staged names.
+// settle finishes what a killed run decided, or undoes it where it cannot be finished,
+// and discards what was only staged: the first n files and what the folder shows.
 func (s *set) settle(n int) error {
 	r, err := s.readJournal()
 	if err != nil {
@@ -175,9 +183,9 @@ func (s *set) forward(r record) error {
 // harmless: the lock's file stays, and tells the next run to try again.
 func (s *set) finish(r record) {
 	if s.log != nil {
-		s.log.Truncate(int64(len(r.header())))
+		_ = s.log.Truncate(int64(len(r.header())))
 	}
-	s.discard(len(r.names))
+	_ = s.discard(len(r.names))
 }
 
 // abandon cleans up after a set that is not in place. The journal is gone for good
@@ -187,9 +195,9 @@ func (s *set) abandon(r record) {
 		if s.removeJournal() != nil {
 			return
 		}
-		syncFolder(s.folder)
+		_ = syncFolder(s.folder)
 	}
-	s.discard(len(r.names))
+	_ = s.discard(len(r.names))
 }
 
 // place puts file i in place. It can be done again after a kill.
@@ -290,14 +298,13 @@ func (s *set) discard(n int) error {
 	}
 	for i := n - 1; i >= 0; i-- {
 		if err := errors.Join(s.remove(s.staged(i)), s.remove(s.old(i))); err != nil {
-			s.keep = true
 			return err
 		}
 	}
 	return s.removeJournal()
 }
 
-// remove removes a file that may be missing.
+// remove removes a file that may be missing. Where it cannot, the next run tries again.
 func (s *set) remove(file string) error {
 	if s.missing(file) {
 		return nil

@@ -2,6 +2,7 @@ package durable_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -122,6 +123,54 @@ func TestKillThenPut(t *testing.T) {
 					default:
 						t.Errorf("%v, and there is %v", err, got)
 					}
+				})
+		})
+	}
+}
+
+// TestKillTwice kills the Settle after a kill, at each call, and settles again.
+func TestKillTwice(t *testing.T) {
+	const names = "\"peer.key.pem\"\n\"peer.cert.pem\"\n\"peer.cert.der\"\nplace\n"
+	stranger := []durable.File{{Name: "peer.cert.der", Data: []byte("stranger"), Mode: 0o644}}
+	for _, c := range []struct {
+		name    string
+		there   []durable.File
+		journal string
+		always  []string
+		want    map[string]string
+	}{
+		{"staged", oldSet, "", nil, want(oldSet)},
+		{"create", nil, "create\n" + names, nil, want(newSet)},
+		{"replace", oldSet, "replace\n" + names, nil, want(newSet)},
+		{"replace without links", oldSet, "replace\n" + names, noLinks, want(newSet)},
+		{"create beside a stranger", stranger, "create\n" + names, nil, want(stranger)},
+		{"create beside a stranger without links", stranger, "create\n" + names, noLinks, want(stranger)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var dir string
+			killsweep.Sweep{Fault: killsweep.Kill, Always: c.always, AtLeast: 10}.Run(t,
+				func(t *testing.T) *exec.Cmd {
+					dir = t.TempDir()
+					left := slices.Concat(c.there, []durable.File{
+						{Name: ".peer.lock", Mode: 0o600},
+						{Name: ".peer.journal", Data: []byte(c.journal), Mode: 0o600},
+					})
+					for i, f := range newSet {
+						left = append(left, durable.File{Name: fmt.Sprintf(".peer.%d.staged", i), Data: f.Data, Mode: f.Mode})
+					}
+					for _, f := range left {
+						if err := os.WriteFile(filepath.Join(dir, f.Name), f.Data, f.Mode); err != nil {
+							t.Fatal(err)
+						}
+					}
+					return helper(t, dir, "", false)
+				},
+				func(t *testing.T, r killsweep.Run) {
+					if err := durable.Settle(t.Context(), dir, "peer"); err != nil {
+						t.Error(err)
+					}
+					diff(t, dir, c.want)
 				})
 		})
 	}

@@ -8,7 +8,7 @@
 //
 // strace counts the calls of each thread on its own. A command that holds one thread
 // (runtime.LockOSThread in the test's helper process) is swept without a gap; else the
-// log says how many calls other threads made.
+// log tells of more calls than runs.
 package killsweep
 
 import (
