@@ -71,7 +71,7 @@ func TestVariablesHavePages(t *testing.T) {
 		}
 		for _, found := range asked.FindAllSubmatch(text, -1) {
 			seen++
-			if name := string(found[1]); !slices.Contains(silent, name) && !strings.Contains(manual.String(), name) {
+			if name := string(found[1]); !slices.Contains(silent, name) && !regexp.MustCompile(`(fB|\b)`+name+`\b`).Match(manual.Bytes()) {
 				t.Errorf("%s: no page tells of %s", filepath.Base(source), name)
 			}
 		}
