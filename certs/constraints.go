@@ -229,7 +229,7 @@ func excludesURI(constraint string, uri *url.URL) bool {
 }
 
 func containsNetwork(outer, inner *net.IPNet) bool {
-	outerBits, outerLen := outer.Mask.Size()
-	innerBits, innerLen := inner.Mask.Size()
-	return outerLen == innerLen && outerBits <= innerBits && outer.Contains(inner.IP)
+	outerBits, _ := outer.Mask.Size()
+	innerBits, _ := inner.Mask.Size()
+	return outerBits <= innerBits && outer.Contains(inner.IP)
 }

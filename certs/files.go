@@ -23,7 +23,7 @@ const (
 	keySuffix    = ".key.pem"      // 0600
 	certSuffix   = ".cert.pem"     // 0644
 	derSuffix    = ".cert.der"     // 0644
-	bundleSuffix = ".pkeycert.pem" // 0600, for a peer to load: BundlePEM
+	bundleSuffix = ".pkeycert.pem" // 0600
 )
 
 // CertPEM is the certificate alone.
@@ -32,7 +32,8 @@ func (i *Issued) CertPEM() []byte { return helpers.EncodeCertificatePEM(i.Cert) 
 // KeyPEM is the private key: SEC1 in the micronets profile, else PKCS#8.
 func (i *Issued) KeyPEM() ([]byte, error) { return encodeKey(i.Key, i.sec1) }
 
-// ChainPEM is the certificate and its intermediates, without the root, which a verifier has to have already.
+// ChainPEM is the certificate and its intermediates, without the root, which a verifier has to have
+// from elsewhere.
 func (i *Issued) ChainPEM() []byte {
 	chain := []*x509.Certificate{i.Cert}
 	for _, cert := range i.Chain {
@@ -49,8 +50,8 @@ func isRoot(cert *x509.Certificate) bool {
 		(len(cert.AuthorityKeyId) == 0 || bytes.Equal(cert.AuthorityKeyId, cert.SubjectKeyId))
 }
 
-// Files are the set's files, named after basename without its folder: key, certificate as PEM and as DER,
-// and with pkeycert the bundle that a peer loads, which is ChainPEM and the key.
+// Files are the set's files, named after basename without its folder: the key, the certificate as
+// PEM and as DER, and with pkeycert the bundle that a peer loads, which is ChainPEM and the key.
 func (i *Issued) Files(basename string, pkeycert bool) ([]durable.File, error) {
 	key, err := i.KeyPEM()
 	if err != nil {

@@ -71,13 +71,15 @@ func keyTypeOf(pub crypto.PublicKey) string {
 
 // encodeKey is the private key as PEM: SEC1 (RFC 5915) as the Micronets scripts have it, else PKCS#8 (RFC 5958).
 func encodeKey(key crypto.Signer, sec1 bool) ([]byte, error) {
-	blockType, der, err := "PRIVATE KEY", []byte(nil), error(nil)
 	if ec, ok := key.(*ecdsa.PrivateKey); ok && sec1 {
-		blockType = "EC PRIVATE KEY"
-		der, err = x509.MarshalECPrivateKey(ec)
-	} else {
-		der, err = x509.MarshalPKCS8PrivateKey(key)
+		der, err := x509.MarshalECPrivateKey(ec)
+		return keyBlock("EC PRIVATE KEY", der, err)
 	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	return keyBlock("PRIVATE KEY", der, err)
+}
+
+func keyBlock(blockType string, der []byte, err error) ([]byte, error) {
 	if err != nil {
 		return nil, fault.New(fault.Failed, "", "encode the private key: %w", err)
 	}

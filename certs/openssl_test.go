@@ -137,7 +137,7 @@ func TestMicronetsExtensionsAreOpenSSLs(t *testing.T) {
 			}
 			run(t, "openssl", sign...)
 			ours := run(t, "openssl", "x509", "-noout", "-text", "-in", base+".cert.pem")
-			if diff := cmp.Diff(comparable(run(t, "openssl", "x509", "-noout", "-text", "-in", theirs)), comparable(ours)); diff != "" {
+			if diff := cmp.Diff(lasting(run(t, "openssl", "x509", "-noout", "-text", "-in", theirs)), lasting(ours)); diff != "" {
 				t.Errorf("OpenSSL's (-) and ours (+):\n%s", diff)
 			}
 		})
@@ -153,8 +153,8 @@ func keyPEM(t *testing.T, issued *certs.Issued) []byte {
 	return data
 }
 
-// comparable leaves out what differs between any two certificates: serial number, times and signature.
-func comparable(text string) []string {
+// lasting leaves out what differs between any two certificates: serial number, times and signature.
+func lasting(text string) []string {
 	text, _, _ = strings.Cut(text, "Signature Value:")
 	text = regexp.MustCompile(`(?s)Serial Number:.*?Signature Algorithm`).ReplaceAllString(text, "Signature Algorithm")
 	text = regexp.MustCompile(`Not (Before|After ): .*`).ReplaceAllString(text, "")
