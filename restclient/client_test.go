@@ -385,11 +385,22 @@ func checkFault(t *testing.T, err error, kind fault.Kind, says, hint string) {
 	}
 }
 
+// TestUserNamesThatAreNoPath holds that they are refused before anything is sent.
 func TestUserNamesThatAreNoPath(t *testing.T) {
 	client := newClient(t, "https://localhost:1", restclient.Options{})
+	ctx, key := t.Context(), parseKey(t)
 	for _, user := range []string{"", ".", ".."} {
-		_, err := client.Keys(t.Context(), token, user)
-		checkFault(t, err, fault.Usage, "is not a user name", "")
+		_, listing := client.Keys(ctx, token, user)
+		for name, err := range map[string]error{
+			"Keys":        listing,
+			"AddKey":      client.AddKey(ctx, token, user, key, ""),
+			"DeleteKey":   client.DeleteKey(ctx, token, user, key),
+			"AddUser":     client.AddUser(ctx, token, wire.NewUser{Name: user}),
+			"SetPassword": client.SetPassword(ctx, token, user, "hunter2"),
+			"DeleteUser":  client.DeleteUser(ctx, token, user),
+		} {
+			t.Run(name, func(t *testing.T) { checkFault(t, err, fault.Usage, "is not a user name", "") })
+		}
 	}
 }
 

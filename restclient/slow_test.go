@@ -119,6 +119,27 @@ func TestDrippingServer(t *testing.T) {
 	})
 }
 
+// TestServerThatStopsAfterAKey holds that the time counts again after each key.
+func TestServerThatStopsAfterAKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, stop := overPipe(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			drip(w, `{"keys":[{"user":"0"},`)
+			<-r.Context().Done()
+		})
+		defer stop()
+		start := time.Now()
+		n, err := 0, error(nil)
+		for _, err = range client.AllKeys(t.Context(), Token{Access: "t"}) {
+			n++
+		}
+		checkTimeout(t, err, start, time.Minute)
+		if n != 2 {
+			t.Errorf("%d turns, want a key and an error", n)
+		}
+	})
+}
+
 // TestServerThatNeverShakesHands accepts the connection of a TLS client and says nothing.
 func TestServerThatNeverShakesHands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -67,5 +67,5 @@ func isLoopback(host string) bool {
 	if err != nil {
 		return host == "localhost"
 	}
-	return addr.Unmap().IsLoopback()
+	return addr.IsLoopback()
 }
