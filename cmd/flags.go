@@ -43,7 +43,7 @@ func (e *env) serverFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "url", EnvVars: []string{"KEYWARD_URL", "NC_URL"}, Usage: "the registry's `URL`; a path in it does not count"},
 		&cli.StringFlag{Name: "ca-file", EnvVars: variable("ca-file"), TakesFile: true, Usage: "trust the roots in this PEM `FILE` and no other"},
-		&cli.StringFlag{Name: "pin", EnvVars: variable("pin"), Usage: "trust this public key of the server alone: sha256:`HEX` of its SubjectPublicKeyInfo"},
+		&cli.StringFlag{Name: "pin", EnvVars: variable("pin"), Usage: "trust this public key of the server alone: `sha256:HEX` of its SubjectPublicKeyInfo"},
 		&cli.BoolFlag{Name: "allow-http", EnvVars: variable("allow-http"), Usage: "plain http to another machine: everything sent can be read on the way"},
 		&cli.DurationFlag{Name: "timeout", EnvVars: variable("timeout"), Value: 30 * time.Second, Usage: "give up after this `TIME`"},
 		e.quietFlag(), e.jsonFlag(),

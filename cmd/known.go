@@ -26,15 +26,19 @@ func (e *env) knownServers() (*knownServers, error) {
 		return nil, err
 	}
 	k := &knownServers{path: filepath.Join(dir, "known_servers")}
+	return k, k.read()
+}
+
+func (k *knownServers) read() error {
 	text, err := os.ReadFile(k.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return k, nil
+		return nil
 	}
 	if err != nil {
-		return nil, fault.New(kindOf(err), "", "cannot read the known servers: %w", err)
+		return fault.New(kindOf(err), "", "cannot read the known servers: %w", err)
 	}
 	k.lines = strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
-	return k, nil
+	return nil
 }
 
 func (k *knownServers) get(host, what string) string {
@@ -46,12 +50,18 @@ func (k *knownServers) get(host, what string) string {
 	return ""
 }
 
+// set adds a line to what the file holds by now.
 func (k *knownServers) set(ctx context.Context, host, what, value string) error {
 	dir, name := filepath.Split(k.path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fault.New(kindOf(err), "set KEYWARD_HOME to a folder that can be written", "cannot keep what is trusted: %w", err)
 	}
-	k.lines = append(k.lines, host+" "+what+" "+value)
-	text := strings.Join(k.lines, "\n") + "\n"
-	return durable.Put(ctx, dir, name, []durable.File{{Name: name, Data: []byte(text), Mode: 0o600}}, true)
+	return durable.Change(ctx, dir, name, true, func() ([]durable.File, error) {
+		if err := k.read(); err != nil {
+			return nil, err
+		}
+		k.lines = append(k.lines, host+" "+what+" "+value)
+		text := strings.Join(k.lines, "\n") + "\n"
+		return []durable.File{{Name: name, Data: []byte(text), Mode: 0o600}}, nil
+	})
 }

@@ -44,7 +44,7 @@ func (e *env) serveCommand() *cli.Command {
 		UsageText: "keyward serve\nkeyward serve --listen :9100 --name registry.example.org --data-dir /var/lib/keyward",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "listen", EnvVars: variable("listen"), Value: "127.0.0.1:9100", Usage: "the `ADDRESS` and port; port 0 takes a free one"},
-			&cli.StringFlag{Name: "data-dir", EnvVars: variable("data-dir"), TakesFile: true, Usage: "the data `FOLDER`", DefaultText: "registry in KEYWARD_HOME, else in $XDG_DATA_HOME/keyward, else in $HOME/.local/share/keyward"},
+			&cli.StringFlag{Name: "data-dir", EnvVars: variable("data-dir"), TakesFile: true, Usage: "the data `DIR`", DefaultText: "registry in KEYWARD_HOME, else in $XDG_DATA_HOME/keyward, else in $HOME/.local/share/keyward"},
 			&cli.StringSliceFlag{Name: "name", EnvVars: variable("name"), Usage: "a `NAME` or address for the server's certificate, repeatable; another set of names makes a new certificate for the same key",
 				DefaultText: "the listening host, localhost, loopback, the host name"},
 			&cli.StringFlag{Name: "tls-cert", EnvVars: variable("tls-cert"), TakesFile: true, Usage: "a certificate chain in PEM `FILE`, in place of the registry's own"},

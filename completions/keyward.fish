@@ -201,7 +201,7 @@ complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l json -d 'print da
 complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l help -s h -d 'show this help'
 
 complete -c keyward -n '__keyward_in keyward serve' -l listen -x -d 'the ADDRESS and port; port 0 takes a free one'
-complete -c keyward -n '__keyward_in keyward serve' -l data-dir -x -a '(__fish_complete_directories)' -d 'the data FOLDER'
+complete -c keyward -n '__keyward_in keyward serve' -l data-dir -x -a '(__fish_complete_directories)' -d 'the data DIR'
 complete -c keyward -n '__keyward_in keyward serve' -l name -x -d 'a NAME or address for the server\'s certificate, repeatable; another set of names makes a new certificate for the same key'
 complete -c keyward -n '__keyward_in keyward serve' -l tls-cert -r -F -d 'a certificate chain in PEM FILE, in place of the registry\'s own'
 complete -c keyward -n '__keyward_in keyward serve' -l tls-key -r -F -d 'its private key in PEM FILE'

@@ -192,7 +192,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
         }
         'keyward serve' = [ordered]@{
             '--listen=' = 'the ADDRESS and port; port 0 takes a free one'
-            '--data-dir=DIR' = 'the data FOLDER'
+            '--data-dir=DIR' = 'the data DIR'
             '--name=' = 'a NAME or address for the server''s certificate, repeatable; another set of names makes a new certificate for the same key'
             '--tls-cert=FILE' = 'a certificate chain in PEM FILE, in place of the registry''s own'
             '--tls-key=FILE' = 'its private key in PEM FILE'

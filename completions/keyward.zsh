@@ -64,7 +64,7 @@ __keyward_addkey() {
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
-        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:HEX: ' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
         '--timeout=[give up after this TIME]:TIME: ' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
@@ -80,7 +80,7 @@ __keyward_listkeys() {
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
-        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:HEX: ' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
         '--timeout=[give up after this TIME]:TIME: ' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
@@ -96,7 +96,7 @@ __keyward_delkey() {
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
-        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:HEX: ' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
         '--timeout=[give up after this TIME]:TIME: ' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
@@ -108,7 +108,7 @@ __keyward_getserverkey() {
     _arguments -S \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
-        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:HEX: ' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
         '--timeout=[give up after this TIME]:TIME: ' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
@@ -125,7 +125,7 @@ __keyward_login() {
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
-        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:HEX: ' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
         '--timeout=[give up after this TIME]:TIME: ' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
@@ -192,7 +192,7 @@ __keyward_gen-leaf-cert() {
 __keyward_serve() {
     _arguments -S \
         '--listen=[the ADDRESS and port; port 0 takes a free one]:ADDRESS: ' \
-        '--data-dir=[the data FOLDER]:FOLDER:_files -/' \
+        '--data-dir=[the data DIR]:DIR:_files -/' \
         '*--name=[a NAME or address for the server'\''s certificate, repeatable; another set of names makes a new certificate for the same key]:NAME: ' \
         '--tls-cert=[a certificate chain in PEM FILE, in place of the registry'\''s own]:FILE:_files' \
         '--tls-key=[its private key in PEM FILE]:FILE:_files' \
@@ -221,7 +221,7 @@ __keyward_user_add() {
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
-        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:HEX: ' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
         '--timeout=[give up after this TIME]:TIME: ' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
@@ -235,7 +235,7 @@ __keyward_user_list() {
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
-        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:HEX: ' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
         '--timeout=[give up after this TIME]:TIME: ' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
@@ -251,7 +251,7 @@ __keyward_user_passwd() {
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
-        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:HEX: ' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
         '--timeout=[give up after this TIME]:TIME: ' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
@@ -267,7 +267,7 @@ __keyward_user_delete() {
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
-        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:HEX: ' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
         '--timeout=[give up after this TIME]:TIME: ' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \

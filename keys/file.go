@@ -35,15 +35,6 @@ func Load(ctx context.Context, path string) (Pair, error) {
 	return read(path)
 }
 
-// LoadExposed is Load without the rules on permissions, for a caller that has shown Load's
-// fault.Policy as a warning.
-func LoadExposed(ctx context.Context, path string) (Pair, error) {
-	if err := settle(ctx, path); err != nil {
-		return Pair{}, err
-	}
-	return read(path)
-}
-
 // settle ends what a killed Save left.
 func settle(ctx context.Context, path string) error {
 	return missing(path, durable.Settle(ctx, filepath.Dir(path), filepath.Base(path)))
@@ -87,18 +78,16 @@ func Save(ctx context.Context, path string, p Pair, replace bool, now time.Time)
 	if err := secretfile.FolderExposed(path); err != nil {
 		return "", err
 	}
-	files := []durable.File{{Name: base, Data: p.Userkey(), Mode: 0o600}}
-	if replace {
-		old, err := kept(ctx, path, now)
-		if err != nil {
-			return "", err
+	err = durable.Change(ctx, dir, base, replace, func() ([]durable.File, error) {
+		files := []durable.File{{Name: base, Data: p.Userkey(), Mode: 0o600}}
+		old, err := kept(path, now)
+		if err != nil || old == nil || !replace {
+			return files, err
 		}
-		if old != nil {
-			files = []durable.File{*old, files[0]}
-			backup = filepath.Join(dir, old.Name)
-		}
-	}
-	switch err := durable.Put(ctx, dir, base, files, replace); {
+		backup = filepath.Join(dir, old.Name)
+		return append(files, *old), nil
+	})
+	switch {
 	case errors.Is(err, fault.Exists):
 		return "", fault.New(fault.Exists, "use --force to make a new one; the old one is kept as a dated backup", "%s: a user key is already there", path)
 	case err != nil:
@@ -109,10 +98,7 @@ func Save(ctx context.Context, path string, p Pair, replace bool, now time.Time)
 
 // kept is the file at path under the name of its backup; nil where there is none. What is
 // too large to be a userkey is not replaced: it must be another file's name.
-func kept(ctx context.Context, path string, now time.Time) (*durable.File, error) {
-	if err := settle(ctx, path); err != nil {
-		return nil, err
-	}
+func kept(path string, now time.Time) (*durable.File, error) {
 	data, err := secretfile.Read(path, maxUserkey)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

@@ -163,9 +163,6 @@ func TestLoadRefuses(t *testing.T) {
 		if _, err := Load(t.Context(), path); !errors.Is(err, fault.NotFound) || !strings.Contains(fault.HintOf(err), "keygen") {
 			t.Errorf("%s: %v", path, err)
 		}
-		if _, err := LoadExposed(t.Context(), path); !errors.Is(err, fault.NotFound) {
-			t.Errorf("%s: %v", path, err)
-		}
 	}
 }
 
@@ -195,4 +192,39 @@ func list(t *testing.T, dir string) (names []string) {
 		names = append(names, e.Name())
 	}
 	return names
+}
+
+// Of many that replace a pair at once, each keeps the one before it: no new pair is lost.
+func TestRacingReplacementsKeepAll(t *testing.T) {
+	const racers = 8
+	dir := t.TempDir()
+	path := filepath.Join(dir, "userkey")
+	var all sync.WaitGroup
+	pairs := make([]Pair, racers)
+	for i := range racers {
+		pairs[i] = generate(t)
+		all.Go(func() {
+			if _, err := Save(t.Context(), path, pairs[i], true, testTime); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	kept := map[PublicKey]bool{}
+	files, err := filepath.Glob(path + "*")
+	if err != nil || len(files) != racers {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		p, err := Load(t.Context(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept[p.Public] = true
+	}
+	for _, p := range pairs {
+		if !kept[p.Public] {
+			t.Errorf("%s is lost", p.Public)
+		}
+	}
 }

@@ -64,11 +64,13 @@ type File struct {
 // fault.NotFound for a missing folder, fault.NotPermitted for one that cannot be
 // written to, fault.Usage for a name that is no base name, else fault.Failed.
 func Put(ctx context.Context, dir, name string, files []File, replace bool) error {
-	r := record{replace: replace}
-	for _, f := range files {
-		r.names = append(r.names, f.Name)
-	}
-	if err := checkNames(name, r.names); err != nil {
+	return Change(ctx, dir, name, replace, func() ([]File, error) { return files, nil })
+}
+
+// Change is Put of files that are made while the set is locked, from what it holds then.
+// Where build fails its error is returned and nothing is changed.
+func Change(ctx context.Context, dir, name string, replace bool, build func() ([]File, error)) error {
+	if err := checkNames(name, nil); err != nil {
 		return err
 	}
 	s, err := open(ctx, dir, name)
@@ -76,8 +78,22 @@ func Put(ctx context.Context, dir, name string, files []File, replace bool) erro
 		return err
 	}
 	defer s.close()
-	if err := s.settle(len(files)); err != nil {
+	if err := s.settle(); err != nil {
 		return err
+	}
+	files, err := build()
+	if err != nil {
+		return err
+	}
+	r := record{replace: replace}
+	for _, f := range files {
+		r.names = append(r.names, f.Name)
+	}
+	if err := checkNames(name, r.names); err != nil {
+		return err
+	}
+	if err := s.discard(len(files)); err != nil {
+		return s.explain("remove what a killed command left in", "", err)
 	}
 	return s.put(ctx, r, files)
 }
@@ -97,7 +113,7 @@ func Settle(ctx context.Context, dir, name string) error {
 		return err
 	}
 	defer s.close()
-	return s.settle(0)
+	return s.settle()
 }
 
 // checkNames refuses what is not one plain name inside the folder, or is there twice.

@@ -85,8 +85,8 @@ func (s *set) close() {
 }
 
 // settle finishes what a killed run decided, or undoes it where it cannot be finished,
-// and discards what was only staged: the first n files and what the folder shows.
-func (s *set) settle(n int) error {
+// and discards what was only staged.
+func (s *set) settle() error {
 	r, err := s.readJournal()
 	if err != nil {
 		s.keep = !s.missing(s.journal())
@@ -98,7 +98,7 @@ func (s *set) settle(n int) error {
 	if s.keep {
 		return err
 	}
-	if err := s.discard(max(n, len(r.names))); err != nil {
+	if err := s.discard(len(r.names)); err != nil {
 		return s.explain("remove what a killed command left in", "", err)
 	}
 	return nil
