@@ -66,8 +66,8 @@ func (e *env) called(args []string) (*cli.App, []string) {
 	return app, append([]string{app.Name}, args[1:]...)
 }
 
-// Tree is the command tree, for what is generated from it.
-func Tree() *cli.App { return new(env).app() }
+// tree is the command tree, for what is generated from it.
+func tree() *cli.App { return new(env).app() }
 
 func (e *env) app() *cli.App {
 	app := &cli.App{

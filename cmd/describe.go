@@ -22,7 +22,7 @@ type CommandDoc struct {
 
 // Describe describes the program and all its commands.
 func Describe() CommandDoc {
-	app := Tree()
+	app := tree()
 	doc := CommandDoc{
 		Path:     app.Name,
 		Usage:    app.Usage,

@@ -155,7 +155,7 @@ func shellWords(line string) []string {
 }
 
 func TestHelp(t *testing.T) {
-	g := checkHelp(Tree())
+	g := checkHelp(tree())
 	for _, fault := range g.faults {
 		t.Error(fault)
 	}
@@ -196,7 +196,7 @@ func TestHelpGateSees(t *testing.T) {
 		{"the variable KEYWARD_JSON is there twice", flag(&cli.BoolFlag{Name: "new", Usage: "x", EnvVars: variable("json")})},
 	}
 	for _, tt := range tests {
-		app := Tree()
+		app := tree()
 		tt.spoil(lookup(app.Commands, "keygen"))
 		faults := checkHelp(app).faults
 		switch {

@@ -35,11 +35,7 @@ func (e *env) serverCertificate(ctx context.Context, c *cli.Context, dir string,
 		return tls.Certificate{}, fault.New(fault.Usage, "give both --tls-cert and --tls-key", "one of --tls-cert and --tls-key is missing")
 	}
 	if certFile == "" {
-		names, err := serverNames(c.StringSlice("name"), address)
-		if err != nil {
-			return tls.Certificate{}, err
-		}
-		if err := e.ownCertificate(ctx, dir, names); err != nil {
+		if err := e.ownCertificate(ctx, dir, serverNames(c.StringSlice("name"), address)); err != nil {
 			return tls.Certificate{}, err
 		}
 		base := filepath.Join(dir, serverBasename)
@@ -55,9 +51,9 @@ func (e *env) serverCertificate(ctx context.Context, c *cli.Context, dir string,
 }
 
 // serverNames are those of --name, else every name that the listener can be reached by from here.
-func serverNames(given []string, address net.Addr) ([]string, error) {
+func serverNames(given []string, address net.Addr) []string {
 	if len(given) > 0 {
-		return given, nil
+		return given
 	}
 	names := []string{"localhost", "127.0.0.1", "::1"}
 	if tcp, ok := address.(*net.TCPAddr); ok && !tcp.IP.IsUnspecified() {
@@ -67,7 +63,7 @@ func serverNames(given []string, address net.Addr) ([]string, error) {
 		names = append(names, host)
 	}
 	slices.Sort(names)
-	return slices.Compact(names), nil
+	return slices.Compact(names)
 }
 
 // ownCertificate makes dir's root and server certificate where they are missing or not what is wanted.
