@@ -48,7 +48,8 @@ type Client struct {
 const defaultTimeout = 30 * time.Second
 
 // New makes a client of the registry at rawURL, which ParseURL reduces. It connects to
-// nothing yet. Errors are fault.Usage, and fault.Policy for plain http without AllowHTTP.
+// nothing yet. Errors are fault.Usage, and fault.Policy for plain http without AllowHTTP
+// or with a TLS that it would silently pass by.
 func New(rawURL string, opts Options) (*Client, error) {
 	base, err := ParseURL(rawURL)
 	if err != nil {
@@ -57,6 +58,10 @@ func New(rawURL string, opts Options) (*Client, error) {
 	if base.Scheme == "http" && !opts.AllowHTTP && !isLoopback(base.Hostname()) {
 		return nil, fault.New(fault.Policy, "use https, or accept that everyone on the way reads along with --allow-http",
 			"%s is plain http, which would send the password unprotected", base)
+	}
+	if base.Scheme == "http" && opts.TLS != nil {
+		return nil, fault.New(fault.Policy, "use https, or do without the pin or the roots",
+			"%s is plain http, where no pin and no roots can be checked", base)
 	}
 	c := &Client{
 		base:       base,

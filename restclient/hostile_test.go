@@ -198,7 +198,11 @@ func TestUnreachable(t *testing.T) {
 		{"only old TLS", old.URL, "protocol version", "--url"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			client := newClient(t, test.url, restclient.Options{TLS: trusting(ca)})
+			var trust *tls.Config
+			if strings.HasPrefix(test.url, "https:") {
+				trust = trusting(ca)
+			}
+			client := newClient(t, test.url, restclient.Options{TLS: trust})
 			everyCall(t, client, func(t *testing.T, err error) {
 				checkFault(t, err, fault.Unreachable, test.says, test.hint)
 			})

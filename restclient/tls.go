@@ -16,8 +16,8 @@ import (
 )
 
 // Pin names a certificate's key: "sha256:" and the hex of the SHA-256 of its
-// SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7; the pin of RFC 7469 in hex). It outlives a renewal of the
-// certificate with the same key.
+// SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7; the pin of RFC 7469, in hex). It
+// outlives a renewal of the certificate with the same key.
 func Pin(cert *x509.Certificate) string {
 	sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
 	return "sha256:" + hex.EncodeToString(sum[:])
@@ -75,7 +75,8 @@ func (e *PinError) Error() string {
 }
 
 // Peek fetches the certificate that a server shows, to ask a person for trust on first
-// use. It makes the TLS handshake and sends nothing more. The certificate is not verified.
+// use. It makes the TLS handshake, without a proxy, and sends nothing more. The
+// certificate is not verified.
 func Peek(ctx context.Context, rawURL string) (*x509.Certificate, error) {
 	u, err := ParseURL(rawURL)
 	if err != nil {

@@ -76,6 +76,17 @@ func TestPlainHTTP(t *testing.T) {
 	}
 }
 
+func TestPlainHTTPDoesNotPassByAPin(t *testing.T) {
+	pinned, err := Pinned("sha256:" + strings.Repeat("00", 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = New("http://localhost:9100", Options{TLS: pinned, AllowHTTP: true})
+	if !errors.Is(err, fault.Policy) {
+		t.Errorf("%v, want %v", err, fault.Policy)
+	}
+}
+
 func FuzzParseURL(f *testing.F) {
 	for _, seed := range []string{"http://mercury:6444/project", "mercury", "https://[fe80::1%25eth0]:9100", "HTTPS://a:b@c", "https://[::1]", "//x:1?y#z"} {
 		f.Add(seed)
