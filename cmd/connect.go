@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -98,11 +97,8 @@ func (e *env) trustOnFirstUse(c *cli.Context, host string, known *knownServers) 
 	}
 	defer client.Close()
 	_, err = client.ServerKey(c.Context)
-	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); !unknown {
-		return nil, err
-	}
-	cert, err := restclient.Peek(c.Context, e.url(c))
-	if err != nil {
+	cert, ok := restclient.Stranger(err)
+	if !ok {
 		return nil, err
 	}
 	pin := restclient.Pin(cert)

@@ -9,7 +9,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"keyward/internal/fault"
 	"keyward/internal/term"
@@ -69,6 +71,16 @@ func (e *env) print(v any, text string) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)
+}
+
+// printable replaces what would move a terminal's cursor in a text that a server sent.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
 }
 
 // home is the user's home folder.

@@ -69,7 +69,7 @@ func (e *env) printKeys(all iter.Seq2[wire.Key, error]) error {
 		if e.json {
 			err = writeJSON(out, k)
 		} else {
-			_, err = fmt.Fprintf(out, "%s %s %s\n", k.User, k.Key, k.Description)
+			_, err = fmt.Fprintln(out, printable(k.User+" "+k.Key+" "+k.Description))
 		}
 		if err != nil {
 			return err

@@ -111,7 +111,7 @@ func (e *env) userList(c *cli.Context) error {
 		if u.Admin {
 			role = "administrator"
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", u.Name, role, u.Keys, u.Created)
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", printable(u.Name), role, u.Keys, printable(u.Created))
 	}
 	_ = table.Flush()
 	return e.print(users, b.String())

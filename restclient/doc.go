@@ -3,7 +3,7 @@
 //
 // A [Client] speaks to one registry. It verifies TLS always: with the system's
 // roots, with the roots of Options.TLS, or with the pin of one key ([Pinned]).
-// [Peek] fetches the certificate that a person is asked to trust on first use.
+// [Stranger] gives the certificate that a person is asked to trust on first use.
 //
 // The server is not believed blindly: redirects are not followed, answers are
 // bounded, and what is not the API's JSON is an error that says so. Every error

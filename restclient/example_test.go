@@ -97,13 +97,18 @@ func ExampleClient_LoginKey() {
 	// Output: licmon <nil>
 }
 
-// Trust on first use: look at the server's certificate, let a person compare the pin, and
+// Trust on first use: nobody vouches for the server, so let a person compare the pin, and
 // go on with nothing but that key.
-func ExamplePeek() {
+func ExampleStranger() {
 	server := startRegistry()
 	defer server.Close()
-	cert, err := restclient.Peek(context.Background(), server.URL)
+	client, err := restclient.New(server.URL, restclient.Options{})
 	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = client.ServerKey(context.Background())
+	cert, ok := restclient.Stranger(err)
+	if !ok {
 		log.Fatal(err)
 	}
 	pin := restclient.Pin(cert)
@@ -112,7 +117,7 @@ func ExamplePeek() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client, err := restclient.New(server.URL, restclient.Options{TLS: trust})
+	client, err = restclient.New(server.URL, restclient.Options{TLS: trust})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package restclient
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -74,30 +73,17 @@ func (e *PinError) Error() string {
 	return fmt.Sprintf("the server's key CHANGED: it was %s and is now %s", e.Want, e.Got)
 }
 
-// Peek fetches the certificate that a server shows, to ask a person for trust on first
-// use. It makes the TLS handshake, without a proxy, and sends nothing more. The
-// certificate is not verified.
-func Peek(ctx context.Context, rawURL string) (*x509.Certificate, error) {
-	u, err := ParseURL(rawURL)
-	if err != nil {
-		return nil, err
+// Stranger gives the certificate of a server that a call refused because nobody trusted
+// vouches for it, for a person to compare its [Pin]. ok is false for an err of another sort.
+func Stranger(err error) (cert *x509.Certificate, ok bool) {
+	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); !unknown {
+		return nil, false
 	}
-	if u.Scheme != "https" {
-		return nil, fault.New(fault.Usage, hintURL, "%s is plain http, which has no certificate", u)
+	refused, ok := errors.AsType[*tls.CertificateVerificationError](err)
+	if !ok || len(refused.UnverifiedCertificates) == 0 {
+		return nil, false
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, defaultTimeout, &timeoutError{after: defaultTimeout})
-	defer cancel()
-	dialer := tls.Dialer{Config: &tls.Config{
-		MinVersion:         tls.VersionTLS12,
-		InsecureSkipVerify: true, //nolint:gosec // a look, and no byte sent
-	}}
-	conn, err := dialer.DialContext(ctx, "tcp", u.Host)
-	if err != nil {
-		unverified := time.Time{} // no certificate is checked, so no clock is read
-		return nil, noAnswer(ctx, Error{URL: u.String()}, err, unverified)
-	}
-	defer conn.Close()
-	return conn.(*tls.Conn).ConnectionState().PeerCertificates[0], nil
+	return refused.UnverifiedCertificates[0], true
 }
 
 const (

@@ -1,11 +1,9 @@
 package restclient_test
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"io"
-	"net"
+	"errors"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -69,41 +67,25 @@ func TestPinnedTrustsTheKey(t *testing.T) {
 	}
 }
 
-func TestPeek(t *testing.T) {
-	cert := newAuthority(t).leaf(t, func(c *x509.Certificate) { c.NotAfter = clock.Add(-time.Second) })
+func TestStranger(t *testing.T) {
+	cert := newAuthority(t).leaf(t, nil)
 	var requests atomic.Int32
 	server := serveTLS(t, tlsConfig(cert), http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
-	got, err := restclient.Peek(t.Context(), server.URL+"/project")
+	client, err := restclient.New(server.URL, restclient.Options{Now: func() time.Time { return clock }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !got.Equal(cert.Leaf) {
-		t.Errorf("Peek gives %v", got.Subject)
+	_, err = client.LoginPassword(t.Context(), "user1", "secret")
+	got, ok := restclient.Stranger(err)
+	if !ok || !got.Equal(cert.Leaf) {
+		t.Errorf("Stranger gives %v, %v for %v", got, ok, err)
 	}
 	if requests.Load() != 0 {
-		t.Error("Peek sent a request")
+		t.Error("a request was sent")
 	}
-}
-
-func TestPeekFails(t *testing.T) {
-	shouting := listen(t, func(conn net.Conn) { io.WriteString(conn, "HTTP/1.0 400 Bad Request\r\n\r\n"); conn.Close() })
-	closing := listen(t, func(conn net.Conn) { conn.Close() })
-	silent := listen(t, func(conn net.Conn) { t.Cleanup(func() { conn.Close() }) })
-	late, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-	defer cancel()
-	for _, test := range []struct {
-		ctx  context.Context
-		url  string
-		kind fault.Kind
-		says string
-	}{
-		{t.Context(), "http://localhost:1", fault.Usage, "has no certificate"},
-		{t.Context(), "https://a@b", fault.Usage, "user name"},
-		{t.Context(), "https://" + shouting, fault.Unreachable, "not TLS"},
-		{t.Context(), "https://" + closing, fault.Unreachable, ""},
-		{late, "https://" + silent, fault.Unreachable, "no whole answer in time"},
-	} {
-		_, err := restclient.Peek(test.ctx, test.url)
-		checkFault(t, err, test.kind, test.says, "")
+	for _, err := range []error{nil, errors.New("another"), &restclient.PinError{}, x509.HostnameError{Certificate: cert.Leaf}} {
+		if _, ok := restclient.Stranger(err); ok {
+			t.Errorf("%v is a stranger's", err)
+		}
 	}
 }
