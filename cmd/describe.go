@@ -99,13 +99,16 @@ func describe(f cli.DocGenerationFlag, names []string) FlagDoc {
 	return d
 }
 
-// unquote takes the name of the value out of `backquotes`.
+// unquote takes the name of the value out of `backquotes`. Choices, a|b, are not said twice.
 func unquote(usage string) (value, plain string) {
 	before, rest, found := strings.Cut(usage, "`")
 	if !found {
 		return "", usage
 	}
 	value, after, _ := strings.Cut(rest, "`")
+	if strings.Contains(value, "|") {
+		return value, strings.TrimSuffix(before, ": ") + after
+	}
 	return value, before + value + after
 }
 

@@ -44,7 +44,7 @@ func (e *env) genLeafCertCommand() *cli.Command {
 			"--pkeycert adds B.pkeycert.pem: the certificate, the intermediates and the key in one file, ready for a peer. " +
 			"What a verifier would refuse is not signed. The profile micronets makes what the Micronets scripts make, extension for extension.",
 		UsageText: "keyward gen-leaf-cert --san web.example.org --san 192.0.2.7 " + issuerFiles + "\n" +
-			"keyward gen-leaf-cert --profile client --san mailto:alice@example.org --key-type ed25519 --pkeycert " + issuerFiles,
+			"keyward gen-leaf-cert --profile client --san alice@example.org --key-type ed25519 --pkeycert " + issuerFiles,
 	})
 }
 
@@ -71,7 +71,7 @@ func (e *env) genCertFlags(role certs.Role) []cli.Flag {
 	}
 	flags = append(flags,
 		&cli.StringFlag{Name: "profile", EnvVars: variable("profile"), Value: string(certs.Peer), Usage: "what it is for: `" + joined(certs.Profiles()) + "`"},
-		&cli.StringFlag{Name: "key-type", EnvVars: variable("key-type"), Value: string(certs.P256), Usage: "the key: `" + joined(certs.KeyTypes()) + "`"},
+		&cli.StringFlag{Name: "key-type", EnvVars: variable("key-type"), Value: string(certs.P256), Usage: "its key: `" + joined(certs.KeyTypes()) + "`"},
 		&cli.StringFlag{Name: "days", EnvVars: variable("days"), Usage: "the `LIFETIME`: 90 or 90d, 12w, 1y, or the last day 2027-01-01", DefaultText: lifetime(role)},
 		&cli.IntFlag{Name: "expiration-in-days", EnvVars: variable("expiration-in-days"), Usage: "the same in `DAYS`, as the Micronets scripts have it"},
 	)

@@ -137,8 +137,8 @@ __keyward_gen-root-cert() {
     _arguments -S \
         '--cert-basename=[the files are B.key.pem and so on]:B:_files' \
         '--subject-org-name=[the subject'\''s ORGANIZATION]:ORGANIZATION: ' \
-        '--profile=[what it is for: peer|server|client|micronets]:choice:(peer server client micronets)' \
-        '--key-type=[the key: p256|p384|ed25519|rsa2048|rsa3072|rsa4096]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
+        '--profile=[what it is for]:choice:(peer server client micronets)' \
+        '--key-type=[its key]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
         '--days=[the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01]:LIFETIME: ' \
         '--expiration-in-days=[the same in DAYS, as the Micronets scripts have it]:DAYS: ' \
         '--path-len=[how many CAs may stand below it: N]:N: ' \
@@ -157,8 +157,8 @@ __keyward_gen-intermediate-cert() {
         '--ca-certfile=[the issuer'\''s certificate, and those above it if any, in PEM FILE]:FILE:_files' \
         '--ca-keyfile=[the issuer'\''s private key in PEM FILE]:FILE:_files' \
         '--clamp[end with the issuer where the lifetime would be longer]' \
-        '--profile=[what it is for: peer|server|client|micronets]:choice:(peer server client micronets)' \
-        '--key-type=[the key: p256|p384|ed25519|rsa2048|rsa3072|rsa4096]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
+        '--profile=[what it is for]:choice:(peer server client micronets)' \
+        '--key-type=[its key]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
         '--days=[the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01]:LIFETIME: ' \
         '--expiration-in-days=[the same in DAYS, as the Micronets scripts have it]:DAYS: ' \
         '--path-len=[how many CAs may stand below it: N]:N: ' \
@@ -177,8 +177,8 @@ __keyward_gen-leaf-cert() {
         '--ca-certfile=[the issuer'\''s certificate, and those above it if any, in PEM FILE]:FILE:_files' \
         '--ca-keyfile=[the issuer'\''s private key in PEM FILE]:FILE:_files' \
         '--clamp[end with the issuer where the lifetime would be longer]' \
-        '--profile=[what it is for: peer|server|client|micronets]:choice:(peer server client micronets)' \
-        '--key-type=[the key: p256|p384|ed25519|rsa2048|rsa3072|rsa4096]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
+        '--profile=[what it is for]:choice:(peer server client micronets)' \
+        '--key-type=[its key]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
         '--days=[the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01]:LIFETIME: ' \
         '--expiration-in-days=[the same in DAYS, as the Micronets scripts have it]:DAYS: ' \
         '*--san=[a NAME it can be checked by: DNS, IP, URI or e-mail, told apart by form; repeatable]:NAME: ' \
