@@ -27,7 +27,7 @@ import (
 
 const (
 	benchUsers = 1000
-	benchConns = 32 // a core
+	benchConns = 64 // kept connections, times the cores
 )
 
 // BenchmarkBareTLS is what the other is held against: net/http over TLS that answers
