@@ -1,0 +1,5 @@
+//go:build race
+
+package killsweep
+
+const race = true
