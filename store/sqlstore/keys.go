@@ -32,7 +32,7 @@ func (s *Store) AddKey(ctx context.Context, k store.Key) error {
 		return err
 	}
 	fingerprint := k.Public.Fingerprint()
-	return s.change(ctx, func(w *writer) error {
+	return s.changeKeys(ctx, k.User, func(w *writer) error {
 		n, err := w.exec(insertKey, k.User, micros(k.Created), fingerprint, k.Public[:], k.Description)
 		if err != nil || n > 0 {
 			return err
@@ -53,8 +53,25 @@ func (w *writer) existsOrNoUser(what, name, user string) error {
 	return about(what, name, store.ErrExists)
 }
 
+// changeKeys makes a write after which a user's keys are read anew.
+func (s *Store) changeKeys(ctx context.Context, user string, do func(*writer) error) error {
+	return s.explain(s.writer.write(ctx, do, func() { s.cache.forget(user) }))
+}
+
 // Keys lists the keys of a user.
 func (s *Store) Keys(ctx context.Context, user string) ([]store.Key, error) {
+	list, found, changes := s.cache.get(user)
+	if found {
+		return list, nil
+	}
+	list, err := s.readKeys(ctx, user)
+	if err == nil {
+		s.cache.put(user, list, changes)
+	}
+	return list, err
+}
+
+func (s *Store) readKeys(ctx context.Context, user string) ([]store.Key, error) {
 	rows, err := s.keys.QueryContext(ctx, user)
 	if err != nil {
 		return nil, s.explain(err)
@@ -139,7 +156,7 @@ func (s *Store) keysAfter(ctx context.Context, last place) (page []store.Key, ne
 
 // DeleteKey deletes the user's key with this fingerprint.
 func (s *Store) DeleteKey(ctx context.Context, user, fingerprint string) error {
-	return s.change(ctx, func(w *writer) error {
+	return s.changeKeys(ctx, user, func(w *writer) error {
 		n, err := w.exec(deleteKey, user, fingerprint)
 		if err == nil && n == 0 {
 			return fmt.Errorf("key %.80q of user %.80q: %w", fingerprint, user, store.ErrNotFound)

@@ -34,6 +34,7 @@ type Store struct {
 	writer *writer
 	writes *sql.DB // one connection, the writer's
 	reads  *sql.DB
+	cache  keyCache
 	selects
 	close func() error
 }
@@ -218,7 +219,7 @@ func (s *Store) release() error {
 
 // change makes a write.
 func (s *Store) change(ctx context.Context, do func(*writer) error) error {
-	return s.explain(s.writer.write(ctx, do))
+	return s.explain(s.writer.write(ctx, do, nil))
 }
 
 // explain leaves the answers of package store and the ends of contexts as they are; the rest

@@ -80,7 +80,7 @@ func (s *Store) SetPassword(ctx context.Context, name, hash string) error {
 
 // DeleteUser deletes a user with their keys and tokens.
 func (s *Store) DeleteUser(ctx context.Context, name string) error {
-	return s.change(ctx, func(w *writer) error {
+	return s.changeKeys(ctx, name, func(w *writer) error {
 		n, err := w.exec(deleteUser, name)
 		if err == nil && n == 0 {
 			return about("user", name, store.ErrNotFound)

@@ -28,6 +28,7 @@ type writer struct {
 type write struct {
 	ctx  context.Context
 	do   func(*writer) error
+	then func() // once it is done and before its caller knows; may be nil
 	err  error
 	done chan error // room for one, so that the writer never waits for a caller
 }
@@ -56,8 +57,8 @@ func (w *writer) close() error {
 
 // write has do done in a transaction and returns its error, or the transaction's.
 // An error of do that is not one of the answers of package store undoes what do did.
-func (w *writer) write(ctx context.Context, do func(*writer) error) error {
-	op := &write{ctx: ctx, do: do, done: make(chan error, 1)}
+func (w *writer) write(ctx context.Context, do func(*writer) error, then func()) error {
+	op := &write{ctx: ctx, do: do, then: then, done: make(chan error, 1)}
 	select {
 	case w.queue <- op:
 	case <-w.ending:
@@ -113,6 +114,9 @@ func (w *writer) commit(batch []*write) {
 	for _, op := range batch {
 		if err != nil {
 			op.err = err
+		}
+		if op.then != nil {
+			op.then()
 		}
 		op.done <- op.err
 	}

@@ -137,7 +137,7 @@ func TestFullDisk(t *testing.T) {
 		err := s.writer.write(t.Context(), func(w *writer) error {
 			_, err := w.exec("PRAGMA max_page_count = " + pages)
 			return err
-		})
+		}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Keys", userKeys},
 		{"KeyOrder", keyOrder},
 		{"KeyDescriptions", keyDescriptions},
+		{"KeysFollowChanges", keysFollowChanges},
 		{"AllKeys", allKeys},
 		{"AllKeysWhileWriting", allKeysWhileWriting},
 		{"Tokens", tokens},
@@ -287,6 +288,33 @@ func keyDescriptions(t *testing.T, s store.Store) {
 }
 
 // allKeys streams more keys than a store would fetch at once, some users' without any.
+// keysFollowChanges reads a user's keys all the while they change: once a change is
+// acknowledged no reader sees what was before it, whatever another reads meanwhile.
+func keysFollowChanges(t *testing.T, s store.Store) {
+	addUsers(t, s, "ann")
+	ctx, stop := context.WithCancel(t.Context())
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := s.Keys(t.Context(), "ann"); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for range 200 {
+		k := key("ann", 1, clock)
+		must(t, s.AddKey(t.Context(), k))
+		same(t, listKeys(t, s, "ann"), []store.Key{k})
+		must(t, s.DeleteKey(t.Context(), "ann", k.Public.Fingerprint()))
+		same(t, listKeys(t, s, "ann"), []store.Key{})
+	}
+	stop()
+	readers.Wait()
+}
+
 func allKeys(t *testing.T, s store.Store) {
 	if got := collect(t, s); got != nil {
 		t.Fatalf("an empty store streams %d keys", len(got))
