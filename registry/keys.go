@@ -62,7 +62,7 @@ func (s *Server) allKeys(c *call) error {
 		if c.status == 0 {
 			c.begin(http.StatusOK)
 		}
-		io.WriteString(c, separator)
+		_, _ = io.WriteString(c, separator)
 		separator = ","
 		if err := out.Encode(wireKey(k)); err != nil {
 			return err

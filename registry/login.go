@@ -69,7 +69,7 @@ func (s *Server) passwordLogin(c *call, name, password string) error {
 		return instead(err, store.ErrNotFound, errRefused)
 	}
 	if err := s.unchanged(c, user); err != nil {
-		s.cfg.Store.DeleteToken(c.r.Context(), token.Hash)
+		_ = s.cfg.Store.DeleteToken(c.r.Context(), token.Hash) // nobody was told it
 		return err
 	}
 	return s.grant(c, text)
@@ -135,11 +135,12 @@ func (s *Server) unseal(ctx context.Context, c *call, name, apikey string) (seal
 		if err != nil {
 			return sealed, at, err
 		}
-		switch at, err = sealed.Open(shared); err {
-		case nil:
-			return sealed, at, nil
-		case keys.ErrTime:
-			return sealed, at, errTime(s.cfg.Now())
+		at, err = sealed.Open(shared)
+		if errors.Is(err, keys.ErrTime) {
+			err = errTime(s.cfg.Now())
+		}
+		if !errors.Is(err, keys.ErrSeal) {
+			return sealed, at, err
 		}
 	}
 	return sealed, at, errRefused

@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"keyward/keys"
 	"keyward/registry/wire"
 	"keyward/store"
 )
@@ -219,7 +218,7 @@ func TestLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	apikey := h.seal(pair, 0)
-	secrets := []string{mark, apikey, keys.PrivateKey(pair.Private).Encode()}
+	secrets := []string{mark, apikey, pair.Private.Encode()}
 	tokens := []string{h.tokenOf("admin"), h.token(passwordForm("alice", mark+"password")), h.token(keyForm("alice", apikey))}
 	secrets = append(secrets, tokens...)
 	requests := 2

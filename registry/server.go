@@ -131,7 +131,7 @@ func (s *Server) shutdown(srv *http.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
 	if srv.Shutdown(ctx) != nil {
-		srv.Close()
+		_ = srv.Close()
 	}
 	s.running.Lock()
 	defer s.running.Unlock()
