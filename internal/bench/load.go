@@ -1,16 +1,13 @@
 package main
 
 import (
-	"bufio"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,46 +15,30 @@ import (
 	"keyward/registry/wire"
 )
 
-// client holds connections to a server open.
+// client asks a server for tokens over kept connections, with net/http as programs do.
 type client struct {
-	conns []*conn
+	url         string
+	http        *http.Client
+	connections int
 }
 
-type conn struct {
-	net.Conn
-	in *bufio.Reader
-}
-
-// dial opens n connections and has a request answered on each: a server cuts off those
-// that ask nothing at first.
-func dial(ctx context.Context, address string, roots *x509.CertPool, n int) (*client, error) {
-	d := tls.Dialer{Config: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}}
-	c := new(client)
-	for range n {
-		raw, err := d.DialContext(ctx, "tcp", address)
-		if err != nil {
-			c.close()
-			return nil, err
-		}
-		one := &conn{raw, bufio.NewReader(raw)}
-		c.conns = append(c.conns, one)
-		if _, err := one.ask([]byte("GET " + wire.PathHealth + " HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
-			c.close()
-			return nil, err
-		}
-	}
-	return c, nil
-}
-
-func (c *client) close() {
-	for _, one := range c.conns {
-		one.Close()
+func newClient(address string, roots *x509.CertPool, connections int) *client {
+	return &client{
+		url:         "https://" + address + wire.PathToken,
+		connections: connections,
+		http: &http.Client{Transport: &http.Transport{
+			TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13},
+			MaxIdleConns:        connections,
+			MaxIdleConnsPerHost: connections,
+		}},
 	}
 }
 
-// send sends each request once, one at a time on each connection, and returns the time
-// from the first to the last answer and how many had which status.
-func (c *client) send(requests [][]byte) (time.Duration, map[int]int, error) {
+func (c *client) close() { c.http.CloseIdleConnections() }
+
+// send posts each form once, one at a time on each connection, and returns the time from
+// the first to the last answer and how many had which status.
+func (c *client) send(forms []string) (time.Duration, map[int]int, error) {
 	var (
 		next    atomic.Int64
 		wg      sync.WaitGroup
@@ -66,10 +47,15 @@ func (c *client) send(requests [][]byte) (time.Duration, map[int]int, error) {
 		failure error
 	)
 	start := time.Now()
-	for _, one := range c.conns {
+	for range c.connections {
 		wg.Go(func() {
 			statuses := map[int]int{}
-			err := one.sendAll(requests, &next, statuses)
+			var err error
+			for i := next.Add(1) - 1; err == nil && i < int64(len(forms)); i = next.Add(1) - 1 {
+				var status int
+				status, err = c.post(forms[i])
+				statuses[status]++
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			for status, n := range statuses {
@@ -82,46 +68,25 @@ func (c *client) send(requests [][]byte) (time.Duration, map[int]int, error) {
 	return time.Since(start), total, failure
 }
 
-func (c *conn) sendAll(requests [][]byte, next *atomic.Int64, statuses map[int]int) error {
-	for {
-		i := int(next.Add(1)) - 1
-		if i >= len(requests) {
-			return nil
-		}
-		status, err := c.ask(requests[i])
-		if err != nil {
-			return err
-		}
-		statuses[status]++
-	}
-}
-
-// ask sends a request and reads its whole answer.
-func (c *conn) ask(request []byte) (status int, err error) {
-	if _, err := c.Write(request); err != nil {
-		return 0, err
-	}
-	answer, err := http.ReadResponse(c.in, nil)
+// post sends one form and reads the whole answer.
+func (c *client) post(form string) (status int, err error) {
+	answer, err := c.http.Post(c.url, "application/x-www-form-urlencoded", strings.NewReader(form))
 	if err != nil {
 		return 0, err
 	}
+	defer answer.Body.Close()
 	_, err = io.Copy(io.Discard, answer.Body)
 	return answer.StatusCode, err
 }
 
-// loginRequest is a whole request for a token, made before it is timed.
-func loginRequest(form url.Values) []byte {
-	body := form.Encode()
-	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s",
-		wire.PathToken, len(body), body)
-}
-
-// hostPort is the address in a URL.
-func hostPort(text string) (string, error) {
+// address is the host and port in a server's URL.
+func address(text string) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil {
 		return "", err
 	}
-	_, _, err = net.SplitHostPort(u.Host)
-	return u.Host, err
+	if u.Port() == "" {
+		return "", errors.New("no URL with a port: " + text)
+	}
+	return u.Host, nil
 }

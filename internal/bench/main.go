@@ -2,7 +2,7 @@
 // turns, and prints the tables of docs/performance.md. It runs on Linux and other Unixes;
 // what a machine does not have the tools for is printed as not measured.
 //
-//	go run -tags urfave_cli_no_docs ./internal/bench [-short]
+//	go run -tags urfave_cli_no_docs ./internal/bench [-short] [start] [leaf] [logins] [packages]
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -34,7 +35,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	b := &bench{short: *short, log: stderr}
+	b := &bench{short: *short, parts: flags.Args(), log: stderr}
 	defer b.close()
 	if err := b.prepare(ctx); err != nil {
 		return err
@@ -53,6 +54,7 @@ const (
 // bench is what every measurement needs.
 type bench struct {
 	short bool
+	parts []string // what is measured; empty: all
 	log   io.Writer
 	root  string   // the module's folder
 	dir   string   // temporary, on a disk
@@ -98,7 +100,7 @@ func (b *bench) close() {
 	}
 }
 
-// report measures all and prints the tables.
+// report measures all that was asked for and prints the tables.
 func (b *bench) report(ctx context.Context, w io.Writer) error {
 	var rows []row
 	for _, part := range []struct {
@@ -109,7 +111,9 @@ func (b *bench) report(ctx context.Context, w io.Writer) error {
 		{"leaf", b.leaf},
 		{"logins", b.logins},
 	} {
-		fmt.Fprintln(b.log, "measuring", part.name)
+		if !b.wants(part.name) {
+			continue
+		}
 		more, err := part.measure(ctx)
 		if err != nil {
 			return fmt.Errorf("%s: %w", part.name, err)
@@ -118,9 +122,18 @@ func (b *bench) report(ctx context.Context, w io.Writer) error {
 	}
 	fmt.Fprintf(w, "%s\n\n", b.machine(ctx))
 	printRows(w, rows)
-
-	fmt.Fprintln(b.log, "measuring packages")
+	if !b.wants("packages") {
+		return nil
+	}
 	return errors.Join(b.packages(ctx, w), b.inits(ctx, w))
+}
+
+func (b *bench) wants(part string) bool {
+	if len(b.parts) > 0 && !slices.Contains(b.parts, part) {
+		return false
+	}
+	fmt.Fprintln(b.log, "measuring", part)
+	return true
 }
 
 // machine says what the numbers come from.

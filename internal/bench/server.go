@@ -40,7 +40,7 @@ func (b *bench) serve(ctx context.Context, argv ...string) (*server, error) {
 	s := &server{wait: c.Wait, process: c.Process}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err == nil {
-		s.address, err = hostPort(strings.TrimSpace(line))
+		s.address, err = address(strings.TrimSpace(line))
 	}
 	if err != nil {
 		s.stop()
