@@ -37,13 +37,13 @@ func tidy(app *cli.App, args []string) (*call, []string, error) {
 		case arg == "--":
 			rest = append(rest, args[i+1:]...)
 			i = len(args)
-		case arg == "-h" || arg == "-help" || arg == "--help" || arg == "help" && c.command() == nil:
+		case arg == "-h" || arg == "-help" || arg == "--help" || arg == "help" && len(subcommands) > 0:
 			c.help = true
 		case arg == "--version" && c.command() == nil:
 			subcommands, args[i] = app.Commands, "version"
 			i--
 		case strings.HasPrefix(arg, "-") && arg != "-":
-			found, err := find(c.command(), arg)
+			found, err := find(c, arg)
 			if err != nil {
 				return c, args, err
 			}
@@ -53,14 +53,14 @@ func tidy(app *cli.App, args []string) (*call, []string, error) {
 			flags = append(flags, arg)
 			if takesValue(found) && !strings.Contains(arg, "=") {
 				if i++; i == len(args) {
-					return c, args, fault.New(fault.Usage, helpHint(c.command()), "the flag %s needs a value", arg)
+					return c, args, fault.New(fault.Usage, c.helpHint(), "the flag %s needs a value", arg)
 				}
 				flags = append(flags, args[i])
 			}
 		case len(subcommands) > 0:
 			sub := lookup(subcommands, arg)
 			if sub == nil {
-				return c, args, unknownCommand(subcommands, arg)
+				return c, args, c.unknownCommand(subcommands, arg)
 			}
 			c.path, head, subcommands = append(c.path, sub), append(head, sub.Name), sub.Subcommands
 		default:
@@ -71,40 +71,40 @@ func tidy(app *cli.App, args []string) (*call, []string, error) {
 		c.help = true
 		return c, args, nil
 	}
-	return c, append(append(append(head, flags...), "--"), rest...), arguments(c.command(), rest)
+	return c, append(append(append(head, flags...), "--"), rest...), c.arguments(rest)
 }
 
 // arguments refuses a family called without its verb and arguments nobody asked for.
-func arguments(c *cli.Command, rest []string) error {
-	if len(c.Subcommands) > 0 {
-		return fault.New(fault.Usage, helpHint(c), "%s needs a command: %s", c.Name, strings.Join(names(c.Subcommands), ", "))
+func (c *call) arguments(rest []string) error {
+	command := c.command()
+	if len(command.Subcommands) > 0 {
+		return fault.New(fault.Usage, c.helpHint(), "%s needs a command: %s", command.Name, strings.Join(names(command.Subcommands), ", "))
 	}
-	if len(rest) > 0 && c.ArgsUsage == "" {
-		return fault.New(fault.Usage, helpHint(c), "%s takes no argument, and got %q", c.Name, rest[0])
+	if len(rest) > 0 && command.ArgsUsage == "" {
+		return fault.New(fault.Usage, c.helpHint(), "%s takes no argument, and got %q", command.Name, rest[0])
 	}
 	return nil
 }
 
-// find is the flag of c that arg names, in either spelling: -kv or --kv, with or without a value.
-func find(c *cli.Command, arg string) (cli.Flag, error) {
+// find is the command's flag that arg names, in either spelling: -kv or --kv, with or without a value.
+func find(c *call, arg string) (cli.Flag, error) {
 	name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-"), "=")
-	if c == nil {
-		return nil, fault.New(fault.Usage, "a command comes first; see `keyward help`", "unknown flag %s", arg)
+	command := c.command()
+	if command == nil {
+		return nil, fault.New(fault.Usage, "a command comes first; see `keyward help`", "unknown flag %s", dashed(name))
 	}
 	var known []string
-	for _, f := range c.Flags {
-		for _, n := range f.Names() {
-			if n == name {
-				return f, nil
-			}
-			known = append(known, n)
+	for _, f := range command.Flags {
+		if slices.Contains(f.Names(), name) {
+			return f, nil
 		}
+		known = append(known, f.Names()...)
 	}
-	hint := helpHint(c)
+	hint := c.helpHint()
 	if near := nearest(name, known); near != "" {
 		hint = "did you mean " + dashed(near) + "?"
 	}
-	return nil, fault.New(fault.Usage, hint, "%s has no flag %s", c.Name, dashed(name))
+	return nil, fault.New(fault.Usage, hint, "%s has no flag %s", command.Name, dashed(name))
 }
 
 func takesValue(f cli.Flag) bool {
@@ -121,8 +121,8 @@ func lookup(commands []*cli.Command, name string) *cli.Command {
 	return nil
 }
 
-func unknownCommand(commands []*cli.Command, name string) error {
-	hint := "see `keyward help`"
+func (c *call) unknownCommand(commands []*cli.Command, name string) error {
+	hint := c.helpHint()
 	if near := nearest(name, names(commands)); near != "" {
 		hint = "did you mean " + near + "?"
 	}
@@ -137,11 +137,8 @@ func names(commands []*cli.Command) []string {
 	return all
 }
 
-func helpHint(c *cli.Command) string {
-	if c == nil {
-		return "see `keyward help`"
-	}
-	return "see `keyward " + c.Name + " --help`"
+func (c *call) helpHint() string {
+	return "see `" + strings.Join(append([]string{"keyward", "help"}, names(c.path)...), " ") + "`"
 }
 
 // dashed writes a flag's name as people type it.

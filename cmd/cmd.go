@@ -54,16 +54,18 @@ func (e *env) main(ctx context.Context, args []string) int {
 // called gives the app and the arguments for the name that the program was called
 // by: a link named like one of the originals is that tool.
 func (e *env) called(args []string) (*cli.App, []string) {
-	name := strings.TrimSuffix(filepath.Base(args[0]), ".exe")
+	e.name = strings.TrimSuffix(filepath.Base(args[0]), ".exe")
+	switch e.name {
+	case "gen-root-cert", "gen-intermediate-cert", "gen-leaf-cert":
+		e.script = true
+		return e.app(), append([]string{"keyward", e.name}, args[1:]...)
+	case "vovsecurity":
+	default:
+		e.name = "keyward"
+	}
 	app := e.app()
-	if name == "vovsecurity" {
-		app.Name = name
-	}
-	if script := app.Command(name); script != nil && strings.HasPrefix(name, "gen-") {
-		e.script = name
-		return app, append([]string{app.Name, name}, args[1:]...)
-	}
-	return app, append([]string{app.Name}, args[1:]...)
+	app.Name = e.name
+	return app, append([]string{e.name}, args[1:]...)
 }
 
 // tree is the command tree, for what is generated from it.

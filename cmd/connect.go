@@ -69,6 +69,7 @@ func (e *env) trust(c *cli.Context, host string) (*tls.Config, error) {
 		return nil, err
 	}
 	if pin := known.get(host, "tls"); pin != "" {
+		e.pinnedIn = known.path
 		return restclient.Pinned(pin)
 	}
 	if e.terminal() == nil {
@@ -146,10 +147,10 @@ func (e *env) login(c *cli.Context) (*session, error) {
 
 // caller is who logs in.
 func (e *env) caller(c *cli.Context) (string, error) {
-	if user := cmp.Or(c.String("as"), e.getenv("USER"), e.getenv("USERNAME")); user != "" {
+	if user := cmp.Or(c.String("as"), e.getenv("USER"), e.getenv("LOGNAME"), e.getenv("USERNAME")); user != "" {
 		return user, nil
 	}
-	return "", fault.New(fault.Usage, "give --as NAME, or set KEYWARD_USER", "it is not known who is calling")
+	return "", fault.New(fault.Usage, "give --as NAME, or set KEYWARD_USER or USER", "it is not known who logs in")
 }
 
 // serverKey fetches the registry's NaCl public key and holds it against the one

@@ -121,7 +121,7 @@ func (d *demo) registry(ctx context.Context, key string) error {
 		return err
 	}
 	d.export("KEYWARD_URL="+url, "KEYWARD_CA_FILE=registry/ca.cert.pem")
-	if err := os.WriteFile(filepath.Join(d.dir, "alice-password"), []byte(rand.Text()+"\n"), 0o600); err != nil {
+	if err := d.password("alice-password"); err != nil {
 		return err
 	}
 	err = d.each(ctx,
@@ -143,6 +143,13 @@ func (d *demo) registry(ctx context.Context, key string) error {
 		err = stopErr
 	}
 	return err
+}
+
+// password writes a new password into a file.
+func (d *demo) password(file string) error {
+	password := rand.Text()
+	d.say("$ (umask 077; echo %s >%s)", password, file)
+	return os.WriteFile(filepath.Join(d.dir, file), []byte(password+"\n"), 0o600)
 }
 
 // serve starts the registry and gives its URL once it is ready, and what stops it.

@@ -26,13 +26,15 @@ type env struct {
 	getenv  func(string) string
 	now     func() time.Time
 
-	script string          // the Micronets script that it was called as; "" as keyward
+	name   string          // what it was called as
+	script bool            // as one of the Micronets scripts
 	given  map[string]bool // the flags on the command line
 	json   bool            // errors and data as JSON
 	quiet  bool            // no notes
 
-	lines *bufio.Reader  // of stdin, once a line of it was read
-	asks  *term.Terminal // once something was asked
+	pinnedIn string         // the file that the server's pin came from, "" for a flag
+	lines    *bufio.Reader  // of stdin, once a line of it was read
+	asks     *term.Terminal // once something was asked
 }
 
 // clock stands still at a SOURCE_DATE_EPOCH, for reproducible output.
@@ -54,9 +56,10 @@ func (e *env) terminal() *term.Terminal {
 	return e.asks
 }
 
-// note tells people something that is neither data nor an error.
+// note tells people something that is neither data nor an error. With --json only
+// programs read.
 func (e *env) note(format string, args ...any) {
-	if !e.quiet {
+	if !e.quiet && !e.json {
 		_, _ = fmt.Fprintf(e.stderr, format+"\n", args...)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"keyward/internal/fault"
+	"keyward/restclient"
 )
 
 // report tells an error on stderr and returns the exit code.
@@ -17,20 +18,28 @@ func (e *env) report(err error) int {
 	if err == nil {
 		return 0
 	}
-	kind, hint := kindOf(err), fault.HintOf(err)
+	kind, hint := kindOf(err), e.hintOf(err)
 	if e.json {
 		e.reportJSON(kind, err, hint)
 	} else {
 		e.reportText(err, hint)
 	}
-	if e.script != "" {
+	if e.script {
 		return 1 // the scripts know no other
 	}
 	return int(kind)
 }
 
+// hintOf is the error's hint, but for a changed key, whose mend is where its pin is kept.
+func (e *env) hintOf(err error) string {
+	if _, changed := errors.AsType[*restclient.PinError](err); changed && e.pinnedIn != "" {
+		return "ask its administrator; if the change is meant, delete the server's line `... tls ...` from " + e.pinnedIn
+	}
+	return fault.HintOf(err)
+}
+
 func (e *env) reportText(err error, hint string) {
-	_, _ = fmt.Fprintf(e.stderr, "keyward: %v\n", err)
+	_, _ = fmt.Fprintf(e.stderr, "%s: %v\n", e.name, err)
 	if hint != "" {
 		_, _ = fmt.Fprintf(e.stderr, "  hint: %s\n", hint)
 	}

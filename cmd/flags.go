@@ -53,7 +53,7 @@ func (e *env) serverFlags() []cli.Flag {
 // loginFlags are serverFlags and who the caller is.
 func (e *env) loginFlags(more ...cli.Flag) []cli.Flag {
 	caller := []cli.Flag{
-		&cli.StringFlag{Name: "as", EnvVars: []string{"KEYWARD_USER", "USER", "USERNAME"}, Usage: "log in as `NAME`"},
+		&cli.StringFlag{Name: "as", EnvVars: []string{"KEYWARD_USER", "USER", "LOGNAME", "USERNAME"}, Usage: "log in as `NAME`"},
 		&cli.StringFlag{Name: "password-file", EnvVars: variable("password-file"), TakesFile: true,
 			Usage: "the password is the first line of `FILE`, - is stdin; else VOV_PASSWORD, else asked for"},
 	}

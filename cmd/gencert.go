@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"cmp"
-	"crypto/x509"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -57,7 +56,11 @@ func (e *env) genCertCommand(role certs.Role, c *cli.Command) *cli.Command {
 }
 
 func (e *env) genCertFlags(role certs.Role) []cli.Flag {
-	base := defaultBasename(role, certs.Peer)
+	profile, days := certs.Peer, lifetime(role)
+	if e.script {
+		profile, days = certs.Micronets, "500d"
+	}
+	base := defaultBasename(role, profile)
 	flags := []cli.Flag{
 		&cli.StringFlag{Name: "cert-basename", EnvVars: variable("cert-basename"), TakesFile: true, Usage: "the files are `B`.key.pem and so on", DefaultText: base},
 		&cli.StringFlag{Name: "subject-org-name", EnvVars: variable("subject-org-name"), Usage: "the subject's `ORGANIZATION`", DefaultText: "B" + organizationSuffix(role)},
@@ -70,9 +73,9 @@ func (e *env) genCertFlags(role certs.Role) []cli.Flag {
 		)
 	}
 	flags = append(flags,
-		&cli.StringFlag{Name: "profile", EnvVars: variable("profile"), Value: string(certs.Peer), Usage: "what it is for: `" + joined(certs.Profiles()) + "`"},
+		&cli.StringFlag{Name: "profile", EnvVars: variable("profile"), Value: string(profile), Usage: "what it is for: `" + joined(certs.Profiles()) + "`"},
 		&cli.StringFlag{Name: "key-type", EnvVars: variable("key-type"), Value: string(certs.P256), Usage: "its key: `" + joined(certs.KeyTypes()) + "`"},
-		&cli.StringFlag{Name: "days", EnvVars: variable("days"), Usage: "the `LIFETIME`: 90 or 90d, 12w, 1y, or the last day 2027-01-01", DefaultText: lifetime(role)},
+		&cli.StringFlag{Name: "days", EnvVars: variable("days"), Usage: "the `LIFETIME`: 90 or 90d, 12w, 1y, or the last day 2027-01-01", DefaultText: days},
 		&cli.IntFlag{Name: "expiration-in-days", EnvVars: variable("expiration-in-days"), Usage: "the same in `DAYS`, as the Micronets scripts have it"},
 	)
 	if role == certs.Leaf {
@@ -107,7 +110,7 @@ func (e *env) genCert(c *cli.Context, role certs.Role) error {
 		return err
 	}
 	var written []string
-	_, err = e.overwriting(c.Bool("force-overwrite"), base, func(replace bool) (string, error) {
+	_, err = e.overwriting(c.Bool("force-overwrite"), "a key or certificate "+base, func(replace bool) (string, error) {
 		var err error
 		written, err = certs.Write(c.Context, base, issued, c.Bool("pkeycert"), replace)
 		return "", err
@@ -118,7 +121,7 @@ func (e *env) genCert(c *cli.Context, role certs.Role) error {
 	for _, note := range issued.Notes {
 		e.note("note: %s", note)
 	}
-	return e.printCert(issued.Cert, written)
+	return e.printCert(issued, written)
 }
 
 // certRequest reads the flags; base is the files' basename.
@@ -126,9 +129,6 @@ func (e *env) certRequest(c *cli.Context, role certs.Role) (req certs.Request, b
 	profile, err := certs.ParseProfile(c.String("profile"))
 	if err != nil {
 		return req, "", err
-	}
-	if e.script != "" && !c.IsSet("profile") {
-		profile = certs.Micronets
 	}
 	keyType, err := certs.ParseKeyType(c.String("key-type"))
 	if err != nil {
@@ -178,7 +178,7 @@ func (e *env) issuer(c *cli.Context, role certs.Role) (*certs.Issuer, error) {
 			return nil, fault.New(fault.Usage, "give the issuer with --ca-certfile and --ca-keyfile", "--%s is missing", flag)
 		}
 	}
-	issuer, warnings, err := certs.LoadIssuer(c.Context, c.String("ca-certfile"), c.String("ca-keyfile"), e.script != "")
+	issuer, warnings, err := certs.LoadIssuer(c.Context, c.String("ca-certfile"), c.String("ca-keyfile"), e.script)
 	for _, warning := range warnings {
 		e.note("warning: %s", warning)
 	}
@@ -186,15 +186,16 @@ func (e *env) issuer(c *cli.Context, role certs.Role) (*certs.Issuer, error) {
 }
 
 // printCert prints what was made: the text under the scripts' names, JSON with --json, else nothing.
-func (e *env) printCert(cert *x509.Certificate, files []string) error {
+func (e *env) printCert(issued *certs.Issued, files []string) error {
 	if e.json {
 		return e.print(struct {
 			certs.Info
 			Files []string `json:"files"`
-		}{certs.Describe(cert), files}, "")
+			Notes []string `json:"notes,omitempty"`
+		}{certs.Describe(issued.Cert), files, issued.Notes}, "")
 	}
-	if e.script != "" {
-		return e.print(nil, certs.Text(cert))
+	if e.script {
+		return e.print(nil, certs.Text(issued.Cert))
 	}
 	e.note("wrote %s", strings.Join(files, ", "))
 	return nil

@@ -13,17 +13,18 @@ const helpWidth = 92
 // help prints the page of what was called: data on stdout, as it was asked for.
 func (e *env) help(app *cli.App, c *call) error {
 	var b strings.Builder
-	if c.command() == nil {
+	exits := ExitCodes()
+	switch {
+	case c.command() == nil:
 		helpApp(&b, app)
-	} else {
-		full := app.Name + " " + strings.Join(names(c.path), " ")
-		if e.script != "" {
-			full = e.script
-		}
-		helpCommand(&b, full, c.command())
+	case e.script:
+		helpCommand(&b, e.name, c.command())
+		exits = "0 done, 1 failed"
+	default:
+		helpCommand(&b, strings.Join(append([]string{app.Name}, names(c.path)...), " "), c.command())
 	}
 	fmt.Fprintf(&b, "\nEXIT CODES\n")
-	wrap(&b, 2, ExitCodes())
+	wrap(&b, 2, exits)
 	_, err := io.WriteString(e.stdout, b.String())
 	return err
 }
@@ -60,7 +61,7 @@ func helpCommand(b *strings.Builder, full string, c *cli.Command) {
 	if c.UsageText != "" {
 		b.WriteString("\nEXAMPLES\n")
 		for line := range strings.SplitSeq(c.UsageText, "\n") {
-			fmt.Fprintf(b, "  %s\n", line)
+			fmt.Fprintf(b, "  %s\n", strings.ReplaceAll(line, "keyward "+c.Name, full))
 		}
 	}
 }

@@ -55,16 +55,16 @@ func (e *env) keygen(c *cli.Context) error {
 
 // overwriting runs write, and once more with replace where something is there
 // already and the person at the terminal says yes.
-func (e *env) overwriting(force bool, path string, write func(replace bool) (string, error)) (string, error) {
+func (e *env) overwriting(force bool, what string, write func(replace bool) (string, error)) (string, error) {
 	out, err := write(force)
-	if kindOf(err) != fault.Exists || force || e.script != "" {
+	if kindOf(err) != fault.Exists || force || e.script {
 		return out, err
 	}
 	terminal := e.terminal()
 	if terminal == nil {
 		return out, err
 	}
-	yes, askErr := terminal.Confirm(fmt.Sprintf("%s is there already. Replace it?", path))
+	yes, askErr := terminal.Confirm(fmt.Sprintf("%s is there already. Replace it?", what))
 	if askErr != nil {
 		return out, askErr
 	}

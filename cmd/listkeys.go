@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -69,7 +70,7 @@ func (e *env) printKeys(all iter.Seq2[wire.Key, error]) error {
 		if e.json {
 			err = writeJSON(out, k)
 		} else {
-			_, err = fmt.Fprintln(out, printable(k.User+" "+k.Key+" "+k.Description))
+			_, err = fmt.Fprintln(out, printable(strings.TrimSuffix(k.User+" "+k.Key+" "+k.Description, " ")))
 		}
 		if err != nil {
 			return err

@@ -45,8 +45,8 @@ func (e *env) serveCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "listen", EnvVars: variable("listen"), Value: "127.0.0.1:9100", Usage: "the `ADDRESS` and port; port 0 takes a free one"},
 			&cli.StringFlag{Name: "data-dir", EnvVars: variable("data-dir"), TakesFile: true, Usage: "the data `DIR`", DefaultText: "registry in KEYWARD_HOME, else in $XDG_DATA_HOME/keyward, else in $HOME/.local/share/keyward"},
-			&cli.StringSliceFlag{Name: "name", EnvVars: variable("name"), Usage: "a `NAME` or address for the server's certificate, repeatable; another set of names makes a new certificate for the same key",
-				DefaultText: "the listening host, localhost, loopback, the host name"},
+			&cli.StringSliceFlag{Name: "name", EnvVars: variable("name"), Usage: "a `NAME` or address for the server's certificate beside localhost and loopback, repeatable; other names make a new certificate for the same key",
+				DefaultText: "the listening host and the host name"},
 			&cli.StringFlag{Name: "tls-cert", EnvVars: variable("tls-cert"), TakesFile: true, Usage: "a certificate chain in PEM `FILE`, in place of the registry's own"},
 			&cli.StringFlag{Name: "tls-key", EnvVars: variable("tls-key"), TakesFile: true, Usage: "its private key in PEM `FILE`"},
 			&cli.StringFlag{Name: "admin-password-file", EnvVars: variable("admin-password-file"), TakesFile: true, Usage: "at the first start, the first line of `FILE` is the admin's password; - is stdin"},
@@ -59,6 +59,14 @@ func (e *env) serveCommand() *cli.Command {
 func (e *env) serve(c *cli.Context) error {
 	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if (c.String("tls-cert") == "") != (c.String("tls-key") == "") {
+		return fault.New(fault.Usage, "give both --tls-cert and --tls-key", "one of --tls-cert and --tls-key is missing")
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.String("listen"))
+	if err != nil {
+		return fault.New(fault.Failed, "give --listen another address or port", "cannot listen: %w", err)
+	}
+	defer func() { _ = listener.Close() }()
 	dir, err := e.dataFolder(c.String("data-dir"))
 	if err != nil {
 		return err
@@ -67,23 +75,19 @@ func (e *env) serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(e.serveStore(ctx, c, dir, db), db.Close())
+	return errors.Join(e.serveStore(ctx, c, dir, db, listener), db.Close())
 }
 
-func (e *env) serveStore(ctx context.Context, c *cli.Context, dir string, db store.Store) error {
-	pair, err := serverPair(ctx, filepath.Join(dir, serverKeyFile), e)
+func (e *env) serveStore(ctx context.Context, c *cli.Context, dir string, db store.Store, listener net.Listener) error {
+	pair, err := e.serverPair(ctx, filepath.Join(dir, serverKeyFile))
 	if err != nil {
 		return err
 	}
 	if err := e.administrator(ctx, c.String("admin-password-file"), dir, db); err != nil {
 		return err
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.String("listen"))
-	if err != nil {
-		return fault.New(fault.Failed, "give --listen another address or port", "cannot listen: %w", err)
-	}
-	defer func() { _ = listener.Close() }()
-	certificate, err := e.serverCertificate(ctx, c, dir, listener.Addr())
+	names := serverNames(c.StringSlice("name"), listener.Addr())
+	certificate, err := e.serverCertificate(ctx, c, dir, names)
 	if err != nil {
 		return err
 	}
@@ -95,12 +99,31 @@ func (e *env) serveStore(ctx context.Context, c *cli.Context, dir string, db sto
 	if err != nil {
 		return err
 	}
-	url := "https://" + listener.Addr().String()
-	log.Info("ready", "url", url, "pin", restclient.Pin(certificate.Leaf), "server_key", pair.Public.String())
+	url := serverURL(listener.Addr(), c.StringSlice("name"))
+	log.Info("ready", "url", url, "data_dir", dir, "names", certificate.Leaf.DNSNames, "addresses", certificate.Leaf.IPAddresses,
+		"not_after", certificate.Leaf.NotAfter, "pin", restclient.Pin(certificate.Leaf), "server_key", pair.Public.String())
 	if err := e.print(nil, url+"\n"); err != nil {
 		return err
 	}
 	return server.Serve(ctx, listener, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
+}
+
+// serverURL is where clients find the registry, under a name that its certificate has: on
+// loopback the address, elsewhere the first --name, where there is none the address again.
+func serverURL(address net.Addr, given []string) string {
+	host, port, err := net.SplitHostPort(address.String())
+	if err != nil {
+		return "https://" + address.String()
+	}
+	ip := net.ParseIP(host)
+	switch {
+	case ip.IsLoopback():
+	case len(given) > 0:
+		host = given[0]
+	case ip.IsUnspecified():
+		host = "localhost"
+	}
+	return "https://" + net.JoinHostPort(host, port)
 }
 
 // dataFolder makes the folder, for its owner alone, or checks the one that is there.
@@ -118,7 +141,7 @@ func (e *env) dataFolder(dir string) (string, error) {
 }
 
 // serverPair is the server's NaCl pair, made at the first start.
-func serverPair(ctx context.Context, path string, e *env) (keys.Pair, error) {
+func (e *env) serverPair(ctx context.Context, path string) (keys.Pair, error) {
 	pair, err := keys.Load(ctx, path)
 	if !errors.Is(err, fault.NotFound) {
 		return pair, err
@@ -133,8 +156,14 @@ func serverPair(ctx context.Context, path string, e *env) (keys.Pair, error) {
 // administrator adds the user admin where there is no user yet.
 func (e *env) administrator(ctx context.Context, file, dir string, db store.Store) error {
 	users, err := db.Users(ctx)
-	if err != nil || len(users) > 0 {
+	if err != nil {
 		return err
+	}
+	if len(users) > 0 {
+		if file != "" {
+			e.note("note: --admin-password-file is for the first start; there are users already")
+		}
+		return nil
 	}
 	password, err := e.firstPassword(ctx, file, dir)
 	if err != nil {

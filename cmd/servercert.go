@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -29,13 +28,10 @@ const renewBefore = 60 * 24 * time.Hour
 
 // serverCertificate is what the registry shows: that of --tls-cert, or its own, made
 // at the first start, when the names change, and when its end is near.
-func (e *env) serverCertificate(ctx context.Context, c *cli.Context, dir string, address net.Addr) (tls.Certificate, error) {
+func (e *env) serverCertificate(ctx context.Context, c *cli.Context, dir string, names []string) (tls.Certificate, error) {
 	certFile, keyFile := c.String("tls-cert"), c.String("tls-key")
-	if (certFile == "") != (keyFile == "") {
-		return tls.Certificate{}, fault.New(fault.Usage, "give both --tls-cert and --tls-key", "one of --tls-cert and --tls-key is missing")
-	}
 	if certFile == "" {
-		if err := e.ownCertificate(ctx, dir, serverNames(c.StringSlice("name"), address)); err != nil {
+		if err := e.ownCertificate(ctx, dir, names); err != nil {
 			return tls.Certificate{}, err
 		}
 		base := filepath.Join(dir, serverBasename)
@@ -50,20 +46,20 @@ func (e *env) serverCertificate(ctx context.Context, c *cli.Context, dir string,
 	return certificate, nil
 }
 
-// serverNames are those of --name, else every name that the listener can be reached by from here.
+// serverNames are the names that the registry can be reached by: always those of this
+// machine's loopback, beside them those of --name, else the listening host and the host name.
 func serverNames(given []string, address net.Addr) []string {
+	names := append([]string{"localhost", "127.0.0.1", "::1"}, given...)
 	if len(given) > 0 {
-		return given
+		return names
 	}
-	names := []string{"localhost", "127.0.0.1", "::1"}
 	if tcp, ok := address.(*net.TCPAddr); ok && !tcp.IP.IsUnspecified() {
 		names = append(names, tcp.IP.String())
 	}
 	if host, err := os.Hostname(); err == nil && certs.CheckName(host) == nil {
 		names = append(names, host)
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return names
 }
 
 // ownCertificate makes dir's root and server certificate where they are missing or not what is wanted.

@@ -10,7 +10,7 @@ import (
 func (e *env) versionCommand() *cli.Command {
 	return &cli.Command{
 		Name: "version", Category: helpful,
-		Usage:       "print the version and the places in use",
+		Usage:       "print the version; with --json the places in use too",
 		Description: "Prints the version, and with --json also the toolchain, the platform, and where keyward keeps its files.",
 		UsageText:   "keyward --version\nkeyward version --json",
 		Flags:       []cli.Flag{e.keyfileFlag(), e.jsonFlag()},

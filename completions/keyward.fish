@@ -73,7 +73,7 @@ complete -c keyward -n '__keyward_at keyward' -a serve -d 'run the registry: HTT
 complete -c keyward -n '__keyward_at keyward' -a user -d 'add, list and delete the registry\'s users, change passwords'
 complete -c keyward -n '__keyward_at keyward' -a demo -d 'show the whole story in a temporary folder'
 complete -c keyward -n '__keyward_at keyward' -a completion -d 'print the completion script of a shell'
-complete -c keyward -n '__keyward_at keyward' -a version -d 'print the version and the places in use'
+complete -c keyward -n '__keyward_at keyward' -a version -d 'print the version; with --json the places in use too'
 complete -c keyward -n '__keyward_at keyward' -a help -d 'show the help of a command'
 complete -c keyward -n '__keyward_in keyward' -l version -d 'print the version'
 complete -c keyward -n '__keyward_in keyward' -l help -s h -d 'show this help'
@@ -202,7 +202,7 @@ complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l help -s h -d 'sho
 
 complete -c keyward -n '__keyward_in keyward serve' -l listen -x -d 'the ADDRESS and port; port 0 takes a free one'
 complete -c keyward -n '__keyward_in keyward serve' -l data-dir -x -a '(__fish_complete_directories)' -d 'the data DIR'
-complete -c keyward -n '__keyward_in keyward serve' -l name -x -d 'a NAME or address for the server\'s certificate, repeatable; another set of names makes a new certificate for the same key'
+complete -c keyward -n '__keyward_in keyward serve' -l name -x -d 'a NAME or address for the server\'s certificate beside localhost and loopback, repeatable; other names make a new certificate for the same key'
 complete -c keyward -n '__keyward_in keyward serve' -l tls-cert -r -F -d 'a certificate chain in PEM FILE, in place of the registry\'s own'
 complete -c keyward -n '__keyward_in keyward serve' -l tls-key -r -F -d 'its private key in PEM FILE'
 complete -c keyward -n '__keyward_in keyward serve' -l admin-password-file -r -F -d 'at the first start, the first line of FILE is the admin\'s password; - is stdin'

@@ -22,7 +22,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             'user' = 'add, list and delete the registry''s users, change passwords'
             'demo' = 'show the whole story in a temporary folder'
             'completion' = 'print the completion script of a shell'
-            'version' = 'print the version and the places in use'
+            'version' = 'print the version; with --json the places in use too'
             'help' = 'show the help of a command'
             '--version' = 'print the version'
             '--help' = 'show this help'
@@ -193,7 +193,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
         'keyward serve' = [ordered]@{
             '--listen=' = 'the ADDRESS and port; port 0 takes a free one'
             '--data-dir=DIR' = 'the data DIR'
-            '--name=' = 'a NAME or address for the server''s certificate, repeatable; another set of names makes a new certificate for the same key'
+            '--name=' = 'a NAME or address for the server''s certificate beside localhost and loopback, repeatable; other names make a new certificate for the same key'
             '--tls-cert=FILE' = 'a certificate chain in PEM FILE, in place of the registry''s own'
             '--tls-key=FILE' = 'its private key in PEM FILE'
             '--admin-password-file=FILE' = 'at the first start, the first line of FILE is the admin''s password; - is stdin'

@@ -29,7 +29,7 @@ __keyward() {
         'user:add, list and delete the registry'\''s users, change passwords'
         'demo:show the whole story in a temporary folder'
         'completion:print the completion script of a shell'
-        'version:print the version and the places in use'
+        'version:print the version; with --json the places in use too'
         'help:show the help of a command'
     )
     __keyward_hand_over __keyward \
@@ -193,7 +193,7 @@ __keyward_serve() {
     _arguments -S \
         '--listen=[the ADDRESS and port; port 0 takes a free one]:ADDRESS: ' \
         '--data-dir=[the data DIR]:DIR:_files -/' \
-        '*--name=[a NAME or address for the server'\''s certificate, repeatable; another set of names makes a new certificate for the same key]:NAME: ' \
+        '*--name=[a NAME or address for the server'\''s certificate beside localhost and loopback, repeatable; other names make a new certificate for the same key]:NAME: ' \
         '--tls-cert=[a certificate chain in PEM FILE, in place of the registry'\''s own]:FILE:_files' \
         '--tls-key=[its private key in PEM FILE]:FILE:_files' \
         '--admin-password-file=[at the first start, the first line of FILE is the admin'\''s password; - is stdin]:FILE:_files' \

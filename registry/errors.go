@@ -34,7 +34,7 @@ func policy(err error) error {
 
 // errRefused answers every login and token that is not right, whatever is wrong with it.
 var errRefused = refuse(http.StatusUnauthorized, wire.CodeLoginRefused,
-	"login refused", "check the user name, the password or key, and the token's age")
+	"login refused", "")
 
 var errBusy = refuse(http.StatusServiceUnavailable, wire.CodeBusy, "the server is busy", "try again")
 

@@ -18,7 +18,7 @@ const maxKeys = 100
 
 var (
 	errNoKey     = refuse(http.StatusNotFound, wire.CodeNotFound, "no such key", "list the user's keys")
-	errKeyThere  = refuse(http.StatusConflict, wire.CodeExists, "the user has this key already", "")
+	errKeyThere  = refuse(http.StatusConflict, wire.CodeExists, "the user has this key already", "with --if-missing that is fine")
 	errServerKey = refuse(http.StatusUnprocessableEntity, wire.CodePolicy,
 		"this is the server's own key", "register the public key of the user's own pair")
 	errManyKeys = refuse(http.StatusUnprocessableEntity, wire.CodePolicy,

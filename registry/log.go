@@ -40,7 +40,7 @@ func (s *Server) log(c *call) {
 		slog.String("path", c.path),
 		slog.Int("status", c.status),
 		slog.Int64("bytes", c.bytes),
-		slog.Duration("duration", time.Since(c.start)))
+		slog.Float64("ms", float64(time.Since(c.start).Microseconds())/1e3))
 	if c.caller.Name != "" {
 		line = append(line, slog.String("caller", c.caller.Name))
 	}

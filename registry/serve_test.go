@@ -260,12 +260,12 @@ func TestLog(t *testing.T) {
 			Time                     time.Time
 			ID, Remote, Method, Path string
 			Status                   int
-			Duration                 int64
+			Ms                       float64
 		}
 		if err := json.Unmarshal(scan.Bytes(), &line); err != nil {
 			t.Fatal(err)
 		}
-		if line.Time.IsZero() || line.ID == "" || line.Remote == "" || line.Method == "" || line.Status == 0 || line.Duration == 0 {
+		if line.Time.IsZero() || line.ID == "" || line.Remote == "" || line.Method == "" || line.Status == 0 || line.Ms == 0 {
 			t.Errorf("a line lacks something: %s", scan.Bytes())
 		}
 	}

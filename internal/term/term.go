@@ -105,5 +105,5 @@ func (t *Terminal) raw(read func() (string, error)) (string, error) {
 }
 
 func errInterrupted() error {
-	return fault.New(fault.Failed, "", "interrupted at the prompt; nothing was changed")
+	return fault.New(fault.Failed, "", "interrupted at the prompt")
 }
