@@ -52,7 +52,7 @@ var refusals = map[wire.Code]struct {
 	hint string
 }{
 	wire.CodeBadRequest:     {fault.Usage, ""},
-	wire.CodeLoginRefused:   {fault.LoginRefused, "check the user name, the password or key, and that the token is not expired"},
+	wire.CodeLoginRefused:   {fault.LoginRefused, "log in again: the token is expired, revoked or unknown"},
 	wire.CodeLoginTime:      {fault.LoginRefused, "set this machine's clock, for example with: timedatectl set-ntp true"},
 	wire.CodeLoginReplay:    {fault.LoginRefused, "log in again: each login message is taken once"},
 	wire.CodeNotPermitted:   {fault.NotPermitted, "ask an administrator of the registry"},

@@ -150,9 +150,9 @@ func TestUntrusted(t *testing.T) {
 		{"unknown authority", good, trusting(stranger), "signed by an unknown authority", "--ca-file"},
 		{"expired", expired, trusting(ca), "expired on 2026-03-01T11:59:00Z", "renew"},
 		{"not yet valid", early, trusting(ca), "not valid before 2026-03-01T12:01:00Z", "clock"},
-		{"wrong name", ca.leaf(t, func(c *x509.Certificate) { c.IPAddresses, c.DNSNames = nil, []string{"mercury"} }), trusting(ca), "for another name", "--san"},
+		{"wrong name", ca.leaf(t, func(c *x509.Certificate) { c.IPAddresses, c.DNSNames = nil, []string{"mercury"} }), trusting(ca), "for another name", "serve --name"},
 		{"wrong use", client, trusting(ca), "does not verify", "--pin"},
-		{"changed pin", good, pinned(other), "the server's key CHANGED: it was " + other + " and is now " + restclient.Pin(good.Leaf), "stop"},
+		{"changed pin", good, pinned(other), "it has CHANGED: pinned is " + other + ", shown was " + restclient.Pin(good.Leaf), "stop"},
 		{"pinned and expired", expired, pinned(restclient.Pin(expired.Leaf)), "expired on", "renew"},
 		{"pinned and not yet valid", early, pinned(restclient.Pin(early.Leaf)), "not valid before", "clock"},
 	} {

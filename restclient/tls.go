@@ -70,7 +70,7 @@ func checkPin(leaf *x509.Certificate, want string, now time.Time) error {
 type PinError struct{ Want, Got string }
 
 func (e *PinError) Error() string {
-	return fmt.Sprintf("the server's key CHANGED: it was %s and is now %s", e.Want, e.Got)
+	return fmt.Sprintf("the server's key is not the pinned one, it has CHANGED: pinned is %s, shown was %s", e.Want, e.Got)
 }
 
 // Stranger gives the certificate of a server that a call refused because nobody trusted
@@ -91,7 +91,7 @@ const (
 	hintChanged = "if nobody announced a new key, stop: somebody may sit in between; otherwise ask the administrator for the new pin and give it with --pin"
 	hintExpired = "renew the server's certificate, and check this machine's clock"
 	hintEarly   = "check this machine's clock, and the server's"
-	hintName    = "use a name that the certificate has, have it issued for this one with --san, or give its key with --pin"
+	hintName    = "use a name that the certificate has, have it issued for this one (a registry: `serve --name`), or give its key with --pin"
 )
 
 // distrust says why a server is not trusted and what to do about it; ok is false for an

@@ -2,6 +2,7 @@ package restclient
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"keyward/internal/fault"
 	"keyward/keys"
 	"keyward/registry/wire"
 )
@@ -51,7 +53,7 @@ func (t Token) sendable() bool {
 // LoginPassword gets a token for the user's password: the grant "password" of RFC 6749, section 4.3.
 // A refusal is fault.LoginRefused.
 func (c *Client) LoginPassword(ctx context.Context, user, password string) (Token, error) {
-	return c.login(ctx, url.Values{
+	return c.login(ctx, "check the user name and the password", url.Values{
 		wire.FieldGrantType: {wire.GrantPassword},
 		wire.FieldUsername:  {user},
 		wire.FieldPassword:  {password},
@@ -66,7 +68,7 @@ func (c *Client) LoginKey(ctx context.Context, user string, pair keys.Pair, serv
 	if err != nil {
 		return Token{}, err
 	}
-	return c.login(ctx, url.Values{
+	return c.login(ctx, "check the user name, and that this key is registered for it", url.Values{
 		wire.FieldGrantType:    {wire.GrantAPIKey},
 		wire.FieldClientID:     {"keyward"},
 		wire.FieldClientSecret: {""},
@@ -75,10 +77,15 @@ func (c *Client) LoginKey(ctx context.Context, user string, pair keys.Pair, serv
 	})
 }
 
-func (c *Client) login(ctx context.Context, form url.Values) (Token, error) {
+// login posts the form; the hint is for a refusal, which the server does not explain.
+func (c *Client) login(ctx context.Context, hint string, form url.Values) (Token, error) {
 	k := call{method: http.MethodPost, path: wire.PathToken, body: form, need: "access_token"}
 	var answer wire.Token
-	if err := c.do(ctx, k, &answer); err != nil {
+	err := c.do(ctx, k, &answer)
+	if e, ok := errors.AsType[*Error](err); ok && e.Code == wire.CodeLoginRefused {
+		return Token{}, fault.New(fault.LoginRefused, hint, "%w", err)
+	}
+	if err != nil {
 		return Token{}, err
 	}
 	token := Token{Access: answer.AccessToken, Type: answer.TokenType}
