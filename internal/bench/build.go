@@ -42,7 +42,7 @@ func (b *bench) build(ctx context.Context, name, tags string, sources ...string)
 	if err != nil {
 		return "", err
 	}
-	return path, errors.Join(os.WriteFile(path, program, 0o700), os.Remove(linked))
+	return path, errors.Join(os.WriteFile(path, program, 0o700), os.Remove(linked)) //nolint:gosec // to be run
 }
 
 // buildLinking makes the program that prints a line, with packages linked that it does not use.

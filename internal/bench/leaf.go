@@ -13,12 +13,10 @@ import (
 func (b *bench) leaf(ctx context.Context) ([]row, error) {
 	one := row{what: "one leaf over `openssl req -x509 -CA`", unit: milliseconds, target: target{sign: atMost, bound: 0.7}}
 	script := row{what: "one leaf over the Micronets script's OpenSSL processes", unit: milliseconds, target: target{atMost, 1.0 / 25, "(25 times faster)"}}
-	for _, tool := range []string{"openssl", "bash"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			one.skip = tool + " is not installed"
-			script.skip = one.skip
-			return []row{one, script}, nil
-		}
+	if lacks := missing("openssl", "bash"); lacks != "" {
+		one.skip = lacks + " is not installed"
+		script.skip = one.skip
+		return []row{one, script}, nil
 	}
 	var rows []row
 	for _, place := range []struct {
@@ -44,6 +42,16 @@ func (b *bench) leaf(ctx context.Context) ([]row, error) {
 		}
 	}
 	return rows, nil
+}
+
+// missing is the first of the tools that is not there; empty where all are.
+func missing(tools ...string) string {
+	for _, tool := range tools {
+		if _, err := exec.LookPath(tool); err != nil {
+			return tool
+		}
+	}
+	return ""
 }
 
 // leafIn fills the rows with measurements in a folder.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -38,7 +39,7 @@ func (c *client) close() { c.http.CloseIdleConnections() }
 
 // send posts each form once, one at a time on each connection, and returns the time from
 // the first to the last answer and how many had which status.
-func (c *client) send(forms []string) (time.Duration, map[int]int, error) {
+func (c *client) send(ctx context.Context, forms []string) (time.Duration, map[int]int, error) {
 	var (
 		next    atomic.Int64
 		wg      sync.WaitGroup
@@ -53,7 +54,7 @@ func (c *client) send(forms []string) (time.Duration, map[int]int, error) {
 			var err error
 			for i := next.Add(1) - 1; err == nil && i < int64(len(forms)); i = next.Add(1) - 1 {
 				var status int
-				status, err = c.post(forms[i])
+				status, err = c.post(ctx, forms[i])
 				statuses[status]++
 			}
 			mu.Lock()
@@ -69,8 +70,13 @@ func (c *client) send(forms []string) (time.Duration, map[int]int, error) {
 }
 
 // post sends one form and reads the whole answer.
-func (c *client) post(form string) (status int, err error) {
-	answer, err := c.http.Post(c.url, "application/x-www-form-urlencoded", strings.NewReader(form))
+func (c *client) post(ctx context.Context, form string) (status int, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, strings.NewReader(form))
+	if err != nil {
+		return 0, err
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	answer, err := c.http.Do(request)
 	if err != nil {
 		return 0, err
 	}

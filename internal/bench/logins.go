@@ -54,13 +54,13 @@ func (b *bench) logins(ctx context.Context) ([]row, error) {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(pem)
-	password, err := b.passwordLogins(ours, newClient(ours.address, roots, few))
+	password, err := b.passwordLogins(ctx, ours, newClient(ours.address, roots, few))
 	if err != nil {
 		return nil, err
 	}
 	var rows []row
 	for _, n := range []int{users, few} {
-		r, err := b.keyLogins(pairs, server.Public,
+		r, err := b.keyLogins(ctx, pairs, server.Public,
 			side{bare, newClient(bare.address, roots, n)}, side{ours, newClient(ours.address, roots, n)})
 		if err != nil {
 			return nil, err
@@ -121,7 +121,7 @@ type side struct {
 
 // keyLogins compares rounds of logins. Each login is sealed before it is timed, and goes
 // to the bare server, which does not look at it, and then to the registry, which takes it once.
-func (b *bench) keyLogins(pairs []keys.Pair, server keys.PublicKey, bare, ours side) (row, error) {
+func (b *bench) keyLogins(ctx context.Context, pairs []keys.Pair, server keys.PublicKey, bare, ours side) (row, error) {
 	r := row{unit: perSecond}
 	defer bare.client.close()
 	defer ours.client.close()
@@ -137,7 +137,7 @@ func (b *bench) keyLogins(pairs []keys.Pair, server keys.PublicKey, bare, ours s
 		var rates, cpus [2]float64 // bare's, ours
 		for j, s := range []side{bare, ours} {
 			before := s.server.cpu()
-			took, statuses, err := s.client.send(forms)
+			took, statuses, err := s.client.send(ctx, forms)
 			if err != nil {
 				return r, err
 			}
@@ -172,7 +172,7 @@ func sealLogins(pairs []keys.Pair, server keys.PublicKey, n int) ([]string, erro
 
 // passwordLogins compares logins with a wrong password, one at a time on each connection,
 // with the hash alone on all cores; and the server's memory at its peak with that before.
-func (b *bench) passwordLogins(s *server, c *client) ([]row, error) {
+func (b *bench) passwordLogins(ctx context.Context, s *server, c *client) ([]row, error) {
 	defer c.close()
 	rate := row{what: fmt.Sprintf("password logins, %d at a time and all wrong, over the argon2id hash alone", few), unit: perSecond}
 	memory := row{what: "the server's memory at its peak then, over that before", unit: mebibytes}
@@ -186,7 +186,7 @@ func (b *bench) passwordLogins(s *server, c *client) ([]row, error) {
 		start := time.Now()
 		hashAll(wrong, few)
 		alone := time.Since(start)
-		took, statuses, err := c.send(forms)
+		took, statuses, err := c.send(ctx, forms)
 		if err != nil {
 			return nil, err
 		}
