@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -23,6 +24,9 @@ func (c *call) command() *cli.Command {
 	return c.path[len(c.path)-1]
 }
 
+// name is the command's, with those it is under.
+func (c *call) name() string { return strings.Join(names(c.path), " ") }
+
 // tidy finds the command that args call and puts its flags before its arguments:
 // urfave/cli would take a flag behind an argument for an argument. Flags may so
 // stand anywhere until a "--". Unknown flags and commands end here, with the
@@ -39,9 +43,6 @@ func tidy(app *cli.App, args []string) (*call, []string, error) {
 			i = len(args)
 		case arg == "-h" || arg == "-help" || arg == "--help" || arg == "help" && len(subcommands) > 0:
 			c.help = true
-		case arg == "--version" && c.command() == nil:
-			subcommands, args[i] = app.Commands, "version"
-			i--
 		case strings.HasPrefix(arg, "-") && arg != "-":
 			found, err := find(c, arg)
 			if err != nil {
@@ -78,10 +79,10 @@ func tidy(app *cli.App, args []string) (*call, []string, error) {
 func (c *call) arguments(rest []string) error {
 	command := c.command()
 	if len(command.Subcommands) > 0 {
-		return fault.New(fault.Usage, c.helpHint(), "%s needs a command: %s", command.Name, strings.Join(names(command.Subcommands), ", "))
+		return fault.New(fault.Usage, c.helpHint(), "%s needs a command: %s", c.name(), strings.Join(names(command.Subcommands), ", "))
 	}
 	if len(rest) > 0 && command.ArgsUsage == "" {
-		return fault.New(fault.Usage, c.helpHint(), "%s takes no argument, and got %q", command.Name, rest[0])
+		return fault.New(fault.Usage, c.helpHint(), "%s takes no argument, and got %q", c.name(), rest[0])
 	}
 	return nil
 }
@@ -104,7 +105,7 @@ func find(c *call, arg string) (cli.Flag, error) {
 	if near := nearest(name, known); near != "" {
 		hint = "did you mean " + dashed(near) + "?"
 	}
-	return nil, fault.New(fault.Usage, hint, "%s has no flag %s", command.Name, dashed(name))
+	return nil, fault.New(fault.Usage, hint, "%s has no flag %s", c.name(), dashed(name))
 }
 
 func takesValue(f cli.Flag) bool {
@@ -138,7 +139,7 @@ func names(commands []*cli.Command) []string {
 }
 
 func (c *call) helpHint() string {
-	return "see `" + strings.Join(append([]string{"keyward", "help"}, names(c.path)...), " ") + "`"
+	return "see `" + strings.TrimSpace("keyward help "+c.name()) + "`"
 }
 
 // dashed writes a flag's name as people type it.
@@ -149,16 +150,19 @@ func dashed(name string) string {
 	return "--" + name
 }
 
-// asksJSON looks for --json where the arguments do not parse.
-func asksJSON(args []string) bool {
-	return slices.Contains(args, "--json") || slices.Contains(args, "-json")
+// wantsJSON looks for --json before the arguments are known to parse.
+func (e *env) wantsJSON(args []string) bool {
+	variable, _ := strconv.ParseBool(e.getenv("KEYWARD_JSON"))
+	return variable || slices.ContainsFunc(args, func(arg string) bool {
+		return strings.TrimPrefix(arg, "-") == "-json" || arg == "-json"
+	})
 }
 
 // nearest is the known word that name most likely meant: at most a third of it mistyped.
 func nearest(name string, known []string) string {
-	best, bestDistance := "", len(name)/3+1
+	best, bestDistance := "", max(1, len(name)/3)+1
 	for _, word := range known {
-		if d := distance(name, word); d < bestDistance || d == bestDistance && best == "" && d <= 2 {
+		if d := distance(name, word); d < bestDistance {
 			best, bestDistance = word, d
 		}
 	}

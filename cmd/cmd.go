@@ -10,6 +10,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,23 +33,26 @@ func Main(version string) int {
 		version: version,
 		stdin:   os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		getenv: os.Getenv,
-		now:    clock(os.Getenv("SOURCE_DATE_EPOCH"), time.Now),
+		now:    time.Now,
 	}
 	return e.main(context.Background(), os.Args)
 }
 
 func (e *env) main(ctx context.Context, args []string) int {
 	app, args := e.called(args)
+	wantsJSON := e.wantsJSON(args)
 	c, args, err := tidy(app, args)
-	if err == nil && c.help {
-		return e.report(e.help(app, c))
+	switch {
+	case err != nil:
+	case c.help:
+		err = e.help(app, c)
+	default:
+		e.call = c
+		dropEmpty(c.command().Flags, e.getenv)
+		err = app.RunContext(ctx, args)
 	}
-	if err != nil {
-		e.json = asksJSON(args)
-		return e.report(err)
-	}
-	e.given = c.given
-	return e.report(app.RunContext(ctx, args))
+	e.json = e.json || wantsJSON
+	return e.report(err)
 }
 
 // called gives the app and the arguments for the name that the program was called
@@ -58,40 +62,58 @@ func (e *env) called(args []string) (*cli.App, []string) {
 	switch e.name {
 	case "gen-root-cert", "gen-intermediate-cert", "gen-leaf-cert":
 		e.script = true
-		return e.app(), append([]string{"keyward", e.name}, args[1:]...)
+		return e.app(e.name), append([]string{"keyward", e.name}, args[1:]...)
 	case "vovsecurity":
 	default:
 		e.name = "keyward"
 	}
-	app := e.app()
+	if len(args) > 1 && args[1] == "--version" {
+		args = append([]string{e.name, "version"}, args[2:]...)
+	}
+	first := ""
+	if len(args) > 1 {
+		first = args[1]
+	}
+	app := e.app(first)
 	app.Name = e.name
 	return app, append([]string{e.name}, args[1:]...)
 }
 
-// tree is the command tree, for what is generated from it.
-func tree() *cli.App { return new(env).app() }
+// tree is the whole command tree, for what is generated from it.
+func tree() *cli.App { return new(env).app("") }
 
-func (e *env) app() *cli.App {
+// maker makes a command when it is needed: a start is felt each time.
+type maker struct {
+	name string
+	make func() *cli.Command
+}
+
+// commands are all commands, in the order of the help.
+func (e *env) commands() []maker {
+	return []maker{
+		{"keygen", e.keygenCommand},
+		{"getkey", e.getkeyCommand},
+		{"addkey", e.addkeyCommand},
+		{"listkeys", e.listkeysCommand},
+		{"delkey", e.delkeyCommand},
+		{"getserverkey", e.getserverkeyCommand},
+		{"login", e.loginCommand},
+		{"gen-root-cert", e.genRootCertCommand},
+		{"gen-intermediate-cert", e.genIntermediateCertCommand},
+		{"gen-leaf-cert", e.genLeafCertCommand},
+		{"serve", e.serveCommand},
+		{"user", e.userCommand},
+		{"demo", e.demoCommand},
+		{"completion", e.completionCommand},
+		{"version", e.versionCommand},
+	}
+}
+
+// app has the one command that is called, or all where that is none of them.
+func (e *env) app(called string) *cli.App {
 	app := &cli.App{
-		Name:  "keyward",
-		Usage: "makes, keeps, registers and uses a team's keys and certificates",
-		Commands: []*cli.Command{
-			e.keygenCommand(),
-			e.getkeyCommand(),
-			e.addkeyCommand(),
-			e.listkeysCommand(),
-			e.delkeyCommand(),
-			e.getserverkeyCommand(),
-			e.loginCommand(),
-			e.genRootCertCommand(),
-			e.genIntermediateCertCommand(),
-			e.genLeafCertCommand(),
-			e.serveCommand(),
-			e.userCommand(),
-			e.demoCommand(),
-			e.completionCommand(),
-			e.versionCommand(),
-		},
+		Name:                      "keyward",
+		Usage:                     "makes, keeps, registers and uses a team's keys and certificates",
 		HideHelp:                  true,
 		HideVersion:               true,
 		DisableSliceFlagSeparator: true,
@@ -99,23 +121,30 @@ func (e *env) app() *cli.App {
 		ErrWriter:                 e.stderr,
 		// urfave/cli would print and exit by itself.
 		ExitErrHandler: func(*cli.Context, error) {},
-		OnUsageError:   usageError,
+		OnUsageError:   e.usageError,
 	}
-	for _, c := range app.Commands {
-		quiet(c)
+	commands := e.commands()
+	if i := slices.IndexFunc(commands, func(m maker) bool { return m.name == called }); i >= 0 {
+		commands = commands[i : i+1]
+	}
+	for _, c := range commands {
+		command := c.make()
+		e.takeOver(command)
+		app.Commands = append(app.Commands, command)
 	}
 	return app
 }
 
-// quiet takes the help and the usage errors of c and its subcommands from urfave/cli.
-func quiet(c *cli.Command) {
+// takeOver takes the help and the usage errors of c and its subcommands from urfave/cli.
+func (e *env) takeOver(c *cli.Command) {
 	c.HideHelp = true
-	c.OnUsageError = usageError
+	c.OnUsageError = e.usageError
 	for _, sub := range c.Subcommands {
-		quiet(sub)
+		e.takeOver(sub)
 	}
 }
 
-func usageError(_ *cli.Context, err error, _ bool) error {
-	return fault.New(fault.Usage, "see `keyward help`", "%w", err)
+// usageError is what package flag says of a value, with the flag as people type it.
+func (e *env) usageError(_ *cli.Context, err error, _ bool) error {
+	return fault.New(fault.Usage, e.call.helpHint(), "%s", strings.Replace(err.Error(), "flag -", "flag --", 1))
 }

@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -20,10 +19,16 @@ import (
 // trusted, else by the system's roots; where those do not know it, the person at
 // the terminal is shown its key and asked.
 func (e *env) connect(c *cli.Context) (*restclient.Client, error) {
-	if e.url(c) == "" {
+	if e.call.given["pin"] && e.call.given["ca-file"] {
+		return nil, fault.New(fault.Usage, "take one of them", "--pin and --ca-file do not go together")
+	}
+	if c.Duration("timeout") <= 0 {
+		return nil, fault.New(fault.Usage, "give a time as 30s", "--timeout is not more than nothing")
+	}
+	if c.String("url") == "" {
 		return nil, fault.New(fault.Usage, "give --url, or set KEYWARD_URL or NC_URL", "no registry is named")
 	}
-	host, err := e.serverHost(c)
+	host, err := serverHost(c)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +40,7 @@ func (e *env) connect(c *cli.Context) (*restclient.Client, error) {
 }
 
 func (e *env) client(c *cli.Context, config *tls.Config) (*restclient.Client, error) {
-	return restclient.New(e.url(c), restclient.Options{
+	return restclient.New(c.String("url"), restclient.Options{
 		TLS:       config,
 		AllowHTTP: c.Bool("allow-http"),
 		Timeout:   c.Duration("timeout"),
@@ -44,12 +49,9 @@ func (e *env) client(c *cli.Context, config *tls.Config) (*restclient.Client, er
 	})
 }
 
-// url is the registry's. An empty variable counts as none.
-func (e *env) url(c *cli.Context) string { return cmp.Or(c.String("url"), e.getenv("NC_URL")) }
-
 // serverHost is the registry's host:port, under which it is remembered.
-func (e *env) serverHost(c *cli.Context) (string, error) {
-	u, err := restclient.ParseURL(e.url(c))
+func serverHost(c *cli.Context) (string, error) {
+	u, err := restclient.ParseURL(c.String("url"))
 	if err != nil {
 		return "", err
 	}
@@ -58,7 +60,7 @@ func (e *env) serverHost(c *cli.Context) (string, error) {
 
 // trust is nil for the system's roots.
 func (e *env) trust(c *cli.Context, host string) (*tls.Config, error) {
-	if pin := c.String("pin"); pin != "" {
+	if pin := c.String("pin"); pin != "" && !e.call.given["ca-file"] { // the flag goes before the variable
 		return restclient.Pinned(pin)
 	}
 	if file := c.String("ca-file"); file != "" {
@@ -126,7 +128,7 @@ type session struct {
 
 // login connects and logs in with the password.
 func (e *env) login(c *cli.Context) (*session, error) {
-	user, err := e.caller(c)
+	user, err := caller(c)
 	if err != nil {
 		return nil, err
 	}
@@ -146,8 +148,8 @@ func (e *env) login(c *cli.Context) (*session, error) {
 }
 
 // caller is who logs in.
-func (e *env) caller(c *cli.Context) (string, error) {
-	if user := cmp.Or(c.String("as"), e.getenv("USER"), e.getenv("LOGNAME"), e.getenv("USERNAME")); user != "" {
+func caller(c *cli.Context) (string, error) {
+	if user := c.String("as"); user != "" {
 		return user, nil
 	}
 	return "", fault.New(fault.Usage, "give --as NAME, or set KEYWARD_USER or USER", "it is not known who logs in")
@@ -164,7 +166,7 @@ func (e *env) serverKey(c *cli.Context, client *restclient.Client) (keys.PublicK
 	if err != nil {
 		return key, err
 	}
-	host, err := e.serverHost(c)
+	host, err := serverHost(c)
 	if err != nil {
 		return key, err
 	}

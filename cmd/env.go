@@ -26,32 +26,30 @@ type env struct {
 	getenv  func(string) string
 	now     func() time.Time
 
-	name   string          // what it was called as
-	script bool            // as one of the Micronets scripts
-	given  map[string]bool // the flags on the command line
-	json   bool            // errors and data as JSON
-	quiet  bool            // no notes
+	name   string // what it was called as
+	script bool   // as one of the Micronets scripts
+	call   *call  // what the arguments ask for
+	json   bool   // errors and data as JSON
+	quiet  bool   // no notes
 
 	pinnedIn string         // the file that the server's pin came from, "" for a flag
 	lines    *bufio.Reader  // of stdin, once a line of it was read
 	asks     *term.Terminal // once something was asked
 }
 
-// clock stands still at a SOURCE_DATE_EPOCH, for reproducible output.
-func clock(epoch string, now func() time.Time) func() time.Time {
-	seconds, err := strconv.ParseInt(epoch, 10, 64)
+// dated is the time that what is made now bears: SOURCE_DATE_EPOCH, for output that can be made again, else now.
+func (e *env) dated() time.Time {
+	seconds, err := strconv.ParseInt(e.getenv("SOURCE_DATE_EPOCH"), 10, 64)
 	if err != nil {
-		return now
+		return e.now()
 	}
-	return func() time.Time { return time.Unix(seconds, 0) }
+	return time.Unix(seconds, 0)
 }
 
 // terminal is where the person is; nil where there is none to ask, or a CI job runs.
-// NO_COLOR and a dumb terminal get plain lines.
 func (e *env) terminal() *term.Terminal {
 	if e.asks == nil && e.getenv("CI") == "" {
-		plain := e.getenv("TERM") == "dumb" || e.getenv("NO_COLOR") != ""
-		e.asks = term.Open(e.stdin, e.stderr, plain)
+		e.asks = term.Open(e.stdin, e.stderr)
 	}
 	return e.asks
 }
@@ -95,7 +93,7 @@ func (e *env) home() (string, error) {
 	if home := e.getenv(name); home != "" {
 		return home, nil
 	}
-	return "", fault.New(fault.Usage, "set "+name+", or name the place with a flag", "there is no home folder: %s is not set", name)
+	return "", fault.New(fault.Usage, "set "+name+" or KEYWARD_HOME, or name the place with a flag", "there is no home folder: %s is not set", name)
 }
 
 // place is a folder of keyward's under KEYWARD_HOME, else under the XDG variable, else under the home folder.

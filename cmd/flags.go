@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +12,30 @@ import (
 // Flags that are an act and no setting (--force, --yes, whom it is about) have none.
 func variable(flag string) []string {
 	return []string{"KEYWARD_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))}
+}
+
+// dropEmpty makes an empty variable count as none, and gives a repeatable flag the words of its variable.
+func dropEmpty(flags []cli.Flag, getenv func(string) string) {
+	set := func(vars []string) []string {
+		return slices.DeleteFunc(slices.Clone(vars), func(name string) bool { return getenv(name) == "" })
+	}
+	for _, f := range flags {
+		switch f := f.(type) {
+		case *cli.StringFlag:
+			f.EnvVars = set(f.EnvVars)
+		case *cli.BoolFlag:
+			f.EnvVars = set(f.EnvVars)
+		case *cli.IntFlag:
+			f.EnvVars = set(f.EnvVars)
+		case *cli.DurationFlag:
+			f.EnvVars = set(f.EnvVars)
+		case *cli.StringSliceFlag:
+			for _, name := range set(f.EnvVars) {
+				f.Value = cli.NewStringSlice(strings.Fields(getenv(name))...)
+			}
+			f.EnvVars = nil
+		}
+	}
 }
 
 func (e *env) keyfileFlag() cli.Flag {

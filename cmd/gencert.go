@@ -47,8 +47,18 @@ func (e *env) genLeafCertCommand() *cli.Command {
 	})
 }
 
+// scriptLifetime is that of the Micronets scripts.
+const scriptLifetime = "500d"
+
 // genCertCommand adds to c what the three have in common.
 func (e *env) genCertCommand(role certs.Role, c *cli.Command) *cli.Command {
+	if e.script {
+		c.Description = "Does what the Micronets script of this name does, with its files, defaults, output and exit codes. The other flags are keyward's."
+		c.UsageText = c.Name + " --cert-basename gateway --subject-org-name Gateway --expiration-in-days 3650"
+		if role != certs.Root {
+			c.UsageText += " " + issuerFiles
+		}
+	}
 	c.Category = certificates
 	c.Flags = e.genCertFlags(role)
 	c.Action = func(c *cli.Context) error { return e.genCert(c, role) }
@@ -58,7 +68,7 @@ func (e *env) genCertCommand(role certs.Role, c *cli.Command) *cli.Command {
 func (e *env) genCertFlags(role certs.Role) []cli.Flag {
 	profile, days := certs.Peer, lifetime(role)
 	if e.script {
-		profile, days = certs.Micronets, "500d"
+		profile, days = certs.Micronets, scriptLifetime
 	}
 	base := defaultBasename(role, profile)
 	flags := []cli.Flag{
@@ -105,7 +115,7 @@ func (e *env) genCert(c *cli.Context, role certs.Role) error {
 	if err != nil {
 		return err
 	}
-	issued, err := certs.Issue(req, issuer, e.now())
+	issued, err := certs.Issue(req, issuer, e.dated())
 	if err != nil {
 		return err
 	}
@@ -140,7 +150,7 @@ func (e *env) certRequest(c *cli.Context, role certs.Role) (req certs.Request, b
 	}
 	base = cmp.Or(c.String("cert-basename"), defaultBasename(role, profile))
 	req = certs.Request{
-		Role: role, Profile: profile, KeyType: keyType, NotAfter: end, Clamp: c.Bool("clamp"),
+		Role: role, Profile: profile, KeyType: keyType, NotAfter: end, Clamp: c.Bool("clamp") || e.script,
 		Organization: cmp.Or(c.String("subject-org-name"), filepath.Base(base)+organizationSuffix(role)),
 		SANs:         c.StringSlice("san"),
 		PermitDNS:    c.StringSlice("permit-dns"),
@@ -156,16 +166,20 @@ func (e *env) certRequest(c *cli.Context, role certs.Role) (req certs.Request, b
 // certEnd is the end that --days or --expiration-in-days gives; zero for the default. A flag goes before a variable.
 func (e *env) certEnd(c *cli.Context) (time.Time, error) {
 	const days, scripts = "days", "expiration-in-days"
-	if e.given[days] && e.given[scripts] {
+	if e.call.given[days] && e.call.given[scripts] {
 		return time.Time{}, fault.New(fault.Usage, "take one of them", "--days and --expiration-in-days do not go together")
 	}
-	if e.given[scripts] || c.IsSet(scripts) && !e.given[days] {
-		return certs.ParseDays(strconv.Itoa(c.Int(scripts)), e.now())
+	if e.call.given[scripts] || c.IsSet(scripts) && !e.call.given[days] {
+		return certs.ParseDays(strconv.Itoa(c.Int(scripts)), e.dated())
 	}
-	if !c.IsSet(days) {
+	switch {
+	case c.IsSet(days):
+		return certs.ParseDays(c.String(days), e.dated())
+	case e.script:
+		return certs.ParseDays(scriptLifetime, e.dated())
+	default:
 		return time.Time{}, nil
 	}
-	return certs.ParseDays(c.String(days), e.now())
 }
 
 // issuer loads the CA that signs; a root has none. Under the scripts' names a key that others can read is a warning.

@@ -34,7 +34,7 @@ func (e *env) keygen(c *cli.Context) error {
 		return err
 	}
 	backup, err := e.overwriting(c.Bool("force"), path, func(replace bool) (string, error) {
-		return keys.Save(c.Context, path, pair, replace, e.now())
+		return keys.Save(c.Context, path, pair, replace, e.dated())
 	})
 	if err != nil {
 		return err

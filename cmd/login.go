@@ -46,7 +46,7 @@ func (e *env) loginAction(c *cli.Context) error {
 }
 
 func (e *env) loginWithKey(c *cli.Context) error {
-	user, err := e.caller(c)
+	user, err := caller(c)
 	if err != nil {
 		return err
 	}

@@ -237,26 +237,23 @@ func environ(ts *testscript.TestScript) []string {
 }
 
 // cmdPty runs a program at a pseudo-terminal and holds a dialogue with it:
-// pty [-mute] CODE DIALOGUE program [args]. A line "< text" of the dialogue waits for the
-// text, a line "> text" types it, ^C interrupts. What was seen is left in the file tty. A mute terminal
-// does not answer cursor queries.
+// pty CODE DIALOGUE program [args]. A line "< text" of the dialogue waits for the
+// text, a line "> text" types it, ^C interrupts. What was seen is left in the file tty.
 func cmdPty(ts *testscript.TestScript, neg bool, args []string) {
-	mute := len(args) > 0 && args[0] == "-mute"
-	if mute {
-		args = args[1:]
-	}
 	if neg || len(args) < 3 {
-		ts.Fatalf("usage: pty [-mute] CODE dialogue program [args]")
+		ts.Fatalf("usage: pty CODE dialogue program [args]")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	path, err := exec.LookPath(filepath.Join(program, args[2]+exe()))
-	ts.Check(err)
+	path := filepath.Join(program, args[2]+exe())
+	if _, err := os.Stat(path); err != nil {
+		path = args[2]
+	}
 	c := exec.CommandContext(ctx, path, args[3:]...)
 	c.Dir, c.Env = ts.MkAbs("."), environ(ts)
 	tty, err := pty.StartWithSize(c, &pty.Winsize{Rows: 25, Cols: 200})
 	ts.Check(err)
-	screen := &screen{tty: tty, mute: mute, changed: make(chan struct{}, 1), closed: make(chan struct{})}
+	screen := &screen{tty: tty, changed: make(chan struct{}, 1), closed: make(chan struct{})}
 	go screen.read()
 	for line := range strings.Lines(ts.ReadFile(args[1])) {
 		line = strings.TrimSuffix(line, "\n")
@@ -282,7 +279,6 @@ func cmdPty(ts *testscript.TestScript, neg bool, args []string) {
 // screen is what a program wrote to its pseudo-terminal.
 type screen struct {
 	tty     *os.File
-	mute    bool
 	changed chan struct{}
 	closed  chan struct{}
 
@@ -296,11 +292,6 @@ func (s *screen) read() {
 	buf := make([]byte, 4096)
 	for {
 		n, err := s.tty.Read(buf)
-		if !s.mute {
-			for range bytes.Count(buf[:n], []byte("\x1b[6n")) {
-				_, _ = s.tty.WriteString("\x1b[1;1R")
-			}
-		}
 		s.mu.Lock()
 		s.seen = append(s.seen, buf[:n]...)
 		s.mu.Unlock()

@@ -184,9 +184,8 @@ var variables = []fact{
 	{"", entry{"KEYWARD_HOME", "the folder of keyward's own files, in place of the two below"}},
 	{"", entry{"XDG_CONFIG_HOME", "what was trusted is kept in keyward under this folder (default $HOME/.config)"}},
 	{"", entry{"XDG_DATA_HOME", "a registry's data are kept in keyward/registry under this folder (default $HOME/.local/share)"}},
-	{"", entry{"NO_COLOR", "set to anything, it makes questions plain lines"}},
 	{"", entry{"CI", "set to anything, it keeps questions from being asked, at a terminal too"}},
-	{"", entry{"SOURCE_DATE_EPOCH", "the time that stands in for now, in seconds since 1970, for output that can be made again"}},
+	{"", entry{"SOURCE_DATE_EPOCH", "the time of keys and certificates that are made, in seconds since 1970, for output that can be made again"}},
 	{"", entry{"KEYWARD_...", "most flags have a variable, named on the page of their command; a flag on the command line goes before it"}},
 }
 
