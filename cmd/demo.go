@@ -8,9 +8,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -48,8 +50,12 @@ func (e *env) demo(c *cli.Context) error {
 		return err
 	}
 	defer done()
+	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	d := &demo{env: e, program: program, dir: dir, vars: demoVariables(dir)}
-	if err := d.story(c.Context); err != nil {
+	if err := d.story(ctx); ctx.Err() != nil {
+		return fault.New(fault.Failed, "", "interrupted")
+	} else if err != nil {
 		return err
 	}
 	d.say("\nWhat next: `keyward serve` starts your own registry, `keyward help` lists the commands,\nand each one's --help has examples.")
@@ -160,7 +166,8 @@ func (d *demo) serve(ctx context.Context) (stop func() error, url string, err er
 	c := d.command(ctx, args)
 	c.Cancel = func() error { return interrupt(c.Process) }
 	c.WaitDelay = 20 * time.Second
-	c.Stderr = nil // the log: a line a request
+	var log strings.Builder // a line a request
+	c.Stderr = &log
 	stdout, err := c.StdoutPipe()
 	if err == nil {
 		err = c.Start()
@@ -179,7 +186,7 @@ func (d *demo) serve(ctx context.Context) (stop func() error, url string, err er
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
 		_ = stop()
-		return nil, "", fmt.Errorf("the registry did not start: %w", err)
+		return nil, "", fmt.Errorf("the registry did not start: %w\n%s", err, log.String())
 	}
 	d.say("%s", strings.TrimSpace(line))
 	return stop, strings.TrimSpace(line), nil

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"keyward/internal/fault"
 	"keyward/internal/secretfile"
@@ -36,23 +37,24 @@ func (e *env) newPassword(file, flag, whose string) (string, error) {
 	if file != "" {
 		return e.secretLine(file, flag)
 	}
-	terminal := e.terminal()
-	if terminal == nil {
+	if e.terminal() == nil {
 		return "", fault.New(fault.Usage, "give "+flag+" (- is stdin)",
 			"a new password is needed for %s, and there is no terminal to ask at", whose)
 	}
-	first, err := terminal.Password(fmt.Sprintf("New password for %s:", whose))
-	if err != nil {
+	return e.askTwice(fmt.Sprintf("New password for %s:", whose))
+}
+
+// askTwice asks for a password to set; an empty one is not asked for again.
+func (e *env) askTwice(prompt string) (string, error) {
+	first, err := e.terminal().Password(prompt)
+	if err != nil || first == "" {
 		return "", err
 	}
-	again, err := terminal.Password("And again:")
-	if err != nil {
-		return "", err
+	again, err := e.terminal().Password("And again:")
+	if err == nil && first != again {
+		err = fault.New(fault.Usage, "type the same password twice", "the two passwords differ; nothing was changed")
 	}
-	if first != again {
-		return "", fault.New(fault.Usage, "type the same password twice", "the two passwords differ; nothing was changed")
-	}
-	return first, nil
+	return first, err
 }
 
 // secretLine reads the first line of a file, or the next one of stdin for "-".
@@ -89,6 +91,9 @@ func firstLine(r *bufio.Reader, where string) (string, error) {
 	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
 	if line == "" {
 		return "", fault.New(fault.InvalidFile, "put the secret on the first line", "there is nothing on the first line of %s", where)
+	}
+	if !utf8.ValidString(line) {
+		return "", fault.New(fault.InvalidFile, "write the file as UTF-8", "the first line of %s is not UTF-8, as JSON and forms have it", where)
 	}
 	if len(line) > maxLine {
 		return "", fault.New(fault.InvalidFile, "put the secret on the first line", "the first line of %s is longer than %d bytes", where, maxLine)

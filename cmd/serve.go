@@ -11,10 +11,12 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
 
+	"keyward/certs"
 	"keyward/internal/durable"
 	"keyward/internal/fault"
 	"keyward/internal/secretfile"
@@ -56,13 +58,16 @@ func (e *env) serveCommand() *cli.Command {
 	}
 }
 
+// serve refuses what it can before anything is made, then makes what is missing, then serves.
 func (e *env) serve(c *cli.Context) error {
-	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if (c.String("tls-cert") == "") != (c.String("tls-key") == "") {
-		return fault.New(fault.Usage, "give both --tls-cert and --tls-key", "one of --tls-cert and --tls-key is missing")
+	if err := checkServeFlags(c); err != nil {
+		return err
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.String("listen"))
+	own, err := e.ownPair(c)
+	if err != nil {
+		return err
+	}
+	listener, err := new(net.ListenConfig).Listen(c.Context, "tcp", c.String("listen"))
 	if err != nil {
 		return fault.New(fault.Failed, "give --listen another address or port", "cannot listen: %w", err)
 	}
@@ -71,25 +76,46 @@ func (e *env) serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	db, err := sqlstore.Open(ctx, filepath.Join(dir, databaseFile))
+	password := sync.OnceValues(func() (string, error) { return e.givenPassword(c.String("admin-password-file")) })
+	if _, err := os.Lstat(filepath.Join(dir, databaseFile)); errors.Is(err, fs.ErrNotExist) {
+		if _, err := password(); err != nil {
+			return err
+		}
+	}
+	db, err := sqlstore.Open(c.Context, filepath.Join(dir, databaseFile))
 	if err != nil {
 		return err
 	}
-	return errors.Join(e.serveStore(ctx, c, dir, db, listener), db.Close())
+	return errors.Join(e.serveStore(c, dir, db, listener, own, password), db.Close())
 }
 
-func (e *env) serveStore(ctx context.Context, c *cli.Context, dir string, db store.Store, listener net.Listener) error {
-	pair, err := e.serverPair(ctx, filepath.Join(dir, serverKeyFile))
+// checkServeFlags refuses what could not be served.
+func checkServeFlags(c *cli.Context) error {
+	if (c.String("tls-cert") == "") != (c.String("tls-key") == "") {
+		return fault.New(fault.Usage, "give both --tls-cert and --tls-key", "one of --tls-cert and --tls-key is missing")
+	}
+	for _, name := range c.StringSlice("name") {
+		if err := certs.CheckName(name); err != nil {
+			return fault.New(fault.Usage, "give --name a host name or an address", "--name: %w", err)
+		}
+	}
+	return nil
+}
+
+func (e *env) serveStore(c *cli.Context, dir string, db store.Store, listener net.Listener, own *tls.Certificate, password func() (string, error)) error {
+	pair, err := e.serverPair(c.Context, filepath.Join(dir, serverKeyFile))
 	if err != nil {
 		return err
 	}
-	if err := e.administrator(ctx, c.String("admin-password-file"), dir, db); err != nil {
+	if err := e.administrator(c, dir, db, password); err != nil {
 		return err
 	}
-	names := serverNames(c.StringSlice("name"), listener.Addr())
-	certificate, err := e.serverCertificate(ctx, c, dir, names)
-	if err != nil {
-		return err
+	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM) // not before: a prompt is ended by them
+	defer stop()
+	if own == nil {
+		if own, err = e.ownCertificate(ctx, dir, serverNames(c.StringSlice("name"), listener.Addr())); err != nil {
+			return err
+		}
 	}
 	log := slog.New(slog.NewJSONHandler(e.stderr, nil))
 	server, err := registry.New(registry.Config{
@@ -100,12 +126,12 @@ func (e *env) serveStore(ctx context.Context, c *cli.Context, dir string, db sto
 		return err
 	}
 	url := serverURL(listener.Addr(), c.StringSlice("name"))
-	log.Info("ready", "url", url, "data_dir", dir, "names", certificate.Leaf.DNSNames, "addresses", certificate.Leaf.IPAddresses,
-		"not_after", certificate.Leaf.NotAfter, "pin", restclient.Pin(certificate.Leaf), "server_key", pair.Public.String())
+	log.Info("ready", "url", url, "data_dir", dir, "names", own.Leaf.DNSNames, "addresses", own.Leaf.IPAddresses,
+		"not_after", own.Leaf.NotAfter, "pin", restclient.Pin(own.Leaf), "server_key", pair.Public.String())
 	if err := e.print(nil, url+"\n"); err != nil {
 		return err
 	}
-	return server.Serve(ctx, listener, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
+	return server.Serve(ctx, listener, &tls.Config{Certificates: []tls.Certificate{*own}, MinVersion: tls.VersionTLS12})
 }
 
 // serverURL is where clients find the registry, under a name that its certificate has: on
@@ -126,7 +152,8 @@ func serverURL(address net.Addr, given []string) string {
 	return "https://" + net.JoinHostPort(host, port)
 }
 
-// dataFolder makes the folder, for its owner alone, or checks the one that is there.
+// dataFolder makes the folder, for its owner alone, or checks the one that is there: who
+// could put files into it could make themselves administrator.
 func (e *env) dataFolder(dir string) (string, error) {
 	if dir == "" {
 		var err error
@@ -137,7 +164,11 @@ func (e *env) dataFolder(dir string) (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fault.New(kindOf(err), "give --data-dir a folder that can be written", "cannot make the data folder: %w", err)
 	}
-	return dir, secretfile.FolderExposed(dir)
+	info, err := os.Stat(dir)
+	if err == nil && info.Mode()&fs.ModeSticky != 0 {
+		return "", fault.New(fault.Policy, "give --data-dir a folder of its own", "%s is shared with others", dir)
+	}
+	return dir, errors.Join(err, secretfile.FolderExposed(dir))
 }
 
 // serverPair is the server's NaCl pair, made at the first start.
@@ -154,42 +185,49 @@ func (e *env) serverPair(ctx context.Context, path string) (keys.Pair, error) {
 }
 
 // administrator adds the user admin where there is no user yet.
-func (e *env) administrator(ctx context.Context, file, dir string, db store.Store) error {
-	users, err := db.Users(ctx)
+func (e *env) administrator(c *cli.Context, dir string, db store.Store, password func() (string, error)) error {
+	users, err := db.Users(c.Context)
 	if err != nil {
 		return err
 	}
 	if len(users) > 0 {
-		if file != "" {
+		if c.String("admin-password-file") != "" {
 			e.note("note: --admin-password-file is for the first start; there are users already")
 		}
 		return nil
 	}
-	password, err := e.firstPassword(ctx, file, dir)
+	first, err := password()
+	if err == nil && first == "" {
+		first, err = e.madePassword(c.Context, dir)
+	}
 	if err != nil {
 		return err
 	}
-	hash, err := registry.HashPassword(password)
+	hash, err := registry.HashPassword(first)
 	if err != nil {
 		return err
 	}
-	return db.AddUser(ctx, store.User{Name: adminName, Admin: true, Password: hash, Created: e.now()})
+	return db.AddUser(c.Context, store.User{Name: adminName, Admin: true, Password: hash, Created: e.now()})
 }
 
-// firstPassword is the administrator's: from the file, asked for, or made and kept in the data folder.
-func (e *env) firstPassword(ctx context.Context, file, dir string) (string, error) {
+// givenPassword is the administrator's first: from the file, or asked for; "" where one is to be made.
+func (e *env) givenPassword(file string) (password string, err error) {
 	if file != "" {
-		return e.secretLine(file, "--admin-password-file")
+		password, err = e.secretLine(file, "--admin-password-file")
+	} else if e.terminal() != nil {
+		password, err = e.askTwice("Password for the administrator (empty: one is made):")
 	}
-	if terminal := e.terminal(); terminal != nil {
-		password, err := terminal.Password("Password for the administrator (empty: one is made):")
-		if err != nil || password != "" {
-			return password, err
-		}
+	if err != nil || password == "" {
+		return "", err
 	}
+	return password, registry.CheckPassword(password)
+}
+
+// madePassword makes a password and keeps it in the data folder.
+func (e *env) madePassword(ctx context.Context, dir string) (string, error) {
 	kept := filepath.Join(dir, adminPasswordFile)
 	if line, err := e.secretLine(kept, "--admin-password-file"); err == nil {
-		return line, nil // a first start that was killed before it added the user
+		return line, secretfile.Exposed(kept) // of a first start that was killed before it added the user
 	}
 	password := rand.Text()
 	err := durable.Put(ctx, dir, adminPasswordFile, []durable.File{{Name: adminPasswordFile, Data: []byte(password + "\n"), Mode: 0o600}}, false)

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -26,24 +27,23 @@ const (
 // renewBefore is how long before its end the server's certificate is made anew at a start.
 const renewBefore = 60 * 24 * time.Hour
 
-// serverCertificate is what the registry shows: that of --tls-cert, or its own, made
-// at the first start, when the names change, and when its end is near.
-func (e *env) serverCertificate(ctx context.Context, c *cli.Context, dir string, names []string) (tls.Certificate, error) {
+// ownPair is the certificate of --tls-cert, the user's own; nil where there is none.
+func (e *env) ownPair(c *cli.Context) (*tls.Certificate, error) {
 	certFile, keyFile := c.String("tls-cert"), c.String("tls-key")
 	if certFile == "" {
-		if err := e.ownCertificate(ctx, dir, names); err != nil {
-			return tls.Certificate{}, err
-		}
-		base := filepath.Join(dir, serverBasename)
-		certFile, keyFile = base+".cert.pem", base+".key.pem"
-	} else if exposed := secretfile.Exposed(keyFile); exposed != nil {
+		return nil, nil
+	}
+	if exposed := secretfile.Exposed(keyFile); errors.Is(exposed, fault.Policy) {
 		e.note("warning: %v (%s)", exposed, fault.HintOf(exposed))
 	}
-	certificate, err := tls.LoadX509KeyPair(certFile, keyFile)
-	if err != nil {
-		return certificate, fault.New(fault.InvalidFile, "--tls-cert and --tls-key take a certificate chain and its key in PEM", "the server's certificate: %w", err)
+	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fault.New(fault.NotFound, "check the files that --tls-cert and --tls-key name", "the server's certificate: %w", err)
+	case err != nil:
+		return nil, fault.New(fault.InvalidFile, "--tls-cert and --tls-key take a certificate chain and its key in PEM", "the server's certificate: %w", err)
 	}
-	return certificate, nil
+	return &pair, nil
 }
 
 // serverNames are the names that the registry can be reached by: always those of this
@@ -62,29 +62,32 @@ func serverNames(given []string, address net.Addr) []string {
 	return names
 }
 
-// ownCertificate makes dir's root and server certificate where they are missing or not what is wanted.
-func (e *env) ownCertificate(ctx context.Context, dir string, names []string) error {
+// ownCertificate is the registry's own: made at the first start, and anew for the same
+// key when the names change or its end is near.
+func (e *env) ownCertificate(ctx context.Context, dir string, names []string) (*tls.Certificate, error) {
 	ca, err := e.ownCA(ctx, filepath.Join(dir, caBasename))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	base := filepath.Join(dir, serverBasename)
-	old, key, err := certs.Load(ctx, base)
+	cert, key, err := certs.Load(ctx, base)
 	if err != nil && !errors.Is(err, fault.NotFound) {
-		return err
+		return nil, err
 	}
-	if err == nil && e.stillGood(old, ca, names) {
-		return nil
+	if err != nil || !e.stillGood(cert, ca, names) {
+		issued, err := certs.Issue(certs.Request{
+			Role: certs.Leaf, Profile: certs.Server, Organization: "keyward registry", SANs: names, Key: key,
+			NotAfter: e.now().AddDate(1, 0, 0), Clamp: true,
+		}, ca, e.now())
+		if err != nil {
+			return nil, err
+		}
+		if _, err := certs.Write(ctx, base, issued, false, true); err != nil {
+			return nil, err
+		}
+		cert, key = issued.Cert, issued.Key
 	}
-	issued, err := certs.Issue(certs.Request{
-		Role: certs.Leaf, Profile: certs.Server, Organization: "keyward registry", SANs: names, Key: key,
-		NotAfter: e.now().AddDate(1, 0, 0), Clamp: true,
-	}, ca, e.now())
-	if err != nil {
-		return err
-	}
-	_, err = certs.Write(ctx, base, issued, false, true)
-	return err
+	return &tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}, nil
 }
 
 func (e *env) ownCA(ctx context.Context, base string) (*certs.Issuer, error) {

@@ -81,12 +81,17 @@ func (e *env) withNewPassword(c *cli.Context, do func(s *session, name, password
 	if err != nil {
 		return err
 	}
+	const flag = "new-password-file"
+	if c.String(flag) == "" && e.terminal() == nil {
+		_, err := e.newPassword("", "--"+flag, name) // which says so, before anything is sent
+		return err
+	}
 	s, err := e.login(c)
 	if err != nil {
 		return err
 	}
 	defer s.end(c)
-	password, err := e.newPassword(c.String("new-password-file"), "--new-password-file", name)
+	password, err := e.newPassword(c.String(flag), "--"+flag, name)
 	if err != nil {
 		return err
 	}

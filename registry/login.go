@@ -45,7 +45,7 @@ func (s *Server) logIn(c *call) error {
 
 // passwordLogin hashes the password whether the user is there or not.
 func (s *Server) passwordLogin(c *call, name, password string) error {
-	if checkPassword(password) != nil {
+	if CheckPassword(password) != nil {
 		return errRefused // nobody can have it
 	}
 	want := s.noHash

@@ -43,7 +43,7 @@ const (
 // (https://github.com/P-H-C/phc-string-format). A password of less than 8 or more
 // than 1024 bytes is refused as fault.Policy. It costs about 75 ms and 19 MiB.
 func HashPassword(password string) (string, error) {
-	if err := checkPassword(password); err != nil {
+	if err := CheckPassword(password); err != nil {
 		return "", err
 	}
 	h := decoy()
@@ -51,7 +51,7 @@ func HashPassword(password string) (string, error) {
 	return h.String(), nil
 }
 
-func checkPassword(password string) error {
+func CheckPassword(password string) error {
 	if n := len(password); n < minPassword || n > maxPassword {
 		return fault.New(fault.Policy, fmt.Sprintf("use %d to %d bytes", minPassword, maxPassword), "the password has %d bytes", n)
 	}

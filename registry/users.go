@@ -53,7 +53,7 @@ func (s *Server) addUser(c *call) error {
 
 // hash makes the hash of a new password, in its turn.
 func (s *Server) hash(c *call, password string) (hash string, err error) {
-	if err := checkPassword(password); err != nil {
+	if err := CheckPassword(password); err != nil {
 		return "", policy(err)
 	}
 	busy := s.hashing.do(c.r.Context(), func() { hash, err = HashPassword(password) })
