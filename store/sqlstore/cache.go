@@ -7,19 +7,20 @@ import (
 	"keyward/store"
 )
 
-// maxCached bounds how many users' keys are kept in memory.
+// maxCached bounds for how many names the keys are kept in memory.
 const maxCached = 1 << 16
 
-// keyCache keeps the keys of users who log in, so that most logins read nothing. The file
-// has one process, whose writer forgets a user's keys before a change of them is
-// acknowledged. Its zero value is ready.
+// keyCache keeps the keys of users who log in, so that most logins read nothing. It keeps
+// that there is no such user too, as a nil list: else the time of a read would tell a
+// stranger which names are users. The file has one process, whose writer forgets a name
+// before a change of the user or the keys is acknowledged. Its zero value is ready.
 type keyCache struct {
 	mu      sync.RWMutex
 	of      map[string][]store.Key
 	changes uint64
 }
 
-// get gives a user's keys, and how many changes there were, for put.
+// get gives a user's keys, nil where there is no such user, and how many changes there were, for put.
 func (c *keyCache) get(user string) (list []store.Key, found bool, changes uint64) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()

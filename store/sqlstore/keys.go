@@ -53,34 +53,42 @@ func (w *writer) existsOrNoUser(what, name, user string) error {
 	return about(what, name, store.ErrExists)
 }
 
-// changeKeys makes a write after which a user's keys are read anew.
+// changeKeys makes a write after which it is read anew whether the user is there, with which keys.
 func (s *Store) changeKeys(ctx context.Context, user string, do func(*writer) error) error {
 	return s.explain(s.writer.write(ctx, do, func() { s.cache.forget(user) }))
 }
 
 // Keys lists the keys of a user.
 func (s *Store) Keys(ctx context.Context, user string) ([]store.Key, error) {
-	list, found, changes := s.cache.get(user)
-	if found {
-		return list, nil
+	if store.ValidName(user) != nil {
+		return nil, about("user", user, store.ErrNotFound) // and no place in the cache, for a name of any length
 	}
-	list, err := s.readKeys(ctx, user)
-	if err == nil {
+	list, found, changes := s.cache.get(user)
+	if !found {
+		var err error
+		if list, err = s.readKeys(ctx, user); err != nil {
+			return nil, err
+		}
 		s.cache.put(user, list, changes)
 	}
-	return list, err
+	if list == nil {
+		return nil, about("user", user, store.ErrNotFound)
+	}
+	return list, nil
 }
 
+// readKeys reads the keys of a user: an empty list where there are none, nil where there is no such user.
 func (s *Store) readKeys(ctx context.Context, user string) ([]store.Key, error) {
 	rows, err := s.keys.QueryContext(ctx, user)
 	if err != nil {
 		return nil, s.explain(err)
 	}
 	defer rows.Close()
-	found := false
-	list := []store.Key{}
+	var list []store.Key
 	for rows.Next() {
-		found = true
+		if list == nil {
+			list = []store.Key{}
+		}
 		var public []byte
 		var description *string
 		var created *int64
@@ -94,13 +102,7 @@ func (s *Store) readKeys(ctx context.Context, user string) ([]store.Key, error) 
 		copy(k.Public[:], public)
 		list = append(list, k)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, s.explain(err)
-	}
-	if !found {
-		return nil, about("user", user, store.ErrNotFound)
-	}
-	return list, nil
+	return list, s.explain(rows.Err())
 }
 
 // AllKeys streams the keys of all users. It reads a page at a time and holds no connection while the

@@ -28,7 +28,7 @@ func (s *Store) AddUser(ctx context.Context, u store.User) error {
 	if err := store.ValidName(u.Name); err != nil {
 		return err
 	}
-	return s.change(ctx, func(w *writer) error {
+	return s.changeKeys(ctx, u.Name, func(w *writer) error {
 		n, err := w.exec(insertUser, u.Name, u.Admin, u.Password, micros(u.Created), newEpoch())
 		if err == nil && n == 0 {
 			return about("user", u.Name, store.ErrExists)
