@@ -156,7 +156,8 @@ func caller(c *cli.Context) (string, error) {
 }
 
 // serverKey fetches the registry's NaCl public key and holds it against the one
-// seen first: a key that changed would let whoever changed it open the logins.
+// seen first: a key that changed would let whoever changed it open the logins. A key that
+// is another host's would let this one pass the logins on to it.
 func (e *env) serverKey(c *cli.Context, client *restclient.Client) (keys.PublicKey, error) {
 	key, err := client.ServerKey(c.Context)
 	if err != nil {
@@ -170,14 +171,17 @@ func (e *env) serverKey(c *cli.Context, client *restclient.Client) (keys.PublicK
 	if err != nil {
 		return key, err
 	}
-	switch pinned := known.get(host, "key"); pinned {
-	case key.String():
-		return key, nil
-	case "":
-		return key, known.set(c.Context, host, "key", key.String())
-	default:
+	if first := known.get(host, "key"); first != "" && first != key.String() {
 		return key, fault.New(fault.NotTrusted,
 			fmt.Sprintf("ask its administrator; if the change is meant, delete the line `%s key ...` from %s", host, known.path),
-			"THE KEY OF %s HAS CHANGED: it was %s and is now %s", host, pinned, key)
+			"THE KEY OF %s HAS CHANGED: it was %s and is now %s", host, first, key)
+	} else if first != "" {
+		return key, nil
 	}
+	if other := known.other(host, "key", key.String()); other != "" {
+		return key, fault.New(fault.NotTrusted,
+			fmt.Sprintf("if they are one registry, use the name %s, or add the line `%s key %s` to %s", other, host, key, known.path),
+			"%s shows the key of %s: it could pass a login on to it", host, other)
+	}
+	return key, known.set(c.Context, host, "key", key.String())
 }

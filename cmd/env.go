@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"keyward/internal/fault"
 	"keyward/internal/term"
@@ -64,14 +66,34 @@ func (e *env) note(format string, args ...any) {
 
 // print writes data: v as indented JSON with --json, else the text.
 func (e *env) print(v any, text string) error {
-	if !e.json {
-		_, err := io.WriteString(e.stdout, text)
-		return err
+	if e.json {
+		data, err := plainJSON(v, "")
+		if err != nil {
+			return err
+		}
+		text = string(data) + "\n"
 	}
-	enc := json.NewEncoder(e.stdout)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	_, err := io.WriteString(e.stdout, text)
+	return err
+}
+
+// plainJSON is v as indented JSON in which no character moves a terminal's cursor.
+func plainJSON(v any, prefix string) ([]byte, error) {
+	data, err := json.MarshalIndent(v, prefix, "  ")
+	if err != nil {
+		return nil, err
+	}
+	var plain []byte
+	for _, r := range string(data) {
+		if r == '\n' || unicode.IsPrint(r) {
+			plain = utf8.AppendRune(plain, r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			plain = fmt.Appendf(plain, "\\u%04x", unit)
+		}
+	}
+	return plain, nil
 }
 
 // printable replaces what would move a terminal's cursor in a text that a server sent.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"keyward/internal/durable"
 	"keyward/internal/fault"
+	"keyward/internal/secretfile"
 )
 
 // knownServers is what was trusted on first use: the file known_servers in the
@@ -29,13 +31,17 @@ func (e *env) knownServers() (*knownServers, error) {
 	return k, k.read()
 }
 
+// read refuses a file that others could have written: whom to trust would be theirs to say.
 func (k *knownServers) read() error {
 	text, err := os.ReadFile(k.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	if err == nil {
+		err = errors.Join(secretfile.FolderExposed(k.path), secretfile.Exposed(k.path))
+	}
 	if err != nil {
-		return fault.New(kindOf(err), "", "cannot read the known servers: %w", err)
+		return fault.New(kindOf(err), fault.HintOf(err), "cannot use the known servers: %w", err)
 	}
 	k.lines = strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 	return nil
@@ -48,6 +54,26 @@ func (k *knownServers) get(host, what string) string {
 		}
 	}
 	return ""
+}
+
+// other is the host, not this one on another port, that has the value already; "" for none.
+func (k *knownServers) other(host, what, value string) string {
+	for _, line := range k.lines {
+		words := strings.Fields(line)
+		if len(words) == 3 && words[1] == what && words[2] == value && machine(words[0]) != machine(host) {
+			return words[0]
+		}
+	}
+	return ""
+}
+
+// machine is the host without its port, localhost for any loopback.
+func machine(host string) string {
+	name, _, _ := net.SplitHostPort(host)
+	if net.ParseIP(name).IsLoopback() {
+		return "localhost"
+	}
+	return name
 }
 
 // set adds a line to what the file holds by now.

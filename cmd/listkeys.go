@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"strings"
@@ -85,7 +84,7 @@ func (e *env) printKeys(all iter.Seq2[wire.Key, error]) error {
 }
 
 func writeJSON(out *bufio.Writer, v any) error {
-	text, err := json.MarshalIndent(v, "  ", "  ")
+	text, err := plainJSON(v, "  ")
 	if err != nil {
 		return err
 	}

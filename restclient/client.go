@@ -107,7 +107,8 @@ func newTransport(opts Options) *http.Transport {
 }
 
 // discreet replaces the proxy function's errors: http.ProxyFromEnvironment's repeat the
-// proxy's URL, with its password.
+// proxy's URL, with its password. It refuses a proxy that is spoken to in TLS, which would be
+// held against the registry's roots and pin.
 func discreet(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
 	if proxy == nil {
 		return nil
@@ -116,6 +117,9 @@ func discreet(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) (
 		u, err := proxy(r)
 		if err != nil {
 			return nil, errors.New("the proxy setting is not a valid URL")
+		}
+		if u != nil && u.Scheme == "https" {
+			return nil, errors.New("a proxy that speaks TLS itself: what the registry is held against would count for it too")
 		}
 		return u, nil
 	}
