@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"syscall"
 
@@ -110,6 +111,8 @@ func (e *env) serveStore(c *cli.Context, dir string, db store.Store, listener ne
 	if err := e.administrator(c, dir, db, password); err != nil {
 		return err
 	}
+	debug.SetGCPercent(400)                                                     // what a login makes is short-lived: collect less often,
+	debug.SetMemoryLimit(128 << 20)                                             // but early where passwords are hashed, 19 MiB each
 	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM) // not before: a prompt is ended by them
 	defer stop()
 	if own == nil {

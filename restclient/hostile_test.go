@@ -253,6 +253,15 @@ func TestProxySettingIsNotRepeated(t *testing.T) {
 	checkFault(t, err, fault.Unreachable, "proxy setting", "")
 }
 
+// A proxy in TLS would be held against the registry's pin, and shown to a person as the registry.
+func TestProxyInTLSIsRefused(t *testing.T) {
+	client := newClient(t, "https://mercury:9100", restclient.Options{
+		Proxy: func(*http.Request) (*url.URL, error) { return &url.URL{Scheme: "https", Host: "127.0.0.1:1"}, nil },
+	})
+	_, err := client.ServerKey(t.Context())
+	checkFault(t, err, fault.Unreachable, "proxy that speaks TLS", "")
+}
+
 func TestProxyIsUsed(t *testing.T) {
 	var asked string
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
