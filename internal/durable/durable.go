@@ -26,8 +26,11 @@
 // old set is there and nothing else. Only where the undoing fails too does the
 // journal stay, and the next run finishes the set.
 //
-// Who may write to the folder may write to the set: the hidden files are no
-// defence against that. On Windows modes mean little, the folder's access list
+// Who may rename files in the folder may change the set: the hidden files are no
+// defence against that. In a sticky folder such as /tmp all may make names, and only
+// a file's owner may rename it. So a hidden file is obeyed only if it is a regular file
+// of the caller's, of root's or, where the folder is not sticky, of the folder's owner;
+// with another one nothing is touched, and the error is fault.Policy. On Windows modes mean little, the folder's access list
 // decides, and folders are not synced, since NTFS keeps names in its own journal.
 package durable
 
@@ -62,7 +65,8 @@ type File struct {
 //
 // Other Puts of the same set wait for the lock until ctx ends. Errors are
 // fault.NotFound for a missing folder, fault.NotPermitted for one that cannot be
-// written to, fault.Usage for a name that is no base name, else fault.Failed.
+// written to, fault.Usage for a name that is no base name, fault.Policy for another
+// user's hidden file, else fault.Failed.
 func Put(ctx context.Context, dir, name string, files []File, replace bool) error {
 	return Change(ctx, dir, name, replace, func() ([]File, error) { return files, nil })
 }
@@ -100,7 +104,8 @@ func Change(ctx context.Context, dir, name string, replace bool, build func() ([
 
 // Settle finishes or discards what a killed Put of that name left, and waits for one
 // that is at work. Where nothing was left, or there is no such folder, it costs one
-// stat. It is for readers: after it a set is old or new, until the next Put.
+// stat. It is for readers: after it a set is old or new, until the next Put. Another
+// user's hidden file is fault.Policy, and stays as it is.
 func Settle(ctx context.Context, dir, name string) error {
 	if err := checkNames(name, nil); err != nil {
 		return err

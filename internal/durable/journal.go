@@ -66,11 +66,14 @@ func parseRecord(text string) record {
 
 // readJournal reads what a killed run decided; the empty record where there is no journal.
 func (s *set) readJournal() (record, error) {
-	var err error
-	if s.log, err = s.root.OpenFile(s.journal(), os.O_RDWR, 0); isMissing(err) {
-		return record{}, nil
+	there, err := s.found(s.journal())
+	if there == nil || err != nil {
+		return record{}, err
 	}
-	if err != nil {
+	if !there.Mode().IsRegular() {
+		return record{}, errNotRegular
+	}
+	if s.log, err = s.root.OpenFile(s.journal(), os.O_RDWR|noFollow, 0); err != nil {
 		return record{}, err
 	}
 	text, err := io.ReadAll(io.LimitReader(s.log, maxJournal))

@@ -3,7 +3,6 @@ package durable
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"time"
 
@@ -15,33 +14,39 @@ const poll = 5 * time.Millisecond
 
 var errNotRegular = errors.New("not a regular file")
 
-// acquire locks the file at path, making it where it is missing, and waits until ctx
-// ends. The holder removes the file before it lets go, so a lock counts only while its
-// file is still the one at path.
-func acquire(ctx context.Context, path string) (*flock.Flock, error) {
+// acquire locks the set's file, making it where it is missing, and waits until ctx ends. The
+// holder removes the file before it lets go, so a lock counts only while its file is still
+// the one at its path.
+func (s *set) acquire(ctx context.Context) error {
+	there, err := s.found(lockName(s.name))
+	if err != nil {
+		return err
+	}
+	s.stale = there != nil
 	for {
-		l := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR|noFollow), flock.SetPermissions(0o600))
+		l := flock.New(s.path(lockName(s.name)), flock.SetFlag(os.O_CREATE|os.O_RDWR|noFollow), flock.SetPermissions(0o600))
 		if _, err := l.TryLockContext(ctx, poll); err != nil {
-			return nil, err
+			return err
 		}
-		ok, err := isAt(l, path)
+		ok, err := s.isAt(l)
 		if ok {
-			return l, nil
+			s.lock = l
+			return nil
 		}
 		if err := errors.Join(err, l.Close()); err != nil {
-			return nil, err
+			return err
 		}
 	}
 }
 
-// isAt tells whether the locked file is the one at path.
-func isAt(l *flock.Flock, path string) (bool, error) {
+// isAt tells whether the locked file is the one at its path.
+func (s *set) isAt(l *flock.Flock) (bool, error) {
 	mine, err := l.Stat()
 	if err != nil {
 		return false, err
 	}
-	there, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	there, err := os.Lstat(l.Path())
+	if isMissing(err) {
 		return false, nil
 	}
 	if err != nil {
@@ -49,6 +54,9 @@ func isAt(l *flock.Flock, path string) (bool, error) {
 	}
 	if !there.Mode().IsRegular() {
 		return false, errNotRegular
+	}
+	if err := s.check(lockName(s.name), there); err != nil {
+		return false, err
 	}
 	return os.SameFile(mine, there), nil
 }

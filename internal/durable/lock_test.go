@@ -2,21 +2,20 @@ package durable
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 )
 
 // TestLockOfARemovedFile has a waiter lock a file that its holder has removed by then.
 func TestLockOfARemovedFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), ".peer.lock")
-	l, err := acquire(t.Context(), path)
+	s, err := open(t.Context(), t.TempDir(), "peer")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer s.close()
+	path := s.path(".peer.lock")
 	check := func(when string, want, wantErr bool) {
 		t.Helper()
-		if ok, err := isAt(l, path); ok != want || (err != nil) != wantErr {
+		if ok, err := s.isAt(s.lock); ok != want || (err != nil) != wantErr {
 			t.Errorf("%s: got %v, %v", when, ok, err)
 		}
 	}

@@ -4,11 +4,27 @@ package durable
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 
 	"github.com/gofrs/flock"
 )
+
+// foreign tells whether a file in the folder belongs to neither the caller nor root. The
+// folder's owner counts with them, since he can move what is in it without our help. In a
+// sticky folder he does not: there the names are everybody's to make, and their owner's to move.
+func foreign(info, folder fs.FileInfo) bool {
+	uid := owner(info)
+	if uid == 0 || int(uid) == os.Geteuid() {
+		return false
+	}
+	return folder.Mode()&fs.ModeSticky != 0 || uid != owner(folder)
+}
+
+func owner(info fs.FileInfo) uint32 {
+	return info.Sys().(*syscall.Stat_t).Uid //nolint:forcetypeassert // what Lstat gives on every Unix
+}
 
 // noFollow makes open refuse a symbolic link that stands in the lock's place.
 const noFollow = syscall.O_NOFOLLOW

@@ -2,6 +2,7 @@ package durable
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 
@@ -9,6 +10,9 @@ import (
 )
 
 const noFollow = 0
+
+// foreign tells nothing: the folder's access list says who may do what.
+func foreign(_, _ fs.FileInfo) bool { return false }
 
 // errInvalidFunction is what FAT answers to a request for a hard link.
 const errInvalidFunction = syscall.Errno(1)

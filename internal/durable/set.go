@@ -20,11 +20,14 @@ type set struct {
 	dir    string
 	name   string
 	root   *os.Root
-	folder *os.File // the folder itself, to be synced
+	folder *os.File    // the folder itself, to be synced
+	info   fs.FileInfo // the folder's
 	lock   *flock.Flock
-	log    *os.File // the journal; nil where there is none
-	keep   bool     // something is left for the next run, so the lock's file stays too
-	final  bool     // the replaced file could not be kept: the placing cannot be undone
+	stale  bool            // a killed run may have left the lock's file
+	log    *os.File        // the journal; nil where there is none
+	kept   map[string]bool // the old files of this run, whoever owns what it replaces
+	keep   bool            // something is left for the next run, so the lock's file stays too
+	final  bool            // the replaced file could not be kept: the placing cannot be undone
 }
 
 func lockName(set string) string        { return "." + set + ".lock" }
@@ -39,7 +42,7 @@ func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
 // open opens the folder and waits for the set's lock.
 func open(ctx context.Context, dir, name string) (*set, error) {
-	s := &set{dir: dir, name: name}
+	s := &set{dir: dir, name: name, kept: map[string]bool{}}
 	var err error
 	if s.root, err = os.OpenRoot(dir); err != nil {
 		if info, e := os.Stat(dir); e == nil && !info.IsDir() {
@@ -51,7 +54,10 @@ func open(ctx context.Context, dir, name string) (*set, error) {
 		s.root.Close()
 		return nil, s.explain("open folder", "", err)
 	}
-	if s.lock, err = acquire(ctx, s.path(lockName(name))); err != nil {
+	if s.info, err = s.folder.Stat(); err == nil {
+		err = s.acquire(ctx)
+	}
+	if err != nil {
 		defer s.folder.Close()
 		defer s.root.Close()
 		return nil, s.notLocked(ctx, err)
@@ -84,12 +90,55 @@ func (s *set) close() {
 	s.root.Close()
 }
 
+// found looks for a hidden file; nil where there is none. It refuses what another user may
+// have put there: obeyed, that could move and replace the caller's files.
+func (s *set) found(file string) (fs.FileInfo, error) {
+	info, err := s.root.Lstat(file)
+	if isMissing(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, s.explain("look at", file, err)
+	}
+	return info, s.check(file, info)
+}
+
+// check refuses a hidden file that is not the caller's own. An old file may be a symbolic
+// link, as what it was; nothing here follows one.
+func (s *set) check(file string, info fs.FileInfo) error {
+	switch {
+	case s.kept[file]:
+		return nil
+	case foreign(info, s.info):
+		return fault.New(fault.Policy, "move it away, or use a folder of your own",
+			"%s is not yours: another user may have put it there to have your files moved", s.path(file))
+	case !info.Mode().IsRegular() && info.Mode().Type() != fs.ModeSymlink:
+		return s.explain("look at", file, errNotRegular)
+	}
+	return nil
+}
+
+// inspect checks the first n staged and old files, and whatever follows them without a gap.
+func (s *set) inspect(n int) error {
+	for i := 0; i < n || s.present(s.staged(i)) || s.present(s.old(i)); i++ {
+		for _, file := range []string{s.staged(i), s.old(i)} {
+			if _, err := s.found(file); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // settle finishes what a killed run decided, or undoes it where it cannot be finished,
-// and discards what was only staged.
+// and discards what was only staged. It touches nothing unless all that it found may be acted on.
 func (s *set) settle() error {
 	r, err := s.readJournal()
+	if err == nil {
+		err = s.inspect(len(r.names))
+	}
 	if err != nil {
-		s.keep = !s.missing(s.journal())
+		s.keep = s.stale
 		return s.explain("read", s.journal(), err)
 	}
 	if r.decided {
@@ -203,8 +252,8 @@ func (s *set) abandon(r record) {
 // place puts file i in place. It can be done again after a kill.
 func (s *set) place(i int, r record) error {
 	staged, target := s.staged(i), r.names[i]
-	if s.missing(staged) {
-		return nil // renamed by the run that was killed
+	if there, err := s.found(staged); there == nil || err != nil {
+		return err // where it is missing, the run that was killed has renamed it
 	}
 	if !r.replace {
 		return s.create(staged, target)
@@ -236,15 +285,22 @@ func (s *set) create(staged, target string) error {
 func (s *set) keepOld(target, old string, journaled bool) error {
 	err := s.root.Link(target, old)
 	switch {
-	case err == nil, isMissing(err), errors.Is(err, fs.ErrExist):
+	case err == nil:
+		s.kept[old] = true
 		return nil
+	case isMissing(err):
+		return nil
+	case errors.Is(err, fs.ErrExist): // kept by the run that was killed
+		_, err = s.found(old)
+		return err
 	case !noLinks(err):
 		return err
 	case !journaled:
 		s.final = true
 		return nil
 	}
-	if err := s.root.Rename(target, old); err != nil && !isMissing(err) {
+	if err := s.root.Rename(target, old); !isMissing(err) {
+		s.kept[old] = err == nil
 		return err
 	}
 	return nil
@@ -284,8 +340,8 @@ func (s *set) unplace(i int, r record) error {
 	if err != nil && !isMissing(err) {
 		return err
 	}
-	if s.missing(old) {
-		return nil
+	if there, err := s.found(old); there == nil || err != nil {
+		return err
 	}
 	return s.root.Rename(old, target)
 }
@@ -306,10 +362,10 @@ func (s *set) discard(n int) error {
 
 // remove removes a file that may be missing. Where it cannot, the next run tries again.
 func (s *set) remove(file string) error {
-	if s.missing(file) {
-		return nil
+	there, err := s.found(file)
+	if there != nil && err == nil {
+		err = s.root.Remove(file)
 	}
-	err := s.root.Remove(file)
 	if err != nil {
 		s.keep = true
 	}
