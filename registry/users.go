@@ -72,10 +72,14 @@ func (s *Server) setPassword(c *call) error {
 	if err := s.cfg.Store.SetPassword(c.r.Context(), c.user, hash); err != nil {
 		return instead(err, store.ErrNotFound, errNoUser)
 	}
-	if s.cfg.PasswordChanged != nil {
-		s.cfg.PasswordChanged(c.user)
-	}
+	s.passwordChanged(c.user)
 	return c.done()
+}
+
+func (s *Server) passwordChanged(user string) {
+	if s.cfg.PasswordChanged != nil {
+		s.cfg.PasswordChanged(user)
+	}
 }
 
 func (s *Server) deleteUser(c *call) error {
@@ -91,6 +95,7 @@ func (s *Server) deleteUser(c *call) error {
 	if err := s.cfg.Store.DeleteUser(c.r.Context(), c.user); err != nil {
 		return instead(err, store.ErrNotFound, errNoUser)
 	}
+	s.passwordChanged(c.user)
 	return c.done()
 }
 
