@@ -31,6 +31,8 @@ type call struct {
 	status int   // sent; 0 as long as nothing is
 	bytes  int64 // of the answer's body
 	cause  error // of an answer 500 or 503
+
+	release int64 // the beat that the answer waits for; 0 where it does not
 }
 
 func newCall(w http.ResponseWriter, r *http.Request, path string) *call {

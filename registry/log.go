@@ -10,8 +10,10 @@ import (
 	"keyward/store"
 )
 
-// finish ends a call: a panic becomes a 500, and the log gets its line.
+// finish ends a call: a panic becomes a 500, and the log gets its line. A short answer is
+// sent when the call is over, so the wait for a beat comes last, after all that takes time.
 func (s *Server) finish(c *call) {
+	defer s.hold(c)
 	defer s.log(c)
 	switch p := recover(); p {
 	case nil:
@@ -19,6 +21,12 @@ func (s *Server) finish(c *call) {
 		panic(p)
 	default:
 		c.refuse(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+	}
+}
+
+func (s *Server) hold(c *call) {
+	if c.release > 0 {
+		s.beats.wait(c.release)
 	}
 }
 

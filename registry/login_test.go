@@ -140,7 +140,7 @@ func TestRefusedAlike(t *testing.T) {
 	} {
 		begin := time.Now()
 		a := h.do(request{method: "POST", path: wire.PathToken, form: c.form})
-		if took := time.Since(begin); took < refusalTime && c.form[wire.FieldGrantType] != nil {
+		if took := time.Since(begin); took < refusalBeat && c.form[wire.FieldGrantType] != nil {
 			t.Errorf("%s: refused after %s", c.name, took)
 		}
 		a.header.Del("X-Request-Id")
@@ -227,6 +227,12 @@ func TestPasswordChanged(t *testing.T) {
 		t.Errorf("with the old password: %d %s", a.status, a.body)
 	}
 	h.token(passwordForm("alice", password))
+	if a := h.do(request{method: "DELETE", path: wire.UserPath("alice"), token: h.tokenOf("admin")}); a.status != http.StatusNoContent {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if diff := cmp.Diff([]string{"alice", "alice"}, changed); diff != "" {
+		t.Errorf("after the user went: %s", diff)
+	}
 	c := newCall(discard{}, &http.Request{}, "")
 	if err := h.unchanged(c, before); err != errRefused {
 		t.Errorf("a password that was changed while it was hashed: %v", err)

@@ -44,7 +44,7 @@ type Config struct {
 	Now             func() time.Time  // time.Now where nil
 	Log             *slog.Logger      // one line a request; nothing where nil
 	TokenLife       time.Duration     // 15 minutes where zero
-	PasswordChanged func(user string) // called after each change of a password; may be nil
+	PasswordChanged func(user string) // called after a password changed or its user went; may be nil
 }
 
 // Server answers the REST API v3. It is an http.Handler, safe for concurrent use.
@@ -55,6 +55,7 @@ type Server struct {
 	shared  sharedKeys // with registered keys
 	decoys  sharedKeys // with keys that nobody has
 	secret  [32]byte   // makes the decoys; new in each process
+	beats   *beats
 	hashing hashing
 	noHash  phc          // what the password of a user who is not there is compared with
 	changes sync.Mutex   // held where a change depends on what was read before it
@@ -78,7 +79,7 @@ func New(c Config) (*Server, error) {
 	}
 	c.TokenLife = cmp.Or(c.TokenLife, 15*time.Minute)
 
-	s := &Server{cfg: c, key: key, hashing: newHashing(), noHash: decoy()}
+	s := &Server{cfg: c, key: key, beats: newBeats(), hashing: newHashing(), noHash: decoy()}
 	rand.Read(s.secret[:])
 	s.mux = s.routes()
 	return s, nil
