@@ -63,7 +63,8 @@ type File struct {
 // With replace a target is renamed over. A symbolic link is itself replaced, what it
 // points at stays; anything that is no regular file, and a link to such, is refused.
 //
-// Other Puts of the same set wait for the lock until ctx ends. Errors are
+// Other Puts of the same set wait for the lock until ctx ends, or one of them has held it
+// for ten seconds, which is fault.Failed. Errors are
 // fault.NotFound for a missing folder, fault.NotPermitted for one that cannot be
 // written to, fault.Usage for a name that is no base name, fault.Policy for another
 // user's hidden file, else fault.Failed.
@@ -103,7 +104,7 @@ func Change(ctx context.Context, dir, name string, replace bool, build func() ([
 }
 
 // Settle finishes or discards what a killed Put of that name left, and waits for one
-// that is at work. Where nothing was left, or there is no such folder, it costs one
+// that is at work, as Put does. Where nothing was left, or there is no such folder, it costs one
 // stat. It is for readers: after it a set is old or new, until the next Put. Another
 // user's hidden file is fault.Policy, and stays as it is.
 func Settle(ctx context.Context, dir, name string) error {

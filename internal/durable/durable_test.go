@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -227,6 +228,26 @@ func TestLockWaitsUntilContextEnds(t *testing.T) {
 	if err := durable.Put(t.Context(), dir, "other", newSet, false); err != nil {
 		t.Errorf("another set's lock: %v", err)
 	}
+}
+
+// TestLockWaitEnds has a lock that is held for ever, and a context that does not end.
+func TestLockWaitEnds(t *testing.T) {
+	dir := t.TempDir()
+	held := flock.New(filepath.Join(dir, ".peer.lock"))
+	if err := held.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	synctest.Test(t, func(t *testing.T) { // its clock leaps
+		for name, err := range map[string]error{
+			"Put":    durable.Put(t.Context(), dir, "peer", newSet, false),
+			"Settle": durable.Settle(t.Context(), dir, "peer"),
+		} {
+			if fault.KindOf(err) != fault.Failed || !strings.Contains(err.Error(), ".peer.lock") || !strings.Contains(fault.HintOf(err), "another command is working on it") {
+				t.Errorf("%s: got %v (%s)", name, err, fault.HintOf(err))
+			}
+		}
+	})
 }
 
 func TestCancelledBeforeAnything(t *testing.T) {

@@ -3,6 +3,7 @@ package durable
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
@@ -12,11 +13,17 @@ import (
 // poll is how often a waiting command tries the lock again.
 const poll = 5 * time.Millisecond
 
+// patience is how long one command may hold the lock while another waits: far more than
+// a set takes, even on a slow disk.
+const patience = 10 * time.Second
+
+var errBusy = fmt.Errorf("another command has had it for %v", patience)
+
 var errNotRegular = errors.New("not a regular file")
 
-// acquire locks the set's file, making it where it is missing, and waits until ctx ends. The
-// holder removes the file before it lets go, so a lock counts only while its file is still
-// the one at its path.
+// acquire locks the set's file, making it where it is missing, and waits until ctx ends, or
+// one holder has tried its patience. The holder removes the file before it lets go, so a
+// lock counts only while its file is still the one at its path.
 func (s *set) acquire(ctx context.Context) error {
 	there, err := s.found(lockName(s.name))
 	if err != nil {
@@ -25,7 +32,7 @@ func (s *set) acquire(ctx context.Context) error {
 	s.stale = there != nil
 	for {
 		l := flock.New(s.path(lockName(s.name)), flock.SetFlag(os.O_CREATE|os.O_RDWR|noFollow), flock.SetPermissions(0o600))
-		if _, err := l.TryLockContext(ctx, poll); err != nil {
+		if err := wait(ctx, l); err != nil {
 			return err
 		}
 		ok, err := s.isAt(l)
@@ -37,6 +44,16 @@ func (s *set) acquire(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+func wait(ctx context.Context, l *flock.Flock) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errBusy)
+	defer cancel()
+	_, err := l.TryLockContext(ctx, poll)
+	if err != nil && errors.Is(context.Cause(ctx), errBusy) {
+		return errBusy
+	}
+	return err
 }
 
 // isAt tells whether the locked file is the one at its path.

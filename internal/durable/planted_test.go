@@ -80,16 +80,22 @@ func TestPlanted(t *testing.T) {
 	}
 }
 
-// TestPlantedAlone has no lock, which a Put makes: it takes that away again.
+// TestPlantedAlone has no lock, which a Put makes: it takes that away again. Nor does the
+// owner of a sticky folder give orders in it.
 func TestPlantedAlone(t *testing.T) {
-	dir := shared(t)
-	mustPut(t, dir, oldSet, false)
-	leave(t, stranger, filepath.Join(dir, ".peer.journal"), theft)
-	before := read(t, dir)
-	if err := durable.Put(t.Context(), dir, "peer", newSet, true); !errors.Is(err, fault.Policy) {
-		t.Errorf("got %v", err)
+	for _, owner := range []int{0, stranger} {
+		dir := shared(t)
+		mustPut(t, dir, oldSet, false)
+		if err := os.Chown(dir, owner, owner); err != nil {
+			t.Fatal(err)
+		}
+		leave(t, stranger, filepath.Join(dir, ".peer.journal"), theft)
+		before := read(t, dir)
+		if err := durable.Put(t.Context(), dir, "peer", newSet, true); !errors.Is(err, fault.Policy) {
+			t.Errorf("folder of %d: got %v", owner, err)
+		}
+		diff(t, dir, before)
 	}
-	diff(t, dir, before)
 }
 
 // TestPlantedLink has a link of another user's to a journal that the caller owns.

@@ -68,7 +68,7 @@ func open(ctx context.Context, dir, name string) (*set, error) {
 func (s *set) notLocked(ctx context.Context, err error) error {
 	lock := lockName(s.name)
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.Is(err, errBusy):
 		return fault.New(fault.Failed, "another command is working on it; try again when it is done", "wait for %s: %w", s.path(lock), err)
 	case errors.Is(err, fs.ErrPermission) && s.present(lock):
 		return fault.New(fault.NotPermitted, "another user's command is at work or was killed; in that case let that user run it again",
