@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -105,20 +104,6 @@ func (c *call) decode(v any) error {
 		return err
 	}
 	return decodeJSON(data, v)
-}
-
-// decodeJSON takes one JSON value whose fields are all known. What is wrong is not
-// quoted: it may be a part of a password.
-func decodeJSON(data []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if d.Decode(v) != nil {
-		return badRequest("the body is not the JSON that the path takes, or has an unknown field")
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return badRequest("text after the JSON value")
-	}
-	return nil
 }
 
 // form reads the request's form. The query of the URL is not looked at: a credential

@@ -52,7 +52,8 @@ func FuzzForm(f *testing.F) {
 }
 
 func FuzzJSON(f *testing.F) {
-	for _, s := range []string{`{"name":"a","password":"b","admin":true}`, `{"name":1}`, `{"more":1}`, `{} {}`, `[]`, `null`, `{`, ``} {
+	for _, s := range []string{`{"name":"a","password":"b","admin":true}`, `{"name":1}`, `{"more":1}`, `{} {}`, `[]`, `null`, `{`, ``,
+		`{"admin":false,"ADMIN":true}`, `{"name":"\ud800"}`, "{\"name\":\"\xff\"}", "{\"name\":\"\ufffd\"}"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -129,6 +129,7 @@ func TestRefusedAlike(t *testing.T) {
 		{"wrong password", passwordForm("alice", "not my password")},
 		{"unknown user", passwordForm("nobody", alicePassword)},
 		{"impossible user", passwordForm("../etc\x00", alicePassword)},
+		{"password in Latin-1", passwordForm("alice", "p\xe4ssw\xf6rd")},
 		{"no password", passwordForm("alice", "")},
 		{"wrong key", keyForm("alice", h.seal(other, 0))},
 		{"wrong key and time", keyForm("alice", h.seal(other, -time.Hour))},

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
 
@@ -41,7 +42,7 @@ const (
 
 // HashPassword makes the argon2id hash of a new password as a PHC string
 // (https://github.com/P-H-C/phc-string-format). A password of less than 8 or more
-// than 1024 bytes is refused as fault.Policy. It costs about 75 ms and 19 MiB.
+// than 1024 bytes, or that is not UTF-8, is refused as fault.Policy. It costs about 75 ms and 19 MiB.
 func HashPassword(password string) (string, error) {
 	if err := CheckPassword(password); err != nil {
 		return "", err
@@ -54,6 +55,9 @@ func HashPassword(password string) (string, error) {
 func CheckPassword(password string) error {
 	if n := len(password); n < minPassword || n > maxPassword {
 		return fault.New(fault.Policy, fmt.Sprintf("use %d to %d bytes", minPassword, maxPassword), "the password has %d bytes", n)
+	}
+	if !utf8.ValidString(password) {
+		return fault.New(fault.Policy, "set the terminal or the file to UTF-8", "the password is not UTF-8")
 	}
 	return nil
 }

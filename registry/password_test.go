@@ -18,6 +18,9 @@ func TestHashPassword(t *testing.T) {
 			t.Errorf("a password of %d bytes: %v", length, err)
 		}
 	}
+	if _, err := HashPassword("p\xe4ssw\xf6rd"); !errors.Is(err, fault.Policy) || fault.HintOf(err) == "" {
+		t.Errorf("a password in Latin-1: %v", err)
+	}
 	const password = "pässwörd"
 	first, err := HashPassword(password)
 	if err != nil {
