@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"keyward/registry/wire"
 	"keyward/store"
 )
@@ -137,6 +139,36 @@ func TestSlowClient(t *testing.T) {
 	}
 	srv.Close()
 	<-served
+}
+
+// TestCipherSuites offers TLS 1.2 suites one at a time: the server takes those with AEAD, and the
+// caller's where the caller has any.
+func TestCipherSuites(t *testing.T) {
+	h := start(t)
+	roots := h.client.Transport.(*http.Transport).TLSClientConfig.RootCAs
+	for suite, want := range map[uint16]bool{
+		tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256:       true,
+		tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256: true,
+		tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA:          false,
+		tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA:          false,
+	} {
+		config := &tls.Config{RootCAs: roots, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite}}
+		conn, err := tls.Dial("tcp", strings.TrimPrefix(h.url, "https://"), config)
+		if (err == nil) != want {
+			t.Errorf("%s: %v", tls.CipherSuiteName(suite), err)
+		}
+		if err == nil {
+			conn.Close()
+		}
+	}
+	own := []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA}
+	given := &tls.Config{}
+	if got := h.httpServer(given).TLSConfig.CipherSuites; len(got) == 0 || given.CipherSuites != nil {
+		t.Error("the suites are not set, or in the caller's config")
+	}
+	if diff := cmp.Diff(own, h.httpServer(&tls.Config{CipherSuites: own}).TLSConfig.CipherSuites); diff != "" {
+		t.Errorf("the caller's suites: %s", diff)
+	}
 }
 
 func TestHeaders(t *testing.T) {

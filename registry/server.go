@@ -34,6 +34,17 @@ const (
 	pruneEvery = time.Minute
 )
 
+// aeadSuites is what TLS 1.2 takes where the caller does not say: forward secrecy with AEAD
+// only, without the CBC suites that crypto/tls still offers. TLS 1.3 has no others.
+var aeadSuites = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+}
+
 // Config is what a Server needs. Store and Key are required.
 type Config struct {
 	Store   store.Store
@@ -111,6 +122,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, config *tls.Config) 
 func (s *Server) httpServer(config *tls.Config) *http.Server {
 	config = config.Clone()
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
+	if config.CipherSuites == nil {
+		config.CipherSuites = aeadSuites
+	}
 	srv := &http.Server{
 		Handler:           s,
 		TLSConfig:         config,
