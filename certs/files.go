@@ -123,13 +123,21 @@ func loadPair(ctx context.Context, certFile, keyFile string, warnOnly bool) (cha
 			return nil, nil, nil, err
 		}
 	}
-	if warnings, err = checkExposed(keyFile, warnOnly); err != nil {
+	keyText, exposed, err := secretfile.Read(keyFile, maxKeyFile)
+	if err != nil {
 		return nil, nil, nil, err
 	}
-	if chain, err = readFile(certFile, maxCertFile, parseCertificates); err != nil {
+	if warnings, err = weigh(warnOnly, exposed, secretfile.FolderExposed(keyFile)); err != nil {
 		return nil, nil, nil, err
 	}
-	if key, err = readFile(keyFile, maxKeyFile, parseKey); err != nil {
+	certText, _, err := secretfile.Read(certFile, maxCertFile)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if chain, err = parseFile(certFile, certText, parseCertificates); err != nil {
+		return nil, nil, nil, err
+	}
+	if key, err = parseFile(keyFile, keyText, parseKey); err != nil {
 		return nil, nil, nil, err
 	}
 	return chain, key, warnings, nil
@@ -146,9 +154,9 @@ func settle(ctx context.Context, path string) error {
 	return nil
 }
 
-func checkExposed(keyFile string, warnOnly bool) (warnings []string, err error) {
-	for _, check := range []func(string) error{secretfile.Exposed, secretfile.FolderExposed} {
-		err := check(keyFile)
+// weigh makes warnings of what is fault.Policy, if only to warn was asked for.
+func weigh(warnOnly bool, exposed ...error) (warnings []string, err error) {
+	for _, err := range exposed {
 		if err == nil {
 			continue
 		}
@@ -160,15 +168,11 @@ func checkExposed(keyFile string, warnOnly bool) (warnings []string, err error) 
 	return warnings, nil
 }
 
-func readFile[T any](path string, limit int64, parse func([]byte) (T, error)) (T, error) {
-	var none T
-	data, err := secretfile.Read(path, limit)
+// parseFile parses a file's text; an error names the file.
+func parseFile[T any](path string, text []byte, parse func([]byte) (T, error)) (T, error) {
+	parsed, err := parse(text)
 	if err != nil {
-		return none, err
-	}
-	parsed, err := parse(data)
-	if err != nil {
-		return none, fault.New(fault.KindOf(err), strings.ReplaceAll(fault.HintOf(err), "FILE", path), "%s: %w", path, err)
+		return parsed, fault.New(fault.KindOf(err), strings.ReplaceAll(fault.HintOf(err), "FILE", path), "%s: %w", path, err)
 	}
 	return parsed, nil
 }

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,20 +30,8 @@ func Load(ctx context.Context, path string) (Pair, error) {
 	if err := settle(ctx, path); err != nil {
 		return Pair{}, err
 	}
-	if err := secretfile.Exposed(path); err != nil {
-		return Pair{}, missing(path, err)
-	}
-	return read(path)
-}
-
-// settle ends what a killed Save left.
-func settle(ctx context.Context, path string) error {
-	return missing(path, durable.Settle(ctx, filepath.Dir(path), filepath.Base(path)))
-}
-
-func read(path string) (Pair, error) {
-	data, err := secretfile.Read(path, maxUserkey)
-	if err != nil {
+	data, exposed, err := secretfile.Read(path, maxUserkey)
+	if err := cmp.Or(err, exposed); err != nil {
 		return Pair{}, missing(path, err)
 	}
 	p, err := ParseUserkey(data)
@@ -50,6 +39,11 @@ func read(path string) (Pair, error) {
 		return Pair{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return p, nil
+}
+
+// settle ends what a killed Save left.
+func settle(ctx context.Context, path string) error {
+	return missing(path, durable.Settle(ctx, filepath.Dir(path), filepath.Base(path)))
 }
 
 // missing gives a path that is not there its own hint, and returns every other err as it is.
@@ -99,7 +93,7 @@ func Save(ctx context.Context, path string, p Pair, replace bool, now time.Time)
 // kept is the file at path under the name of its backup; nil where there is none. What is
 // too large to be a userkey is not replaced: it must be another file's name.
 func kept(path string, now time.Time) (*durable.File, error) {
-	data, err := secretfile.Read(path, maxUserkey)
+	data, _, err := secretfile.Read(path, maxUserkey)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

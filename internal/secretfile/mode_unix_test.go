@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ func TestReadDoesNotWaitForAFIFO(t *testing.T) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Read(path, 8); !errors.Is(err, fault.InvalidFile) {
+	if _, _, err := Read(path, 8); !errors.Is(err, fault.InvalidFile) {
 		t.Errorf("FIFO: %v", err)
 	}
 }
@@ -34,8 +35,11 @@ func TestReadRefusesSocketsAndDevices(t *testing.T) {
 	}
 	defer socket.Close()
 	for _, path := range []string{"socket", "/dev/zero"} {
-		if _, err := Read(path, 8); !errors.Is(err, fault.InvalidFile) {
+		if _, _, err := Read(path, 8); !errors.Is(err, fault.InvalidFile) {
 			t.Errorf("%s: %v", path, err)
+		}
+		if err := Exposed(path); !errors.Is(err, fault.InvalidFile) || strings.Contains(fault.HintOf(err), "chmod") {
+			t.Errorf("%s: %v (%s)", path, err, fault.HintOf(err))
 		}
 	}
 }
@@ -146,4 +150,46 @@ func TestFolderOfALinksTargetCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(t, FolderExposed(link), "chmod go-w")
+}
+
+// TestReadTellsOfTheFileItRead has a link that turns between a file of its owner's alone
+// and one that all can read.
+func TestReadTellsOfTheFileItRead(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "own", 0o600, "own")
+	write(t, dir, "open", 0o644, "open")
+	link := filepath.Join(dir, "key")
+	if err := os.Symlink("own", link); err != nil {
+		t.Fatal(err)
+	}
+	var turning sync.WaitGroup
+	defer turning.Wait()
+	done := make(chan struct{})
+	defer close(done)
+	turning.Go(func() { turn(t, link, done) })
+	for range 20000 {
+		data, exposed, err := Read(link, 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (string(data) == "open") != errors.Is(exposed, fault.Policy) {
+			t.Fatalf("read %q: %v", data, exposed)
+		}
+	}
+}
+
+// turn points the link at one file and the other until done.
+func turn(t *testing.T, link string, done <-chan struct{}) {
+	for i := 0; ; i++ {
+		select {
+		case <-done:
+			return
+		default:
+		}
+		err := errors.Join(os.Symlink([]string{"open", "own"}[i%2], link+".new"), os.Rename(link+".new", link))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+	}
 }

@@ -13,41 +13,46 @@ import (
 	"keyward/internal/fault"
 )
 
-// Read returns what the file at path holds, at most limit bytes. It never waits on a
-// FIFO or a device. A missing file is fault.NotFound; one that is not a regular file
-// or is larger is fault.InvalidFile. It does not look at permissions: see Exposed.
-func Read(path string, limit int64) ([]byte, error) {
+// Read returns what the file at path holds, at most limit bytes, and what Exposed says of
+// it: of the very file that was read, so that a link that turns in between deceives nobody.
+// The caller refuses an exposed file, or warns. Read never waits on a FIFO or a device. A
+// missing file is fault.NotFound; one that is not regular or is larger is fault.InvalidFile.
+func Read(path string, limit int64) (data []byte, exposed, err error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|nonblock, 0)
 	if err != nil {
-		return nil, unusable(path, err)
+		return nil, nil, unusable(path, err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, unusable(path, err)
+		return nil, nil, unusable(path, err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, notRegular(path)
+		return nil, nil, notRegular(path)
 	}
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	data, err = io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
-		return nil, unusable(path, err)
+		return nil, nil, unusable(path, err)
 	}
 	if int64(len(data)) > limit {
-		return nil, fault.New(fault.InvalidFile, "name the right file", "%s: larger than %d bytes", path, limit)
+		return nil, nil, fault.New(fault.InvalidFile, "name the right file", "%s: larger than %d bytes", path, limit)
 	}
-	return data, nil
+	return data, exposedFile(path, info), nil
 }
 
 // Exposed tells whether others can read or write the file at path. It returns nil, or
 // an error of kind fault.Policy whose hint is the command that mends it; a caller that
 // only warns asks errors.Is(err, fault.Policy). A group may read a file that root owns.
 // A file of another user than the caller or root is refused too. A symbolic link is
-// followed. On Windows it returns nil, since a mode says nothing there.
+// followed. What is not a regular file is fault.InvalidFile. On Windows nothing else is
+// refused, since a mode says nothing there. For a file that is read too, see Read.
 func Exposed(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return unusable(path, err)
+	}
+	if !info.Mode().IsRegular() {
+		return notRegular(path)
 	}
 	return exposedFile(path, info)
 }

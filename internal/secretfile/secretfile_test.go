@@ -11,22 +11,22 @@ import (
 
 func TestReadTakesAtMostItsLimit(t *testing.T) {
 	path := write(t, t.TempDir(), "key", 0o600, "12345678")
-	data, err := Read(path, 8)
+	data, _, err := Read(path, 8)
 	if err != nil || string(data) != "12345678" {
 		t.Fatalf("Read = %q, %v", data, err)
 	}
-	if _, err := Read(path, 7); !errors.Is(err, fault.InvalidFile) {
+	if _, _, err := Read(path, 7); !errors.Is(err, fault.InvalidFile) {
 		t.Errorf("one byte too large: %v", err)
 	}
 }
 
 func TestReadRefusesWhatIsNoFile(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Read(dir, 8); !errors.Is(err, fault.InvalidFile) {
+	if _, _, err := Read(dir, 8); !errors.Is(err, fault.InvalidFile) {
 		t.Errorf("folder: %v", err)
 	}
 	missing := filepath.Join(dir, "none")
-	if _, err := Read(missing, 8); !errors.Is(err, fault.NotFound) || !errors.Is(err, os.ErrNotExist) {
+	if _, _, err := Read(missing, 8); !errors.Is(err, fault.NotFound) || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("missing: %v", err)
 	}
 	if err := Exposed(missing); !errors.Is(err, fault.NotFound) {
