@@ -51,7 +51,8 @@ type selects struct {
 // and SQLite's path-wal and path-shm; all belong together.
 //
 // A second Open of the file, in this process or another, is a fault.Exists; what is no database or
-// a damaged one a fault.InvalidFile; a schema newer than the binary a fault.Policy.
+// a damaged one a fault.InvalidFile; a schema newer than the binary a fault.Policy, and so is a
+// file of these that others can use or that belongs to another user than the caller or root.
 func Open(ctx context.Context, path string) (*Store, error) {
 	s := &Store{path: path}
 	s.close = sync.OnceValue(s.release)
@@ -63,6 +64,11 @@ func Open(ctx context.Context, path string) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context) (err error) {
+	for _, suffix := range []string{"", ".lock", "-wal", "-shm", "-journal"} {
+		if err := checkOwner(s.path + suffix); err != nil {
+			return err
+		}
+	}
 	if err := checkFile(s.path); err != nil {
 		return err
 	}
@@ -116,6 +122,17 @@ func openDB(path, options string, size int) (*sql.DB, error) {
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
 	return db, nil
+}
+
+// checkOwner refuses another user's file, and another user's link to one. Who planted a log beside
+// the database would write to it: SQLite plays a log that it finds.
+func checkOwner(path string) error {
+	for _, look := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} {
+		if info, err := look(path); err == nil && foreign(info) {
+			return fault.New(fault.Policy, "move it away, or give keyward a data folder of its own", "%s belongs to another user", path)
+		}
+	}
+	return nil
 }
 
 // checkFile refuses what is there at path and cannot be the database, before anything is written.
