@@ -22,8 +22,11 @@ func DefaultPath(home string) string { return filepath.Join(home, ".vov", "userk
 // Load reads the userkey file at path. It refuses with fault.Policy a file that others can
 // read, or whose folder they can write to; the hint is the command that mends it. A missing
 // file is fault.NotFound; one that is no userkey, is larger than 4 KiB or is not a regular
-// file is fault.InvalidFile.
+// file is fault.InvalidFile, a folder fault.Usage.
 func Load(ctx context.Context, path string) (Pair, error) {
+	if err := refuseFolder(path); err != nil {
+		return Pair{}, err
+	}
 	if err := secretfile.FolderExposed(path); err != nil {
 		return Pair{}, missing(path, err)
 	}
@@ -41,6 +44,14 @@ func Load(ctx context.Context, path string) (Pair, error) {
 	return p, nil
 }
 
+// refuseFolder has a message for those who name the folder alone.
+func refuseFolder(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fault.New(fault.Usage, "name a file, such as "+filepath.Join(path, "userkey"), "user key: %s is a folder", path)
+	}
+	return nil
+}
+
 // settle ends what a killed Save left.
 func settle(ctx context.Context, path string) error {
 	return missing(path, durable.Settle(ctx, filepath.Dir(path), filepath.Base(path)))
@@ -56,7 +67,7 @@ func missing(path string, err error) error {
 
 // Save writes p's userkey file, mode 0600, and makes its folder, mode 0700, if there is
 // none. A pair without a time gets now as its time. Where a file is there, Save fails with
-// fault.Exists, or with replace keeps it beside the new one as backup, a path such as
+// fault.Exists, whatever it is, or with replace keeps it beside the new one as backup, a path such as
 // userkey.20261121T213708Z.bak. After a crash both files are there, or neither and the old one.
 func Save(ctx context.Context, path string, p Pair, replace bool, now time.Time) (backup string, err error) {
 	if err := p.check(); err != nil {
@@ -65,17 +76,23 @@ func Save(ctx context.Context, path string, p Pair, replace bool, now time.Time)
 	if p.Created.IsZero() {
 		p.Created = now
 	}
+	if err := refuseFolder(path); err != nil {
+		return "", err
+	}
 	dir, base := filepath.Dir(path), filepath.Base(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fault.New(fault.Failed, "", "make the key's folder: %w", err)
+		return "", fault.New(fault.Failed, "name a file in a folder that you can make or write to", "make the key's folder: %w", err)
 	}
 	if err := secretfile.FolderExposed(path); err != nil {
 		return "", err
 	}
 	err = durable.Change(ctx, dir, base, replace, func() ([]durable.File, error) {
 		files := []durable.File{{Name: base, Data: p.Userkey(), Mode: 0o600}}
+		if !replace {
+			return files, nil
+		}
 		old, err := kept(path, now)
-		if err != nil || old == nil || !replace {
+		if err != nil || old == nil {
 			return files, err
 		}
 		backup = filepath.Join(dir, old.Name)

@@ -67,6 +67,9 @@ func TestLoadDoesNotWaitForAFIFO(t *testing.T) {
 	if _, err := Save(t.Context(), path, generate(t), true, testTime); !errors.Is(err, fault.InvalidFile) {
 		t.Errorf("Save: %v", err)
 	}
+	if _, err := Save(t.Context(), path, generate(t), false, testTime); !errors.Is(err, fault.Exists) {
+		t.Errorf("Save without replace: %v", err)
+	}
 }
 
 func refused(t *testing.T, err error, hint string) {
