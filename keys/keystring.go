@@ -27,7 +27,10 @@ func DecodeString(s string, limit int) ([]byte, error) {
 	if err != nil || n < 0 || strconv.Itoa(n) != length {
 		return nil, malformed("the length before the colon is not a plain decimal number")
 	}
-	if n > limit || len(text) > base64.StdEncoding.EncodedLen(limit) {
+	if err := checkBase64(text); err != nil {
+		return nil, err
+	}
+	if len(text) > base64.StdEncoding.EncodedLen(limit) {
 		return nil, malformed("longer than %d bytes", limit)
 	}
 	data, err := decodeBase64(text)
@@ -37,23 +40,30 @@ func DecodeString(s string, limit int) ([]byte, error) {
 	if len(data) != n {
 		return nil, malformed("the length says %d bytes, the base64 holds %d", n, len(data))
 	}
+	if n > limit {
+		return nil, malformed("longer than %d bytes", limit)
+	}
 	return data, nil
 }
 
-// decodeBase64 stands before base64.Strict, which skips line breaks and does not say what is wrong.
-func decodeBase64(text string) ([]byte, error) {
+// checkBase64 says of a text of any length what base64.Strict, which skips line breaks, does not.
+func checkBase64(text string) error {
 	if strings.ContainsAny(text, "\r\n") {
-		return nil, malformed("a line break inside the base64")
+		return malformed("a line break inside the base64")
 	}
 	if strings.ContainsAny(text, "-_") {
-		return nil, malformed("base64 of the URL alphabet (- and _ for + and /)")
+		return malformed("base64 of the URL alphabet (- and _ for + and /)")
 	}
 	if pad := strings.IndexByte(text, '='); pad >= 0 && strings.Trim(text[pad:], "=") != "" {
-		return nil, malformed("text after the base64's padding")
+		return malformed("text after the base64's padding")
 	}
 	if len(text)%4 != 0 {
-		return nil, malformed("the base64 is cut off or not padded")
+		return malformed("the base64 is cut off or not padded")
 	}
+	return nil
+}
+
+func decodeBase64(text string) ([]byte, error) {
 	if _, err := base64.StdEncoding.DecodeString(text); err != nil {
 		return nil, malformed("not base64")
 	}
