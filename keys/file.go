@@ -22,7 +22,7 @@ func DefaultPath(home string) string { return filepath.Join(home, ".vov", "userk
 // Load reads the userkey file at path. It refuses with fault.Policy a file that others can
 // read, or whose folder they can write to; the hint is the command that mends it. A missing
 // file is fault.NotFound; one that is no userkey, is larger than 4 KiB or is not a regular
-// file is fault.InvalidFile, a folder fault.Usage.
+// file is fault.InvalidFile.
 func Load(ctx context.Context, path string) (Pair, error) {
 	if err := refuseFolder(path); err != nil {
 		return Pair{}, err
@@ -47,7 +47,7 @@ func Load(ctx context.Context, path string) (Pair, error) {
 // refuseFolder has a message for those who name the folder alone.
 func refuseFolder(path string) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return fault.New(fault.Usage, "name a file, such as "+filepath.Join(path, "userkey"), "user key: %s is a folder", path)
+		return fault.New(fault.InvalidFile, "name a file, such as "+filepath.Join(path, "userkey"), "user key: %s is a folder", path)
 	}
 	return nil
 }

@@ -116,7 +116,7 @@ func TestFolderInTheKeysPlace(t *testing.T) {
 		_, save := Save(t.Context(), path, generate(t), false, testTime)
 		_, replace := Save(t.Context(), path, generate(t), true, testTime)
 		for _, err := range []error{load, save, replace} {
-			if !errors.Is(err, fault.Usage) || !strings.HasSuffix(err.Error(), path+" is a folder") || !strings.Contains(fault.HintOf(err), filepath.Join(path, "userkey")) {
+			if !errors.Is(err, fault.InvalidFile) || !strings.HasSuffix(err.Error(), path+" is a folder") || !strings.Contains(fault.HintOf(err), filepath.Join(path, "userkey")) {
 				t.Errorf("%s: %v (%s)", path, err, fault.HintOf(err))
 			}
 		}
