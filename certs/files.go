@@ -130,11 +130,7 @@ func loadPair(ctx context.Context, certFile, keyFile string, warnOnly bool) (cha
 	if warnings, err = weigh(warnOnly, exposed, secretfile.FolderExposed(keyFile)); err != nil {
 		return nil, nil, nil, err
 	}
-	certText, _, err := secretfile.Read(certFile, maxCertFile)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	if chain, err = parseFile(certFile, certText, parseCertificates); err != nil {
+	if chain, err = readFile(certFile, maxCertFile, parseCertificates); err != nil {
 		return nil, nil, nil, err
 	}
 	if key, err = parseFile(keyFile, keyText, parseKey); err != nil {
@@ -166,6 +162,16 @@ func weigh(warnOnly bool, exposed ...error) (warnings []string, err error) {
 		warnings = append(warnings, fmt.Sprintf("%v: %s", err, fault.HintOf(err)))
 	}
 	return warnings, nil
+}
+
+// readFile reads a file that anybody may read.
+func readFile[T any](path string, limit int64, parse func([]byte) (T, error)) (T, error) {
+	text, _, err := secretfile.Read(path, limit)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return parseFile(path, text, parse)
 }
 
 // parseFile parses a file's text; an error names the file.
