@@ -8,8 +8,9 @@ _keyward_words() {
     "keyward")
         words="
             keygen getkey addkey listkeys delkey getserverkey login
-            gen-root-cert gen-intermediate-cert gen-leaf-cert serve user demo
-            completion version help --version --help -h" ;;
+            gen-root-cert gen-intermediate-cert gen-leaf-cert show-cert
+            check-expiry serve user demo completion version help --version
+            --help -h" ;;
     "keyward keygen")
         words="
             --keyfile=FILE --force -f --quiet -q --json --help -h" ;;
@@ -60,6 +61,13 @@ _keyward_words() {
             --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096 --days=
             --expiration-in-days= --san= --pkeycert --force-overwrite --force -f
             --quiet -q --json --help -h" ;;
+    "keyward show-cert")
+        words="
+            --text --pem --timeout= --quiet -q --json --help -h" ;;
+    "keyward check-expiry")
+        words="
+            --within= --chart --prometheus --timeout= --quiet -q --json --help
+            -h" ;;
     "keyward serve")
         words="
             --listen= --data-dir=DIR --name= --tls-cert=FILE --tls-key=FILE
@@ -97,8 +105,8 @@ _keyward_words() {
     "keyward help")
         words="
             keygen getkey addkey listkeys delkey getserverkey login
-            gen-root-cert gen-intermediate-cert gen-leaf-cert serve user demo
-            completion version" ;;
+            gen-root-cert gen-intermediate-cert gen-leaf-cert show-cert
+            check-expiry serve user demo completion version" ;;
     *) return 1 ;;
     esac
 }

@@ -18,6 +18,8 @@ function __keyward_call
                 'keyward gen-root-cert' \
                 'keyward gen-intermediate-cert' \
                 'keyward gen-leaf-cert' \
+                'keyward show-cert' \
+                'keyward check-expiry' \
                 'keyward serve' \
                 'keyward user' \
                 'keyward demo' \
@@ -69,6 +71,8 @@ complete -c keyward -n '__keyward_at keyward' -a login -d 'get a token, by passw
 complete -c keyward -n '__keyward_at keyward' -a gen-root-cert -d 'make a root certificate and its key'
 complete -c keyward -n '__keyward_at keyward' -a gen-intermediate-cert -d 'make an intermediate certificate and its key'
 complete -c keyward -n '__keyward_at keyward' -a gen-leaf-cert -d 'make a leaf certificate and its key: for a server, a client or a peer'
+complete -c keyward -n '__keyward_at keyward' -a show-cert -d 'show the certificates in a file or of a server'
+complete -c keyward -n '__keyward_at keyward' -a check-expiry -d 'tell which certificates end soon, roots included'
 complete -c keyward -n '__keyward_at keyward' -a serve -d 'run the registry: HTTPS REST API v3 over an embedded database'
 complete -c keyward -n '__keyward_at keyward' -a user -d 'add, list and delete the registry\'s users, change passwords'
 complete -c keyward -n '__keyward_at keyward' -a demo -d 'show the whole story in a temporary folder'
@@ -200,6 +204,21 @@ complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l quiet -s q -d 'no
 complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l help -s h -d 'show this help'
 
+complete -c keyward -n '__keyward_in keyward show-cert' -l text -d 'print everything that is in each, as openssl does'
+complete -c keyward -n '__keyward_in keyward show-cert' -l pem -d 'print the certificates as PEM'
+complete -c keyward -n '__keyward_in keyward show-cert' -l timeout -x -d 'give a server up after this TIME'
+complete -c keyward -n '__keyward_in keyward show-cert' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward show-cert' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward show-cert' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward check-expiry' -l within -x -d 'what ends in this TIME is due: 30 or 30d, 12w, 1y, until 2027-01-01, or 0 for what has expired'
+complete -c keyward -n '__keyward_in keyward check-expiry' -l chart -d 'print how many end in each of the next twelve months'
+complete -c keyward -n '__keyward_in keyward check-expiry' -l prometheus -d 'print the ends as metrics in Prometheus\'s text format'
+complete -c keyward -n '__keyward_in keyward check-expiry' -l timeout -x -d 'give a server up after this TIME'
+complete -c keyward -n '__keyward_in keyward check-expiry' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward check-expiry' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward check-expiry' -l help -s h -d 'show this help'
+
 complete -c keyward -n '__keyward_in keyward serve' -l listen -x -d 'the ADDRESS and port; port 0 takes a free one'
 complete -c keyward -n '__keyward_in keyward serve' -l data-dir -x -a '(__fish_complete_directories)' -d 'the data DIR'
 complete -c keyward -n '__keyward_in keyward serve' -l name -x -d 'a NAME or address for the server\'s certificate beside localhost and loopback, repeatable; other names make a new certificate for the same key'
@@ -273,4 +292,4 @@ complete -c keyward -n '__keyward_in keyward version' -l keyfile -r -F -d 'the u
 complete -c keyward -n '__keyward_in keyward version' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward version' -l help -s h -d 'show this help'
 
-complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey getserverkey login gen-root-cert gen-intermediate-cert gen-leaf-cert serve user demo completion version'
+complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey getserverkey login gen-root-cert gen-intermediate-cert gen-leaf-cert show-cert check-expiry serve user demo completion version'

@@ -18,6 +18,8 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             'gen-root-cert' = 'make a root certificate and its key'
             'gen-intermediate-cert' = 'make an intermediate certificate and its key'
             'gen-leaf-cert' = 'make a leaf certificate and its key: for a server, a client or a peer'
+            'show-cert' = 'show the certificates in a file or of a server'
+            'check-expiry' = 'tell which certificates end soon, roots included'
             'serve' = 'run the registry: HTTPS REST API v3 over an embedded database'
             'user' = 'add, list and delete the registry''s users, change passwords'
             'demo' = 'show the whole story in a temporary folder'
@@ -190,6 +192,27 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '--help' = 'show this help'
             '-h' = 'show this help'
         }
+        'keyward show-cert' = [ordered]@{
+            '--text' = 'print everything that is in each, as openssl does'
+            '--pem' = 'print the certificates as PEM'
+            '--timeout=' = 'give a server up after this TIME'
+            '--quiet' = 'no notes on stderr'
+            '-q' = 'no notes on stderr'
+            '--json' = 'print data, and errors on stderr, as JSON'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward check-expiry' = [ordered]@{
+            '--within=' = 'what ends in this TIME is due: 30 or 30d, 12w, 1y, until 2027-01-01, or 0 for what has expired'
+            '--chart' = 'print how many end in each of the next twelve months'
+            '--prometheus' = 'print the ends as metrics in Prometheus''s text format'
+            '--timeout=' = 'give a server up after this TIME'
+            '--quiet' = 'no notes on stderr'
+            '-q' = 'no notes on stderr'
+            '--json' = 'print data, and errors on stderr, as JSON'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
         'keyward serve' = [ordered]@{
             '--listen=' = 'the ADDRESS and port; port 0 takes a free one'
             '--data-dir=DIR' = 'the data DIR'
@@ -300,6 +323,8 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             'gen-root-cert' = 'gen-root-cert'
             'gen-intermediate-cert' = 'gen-intermediate-cert'
             'gen-leaf-cert' = 'gen-leaf-cert'
+            'show-cert' = 'show-cert'
+            'check-expiry' = 'check-expiry'
             'serve' = 'serve'
             'user' = 'user'
             'demo' = 'demo'

@@ -25,6 +25,8 @@ __keyward() {
         'gen-root-cert:make a root certificate and its key'
         'gen-intermediate-cert:make an intermediate certificate and its key'
         'gen-leaf-cert:make a leaf certificate and its key: for a server, a client or a peer'
+        'show-cert:show the certificates in a file or of a server'
+        'check-expiry:tell which certificates end soon, roots included'
         'serve:run the registry: HTTPS REST API v3 over an embedded database'
         'user:add, list and delete the registry'\''s users, change passwords'
         'demo:show the whole story in a temporary folder'
@@ -189,6 +191,29 @@ __keyward_gen-leaf-cert() {
         '(--help -h)'{--help,-h}'[show this help]'
 }
 
+__keyward_show-cert() {
+    _arguments -S \
+        '1:TARGET...: ' \
+        '--text[print everything that is in each, as openssl does]' \
+        '--pem[print the certificates as PEM]' \
+        '--timeout=[give a server up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_check-expiry() {
+    _arguments -S \
+        '1:TARGET...: ' \
+        '--within=[what ends in this TIME is due: 30 or 30d, 12w, 1y, until 2027-01-01, or 0 for what has expired]:TIME: ' \
+        '--chart[print how many end in each of the next twelve months]' \
+        '--prometheus[print the ends as metrics in Prometheus'\''s text format]' \
+        '--timeout=[give a server up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
 __keyward_serve() {
     _arguments -S \
         '--listen=[the ADDRESS and port; port 0 takes a free one]:ADDRESS: ' \
@@ -296,7 +321,7 @@ __keyward_version() {
 
 __keyward_help() {
     _arguments -S \
-        '1:choice:(keygen getkey addkey listkeys delkey getserverkey login gen-root-cert gen-intermediate-cert gen-leaf-cert serve user demo completion version)'
+        '1:choice:(keygen getkey addkey listkeys delkey getserverkey login gen-root-cert gen-intermediate-cert gen-leaf-cert show-cert check-expiry serve user demo completion version)'
 }
 
 # A link named like one of the scripts is that command.

@@ -1,0 +1,196 @@
+package certs
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"keyward/internal/fault"
+	"keyward/internal/secretfile"
+)
+
+// What is read at most.
+const (
+	maxBundle = 16 << 20 // bytes of a file: a hundred times the roots that a system trusts
+	maxFound  = 100_000  // entries of a folder, with those below it
+)
+
+// ErrNoCertificate says that a file is sound and holds no certificate: keys, a request, a CRL.
+var ErrNoCertificate = errors.New("no certificate")
+
+// Contents is what a file holds that people want to look at.
+type Contents struct {
+	Certs []*x509.Certificate // in the file's order
+	Keys  int                 // private keys beside them, which are counted and not read
+}
+
+// Parse finds the certificates in data: all that are there as PEM, or one in DER. What does
+// not parse is fault.InvalidFile and does not hide the rest, which is returned beside the
+// error. Where there is PEM and no certificate, the error is also ErrNoCertificate.
+func Parse(data []byte) (Contents, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // as Windows writes it, which PEM does not know
+	if block, _ := pem.Decode(data); block != nil || bytes.Contains(data, []byte("-----BEGIN ")) {
+		return parsePEM(data)
+	}
+	cert, err := parseDER(data)
+	if err != nil {
+		return Contents{}, err
+	}
+	return Contents{Certs: []*x509.Certificate{cert}}, nil
+}
+
+func parsePEM(data []byte) (Contents, error) {
+	var found Contents
+	var others []string
+	var first error // of those that do not parse
+	sound, begun := 0, bytes.Count(data, []byte("-----BEGIN CERTIFICATE-----"))+bytes.Count(data, []byte("-----BEGIN X509 CERTIFICATE-----"))
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		switch {
+		case block.Type == "CERTIFICATE" || block.Type == "X509 CERTIFICATE":
+			cert, err := x509.ParseCertificate(block.Bytes)
+			if err == nil {
+				sound++
+				found.Certs = append(found.Certs, cert)
+			} else if first == nil {
+				first = err
+			}
+		case strings.HasSuffix(block.Type, "PRIVATE KEY"):
+			found.Keys++
+		case !slices.Contains(others, block.Type) && len(others) < 3:
+			others = append(others, block.Type)
+		}
+	}
+	switch {
+	case first != nil:
+		return found, fault.New(fault.InvalidFile, opensslHint, "%d of %d certificates do not parse, the first: %w", begun-sound, begun, first)
+	case begun > sound: // encoding/pem passes over a block that is cut off or damaged
+		return found, fault.New(fault.InvalidFile, "copy the file again: a block is cut off or damaged", "%d of %d certificates are not sound PEM", begun-sound, begun)
+	case sound == 0:
+		return found, noCertificate(found.Keys, others)
+	}
+	return found, nil
+}
+
+const opensslHint = "see what OpenSSL says: openssl x509 -noout -text -in FILE"
+
+func noCertificate(keys int, others []string) error {
+	const hint = "name the file that holds the certificate"
+	switch {
+	case keys > 0:
+		return fault.New(fault.InvalidFile, hint, "%w, but a private key", ErrNoCertificate)
+	case len(others) > 0:
+		return fault.New(fault.InvalidFile, hint, "%w, but %q", ErrNoCertificate, others)
+	}
+	return fault.New(fault.InvalidFile, hint, "neither PEM that can be read nor DER")
+}
+
+func parseDER(data []byte) (*x509.Certificate, error) {
+	switch cert, err := x509.ParseCertificate(data); {
+	case err == nil:
+		return cert, nil
+	case isPKCS12(data):
+		return nil, fault.New(fault.InvalidFile, "take the certificates out first: openssl pkcs12 -nokeys -in FILE -out certs.pem", "PKCS#12, which keyward does not read yet")
+	case bytes.HasPrefix(data, []byte{0x30}):
+		return nil, fault.New(fault.InvalidFile, opensslHint, "it does not parse as a certificate: %w", err)
+	}
+	return nil, fault.New(fault.InvalidFile, "name a file with certificates in PEM, or one in DER", "not a certificate")
+}
+
+// isPKCS12 knows a PFX of RFC 7292 section 4 by how it begins: a sequence, with a length of any form, and version 3.
+func isPKCS12(data []byte) bool {
+	if len(data) < 2 || data[0] != 0x30 {
+		return false
+	}
+	header := 2
+	if data[1] > 0x80 {
+		header += int(data[1] - 0x80)
+	}
+	return len(data) > header && bytes.HasPrefix(data[header:], []byte{0x02, 0x01, 0x03})
+}
+
+// ReadFrom is Parse of what r gives, at most 16 MiB.
+func ReadFrom(r io.Reader) (Contents, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxBundle+1))
+	if err != nil {
+		return Contents{}, fault.New(fault.Failed, "", "read certificates: %w", err)
+	}
+	if len(data) > maxBundle {
+		return Contents{}, fault.New(fault.InvalidFile, "split it", "larger than %d bytes", maxBundle)
+	}
+	return Parse(data)
+}
+
+// ReadFile is Parse of a file of at most 16 MiB. A missing file is fault.NotFound, a folder fault.InvalidFile.
+func ReadFile(file string) (Contents, error) {
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		return Contents{}, fault.New(fault.InvalidFile, "name a file in it; `keyward check-expiry` looks into folders", "%s: a folder", file)
+	}
+	data, _, err := secretfile.Read(file, maxBundle)
+	if err != nil {
+		return Contents{}, err
+	}
+	found, err := Parse(data)
+	if err != nil {
+		err = fault.New(fault.KindOf(err), strings.ReplaceAll(fault.HintOf(err), "FILE", file), "%s: %w", file, err)
+	}
+	return found, err
+}
+
+// Files are the files in a folder and below it that look like certificates by their names: .pem,
+// .crt, .cer and .der. Names that end in key.pem are keys, and are left alone; so are hidden files
+// and folders. Links to files are followed, links to folders are not. What cannot be looked into
+// comes as an error, and the rest goes on; more than 100,000 entries end it with fault.InvalidFile.
+func Files(dir string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		entries := 0
+		_ = fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
+			file := filepath.Join(dir, filepath.FromSlash(name))
+			entries++
+			switch {
+			case entries > maxFound:
+				yield(file, fault.New(fault.InvalidFile, "name the folders in it", "%s: more than %d entries", dir, maxFound))
+				return fs.SkipAll
+			case err != nil && !yield(file, unreadable(file, err)):
+				return fs.SkipAll
+			case err != nil:
+				return fs.SkipDir
+			case name != "." && strings.HasPrefix(d.Name(), ".") && d.IsDir():
+				return fs.SkipDir
+			case !d.IsDir() && looksLikeCertificate(d.Name()) && isFile(file) && !yield(file, nil):
+				return fs.SkipAll
+			}
+			return nil
+		})
+	}
+}
+
+// unreadable says whole what os.DirFS knows the end of alone.
+func unreadable(file string, err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err
+	}
+	return fault.New(fault.Failed, "check the path and its permissions", "%s: %w", file, err)
+}
+
+func looksLikeCertificate(name string) bool {
+	name = strings.ToLower(name)
+	if strings.HasPrefix(name, ".") || strings.HasSuffix(name, "key.pem") {
+		return false
+	}
+	return slices.Contains([]string{".pem", ".crt", ".cer", ".der"}, path.Ext(name))
+}
+
+// isFile passes what cannot be asked, so that reading it says why.
+func isFile(file string) bool {
+	info, err := os.Stat(file)
+	return err != nil || info.Mode().IsRegular()
+}

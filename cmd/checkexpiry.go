@@ -1,0 +1,281 @@
+package cmd
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"keyward/certs"
+	"keyward/internal/fault"
+)
+
+func (e *env) checkExpiryCommand() *cli.Command {
+	return &cli.Command{
+		Name: "check-expiry", Category: certificates, ArgsUsage: "TARGET...",
+		Usage: "tell which certificates end soon, roots included",
+		Description: "A TARGET is a file in PEM or DER, a folder with all below it (*.pem, *.crt, *.cer, *.der, but no *key.pem), - for stdin, or a server as host:port. " +
+			"Prints a table of all certificates, what ends first on top. " +
+			"The exit code is 12 where all is well: nothing ends within the window. It is 10 where a certificate has expired or ends within it. " +
+			"What cannot be read is told of, does not hide the rest, and makes it 11 (or 4, 6 or 7: missing, not permitted, unreachable); but 10 goes before those, since what is due cannot wait for them.",
+		UsageText: "keyward check-expiry certs\nkeyward check-expiry --within 60d /etc/ssl/certs example.org:443\nkeyward check-expiry --prometheus certs > certificates.prom\nkeyward check-expiry --chart certs",
+		Flags: e.targetFlags(
+			&cli.StringFlag{Name: "within", EnvVars: variable("within"), Value: "30d", Usage: "what ends in this `TIME` is due: 30 or 30d, 12w, 1y, until 2027-01-01, or 0 for what has expired"},
+			&cli.BoolFlag{Name: "chart", EnvVars: variable("chart"), Usage: "print how many end in each of the next twelve months"},
+			&cli.BoolFlag{Name: "prometheus", EnvVars: variable("prometheus"), Usage: "print the ends as metrics in Prometheus's text format"},
+		),
+		Action: e.checkExpiry,
+	}
+}
+
+// expiry is a certificate in the JSON of check-expiry.
+type expiry struct {
+	certs.Info
+	Role     string   `json:"role"`
+	DaysLeft int      `json:"days_left"` // whole days; negative once it is over
+	Due      bool     `json:"due"`       // it ends within the window, or has
+	Sources  []string `json:"sources"`   // where it was found
+
+	title string
+}
+
+func (e *env) checkExpiry(c *cli.Context) error {
+	list, err := targets(c)
+	if err != nil {
+		return err
+	}
+	format, err := e.choice(c, "json", "prometheus", "chart")
+	if err != nil {
+		return err
+	}
+	e.json = format == "json" // the variable of another format does not count
+	now := e.now()
+	limit, err := windowEnd(c.String("within"), now)
+	if err != nil {
+		return err
+	}
+	all, faults := e.expiries(c, list, now, limit)
+	if len(all) == 0 && len(faults) == 0 {
+		return fault.New(fault.NotFound, "name a file or folder with certificates", "there is no certificate to check")
+	}
+	if len(all) > 0 {
+		var text string
+		switch format {
+		case "prometheus":
+			text = prometheus(all)
+		case "chart":
+			text = chart(all, now)
+		case "":
+			text = expiryTable(all)
+		}
+		if err := e.print(all, text); err != nil {
+			return err
+		}
+	}
+	return verdict(all, faults, c.String("within"))
+}
+
+// windowEnd is when the window ends that starts now.
+func windowEnd(within string, now time.Time) (time.Time, error) {
+	if strings.TrimRight(within, "dwy") == "0" {
+		return now, nil
+	}
+	limit, err := certs.ParseDays(within, now)
+	if err != nil {
+		return limit, fault.New(fault.KindOf(err), fault.HintOf(err), "--within: %w", err)
+	}
+	return limit, nil
+}
+
+// verdict is the exit code: what is due goes before what could not be read.
+func verdict(all []expiry, faults []error, within string) error {
+	due := 0
+	for _, x := range all {
+		if x.Due {
+			due++
+		}
+	}
+	failed := unread(faults)
+	switch {
+	case due > 0 && failed != nil:
+		return fault.New(fault.Due, "renew them", "%d of %d certificates have expired or end within %s; and %w", due, len(all), within, failed)
+	case due > 0:
+		return fault.New(fault.Due, "renew them", "%d of %d certificates have expired or end within %s", due, len(all), within)
+	case failed != nil:
+		return failed
+	}
+	return fault.New(fault.NothingDue, "", "none of %d certificates ends within %s", len(all), within)
+}
+
+// expiries reads the targets and lists each certificate once, what ends first at the top.
+func (e *env) expiries(c *cli.Context, list []string, now, limit time.Time) ([]expiry, []error) {
+	var all []expiry
+	var faults []error
+	at := map[string]int{} // where in all each is, by fingerprint
+	for _, s := range e.sources(c, list) {
+		found, err := s.read()
+		if err != nil && (!s.inFolder || !errors.Is(err, certs.ErrNoCertificate)) {
+			faults = append(faults, err)
+		}
+		for _, cert := range found.Certs {
+			info := certs.Describe(cert)
+			i, known := at[info.Fingerprint]
+			if !known {
+				i = len(all)
+				at[info.Fingerprint] = i
+				all = append(all, expiry{
+					Info: info, Role: certs.RoleOf(cert).String(), title: title(cert),
+					DaysLeft: daysLeft(cert.NotAfter, now), Due: !cert.NotAfter.After(limit),
+				})
+			}
+			if n := len(all[i].Sources); n == 0 || all[i].Sources[n-1] != s.name { // twice in one file is one place
+				all[i].Sources = append(all[i].Sources, s.name)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b expiry) int { return a.NotAfter.Compare(b.NotAfter) })
+	return all, faults
+}
+
+// source is one place to read: a target, or a file of a folder that is one.
+type source struct {
+	name     string
+	inFolder bool
+	read     func() (certs.Contents, error)
+}
+
+// sources lists what is to be read, each once. Servers are asked at once, a few at a time, and their answers kept.
+func (e *env) sources(c *cli.Context, list []string) []source {
+	var all []source
+	known := map[string]bool{}
+	add := func(s source) {
+		if !known[s.name] {
+			known[s.name] = true
+			all = append(all, s)
+		}
+	}
+	for _, target := range list {
+		if info, err := os.Stat(target); err == nil && info.IsDir() {
+			for file, err := range certs.Files(target) {
+				add(source{file, true, func() (certs.Contents, error) {
+					if err != nil {
+						return certs.Contents{}, err
+					}
+					return certs.ReadFile(file)
+				}})
+			}
+			continue
+		}
+		add(source{target, false, func() (certs.Contents, error) { return e.readTarget(c, target) }})
+	}
+	askServers(all)
+	return all
+}
+
+// maxAsked is how many servers are asked at a time.
+const maxAsked = 16
+
+func askServers(all []source) {
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	slots := make(chan struct{}, maxAsked)
+	for i, s := range all {
+		if _, _, ok := serverAddress(s.name); !ok || s.inFolder {
+			continue
+		}
+		slots <- struct{}{}
+		asking.Go(func() {
+			found, err := s.read()
+			all[i].read = func() (certs.Contents, error) { return found, err }
+			<-slots
+		})
+	}
+}
+
+func expiryTable(all []expiry) string {
+	var b strings.Builder
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "DAYS\tENDS\tNAME\tROLE\tWHERE")
+	for _, x := range all {
+		_, _ = fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", x.DaysLeft, x.NotAfter.Format(time.DateOnly), short(x.title), x.Role, where(x.Sources))
+	}
+	_ = table.Flush()
+	return b.String()
+}
+
+// short keeps a name that somebody made long in its column.
+func short(name string) string {
+	const most = 60
+	if runes := []rune(name); len(runes) > most {
+		return string(runes[:most-3]) + "..."
+	}
+	return name
+}
+
+func where(sources []string) string {
+	first := printable(sources[0])
+	if len(sources) > 1 {
+		return fmt.Sprintf("%s and %d more", first, len(sources)-1)
+	}
+	return first
+}
+
+// prometheus writes the ends in Prometheus's text exposition format, version 0.0.4.
+func prometheus(all []expiry) string {
+	const metric = "keyward_certificate_not_after_seconds"
+	var b strings.Builder
+	fmt.Fprintf(&b, "# HELP %s When the certificate ends, in seconds since 1970.\n# TYPE %s gauge\n", metric, metric)
+	seen := map[string]bool{} // no series may be there twice; the first is the one that ends first
+	for _, x := range all {
+		for _, path := range x.Sources {
+			labels := fmt.Sprintf("{subject=%s,serial=%s,path=%s}", label(cmp.Or(x.Subject, x.title)), label(x.Serial), label(path))
+			if !seen[labels] {
+				seen[labels] = true
+				fmt.Fprintf(&b, "%s%s %d\n", metric, labels, x.NotAfter.Unix())
+			}
+		}
+	}
+	return b.String()
+}
+
+// label quotes a label's value; printable has taken the newlines already.
+func label(value string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(printable(value)) + `"`
+}
+
+// chart counts the ends in each month from now on.
+func chart(all []expiry, now time.Time) string {
+	const months, width = 12, 50
+	type bar struct {
+		name  string
+		count int
+	}
+	first := time.Date(now.UTC().Year(), now.UTC().Month(), 1, 0, 0, 0, 0, time.UTC)
+	bars := []bar{{name: "expired"}}
+	for i := range months {
+		bars = append(bars, bar{name: first.AddDate(0, i, 0).Format("2006-01")})
+	}
+	bars = append(bars, bar{name: "later"})
+	most := 1
+	for _, x := range all {
+		i := min((x.NotAfter.Year()-first.Year())*12+int(x.NotAfter.Month()-first.Month()), months) + 1
+		if x.NotAfter.Before(now) {
+			i = 0
+		}
+		bars[i].count++
+		most = max(most, bars[i].count)
+	}
+	var b strings.Builder
+	for _, bar := range bars {
+		length := (bar.count*min(most, width) + most - 1) / most
+		b.WriteString(strings.TrimRight(fmt.Sprintf("%-7s  %4d  %s", bar.name, bar.count, strings.Repeat("#", length)), " ") + "\n")
+	}
+	return b.String()
+}
