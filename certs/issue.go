@@ -16,8 +16,8 @@ import (
 type Issued struct {
 	Cert  *x509.Certificate
 	Chain []*x509.Certificate // its issuers, the nearest first, as far as they are known
-	Key   crypto.Signer
-	Notes []string // what the caller should tell people: sentences without a full stop
+	Key   crypto.Signer       // nil where the request had only its public half
+	Notes []string            // what the caller should tell people: sentences without a full stop
 
 	sec1 bool
 }
@@ -52,16 +52,19 @@ func Issue(req Request, issuer *Issuer, now time.Time) (*Issued, error) {
 			return nil, err
 		}
 	}
-	key, err := w.key()
+	key, pub, err := w.key()
 	if err != nil {
 		return nil, err
 	}
-	template, err := w.template(key.Public(), issuer)
+	if err := issuer.checkKey(pub); err != nil {
+		return nil, err
+	}
+	template, err := w.template(pub, issuer)
 	if err != nil {
 		return nil, err
 	}
 	template.NotBefore, template.NotAfter = life.start, life.end
-	issued, err := sign(template, key, issuer)
+	issued, err := sign(template, pub, key, issuer)
 	if err != nil {
 		return nil, err
 	}
@@ -70,11 +73,33 @@ func Issue(req Request, issuer *Issuer, now time.Time) (*Issued, error) {
 	return issued, nil
 }
 
-func (w wanted) key() (crypto.Signer, error) {
-	if w.Key != nil {
-		return w.Key, nil
+// key is the certificate's key, or no more than its public half.
+func (w wanted) key() (crypto.Signer, crypto.PublicKey, error) {
+	switch {
+	case w.PublicKey != nil:
+		return nil, w.PublicKey, nil
+	case w.Key != nil:
+		return w.Key, w.Key.Public(), nil
 	}
-	return w.KeyType.generate()
+	key, err := w.KeyType.generate()
+	if err != nil {
+		return nil, nil, err
+	}
+	return key, key.Public(), nil
+}
+
+// checkKey refuses a CA's own key below it: whoever has the new certificate would be the CA. No
+// issuer has nothing against any.
+func (ca *Issuer) checkKey(pub crypto.PublicKey) error {
+	if ca == nil {
+		return nil
+	}
+	for _, cert := range ca.Chain {
+		if own, ok := cert.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); ok && own.Equal(pub) {
+			return fault.New(fault.Policy, "use a key of its own for each certificate", "the key is that of the CA %s", label(cert))
+		}
+	}
+	return nil
 }
 
 func (w wanted) notes(cert *x509.Certificate) []string {
@@ -153,13 +178,13 @@ func (ca *Issuer) keyID() ([]byte, error) {
 }
 
 // sign leaves the serial number to crypto/x509: 159 random bits. It also checks each signature it makes.
-func sign(template *x509.Certificate, key crypto.Signer, issuer *Issuer) (*Issued, error) {
+func sign(template *x509.Certificate, pub crypto.PublicKey, key crypto.Signer, issuer *Issuer) (*Issued, error) {
 	parent, signer, chain := template, key, []*x509.Certificate(nil)
 	if issuer != nil {
 		parent, signer, chain = issuer.Chain[0], issuer.Key, issuer.Chain
 	}
 	template.SignatureAlgorithm = helpers.SignerAlgo(signer)
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, pub, signer)
 	if err != nil {
 		return nil, fault.New(fault.Failed, "", "sign the certificate: %w", err)
 	}

@@ -15,10 +15,11 @@ type Request struct {
 	Profile      Profile // Peer
 	Organization string  // the subject's O, 64 characters at most; needed
 	SANs         []string
-	Key          crypto.Signer // one that is there already; its type counts then
-	KeyType      KeyType       // P256
-	NotAfter     time.Time     // 90 days for a leaf, 5 years for an intermediate, 10 for a root; 500 days in the micronets profile
-	Clamp        bool          // shorten what would outlive its issuer
+	Key          crypto.Signer    // one that is there already; its type counts then
+	KeyType      KeyType          // P256
+	PublicKey    crypto.PublicKey // instead of both: somebody else's, who alone has the private half
+	NotAfter     time.Time        // 90 days for a leaf, 5 years for an intermediate, 10 for a root; 500 days in the micronets profile
+	Clamp        bool             // shorten what would outlive its issuer
 
 	// For CAs only.
 	PathLen   *int     // how many CAs may follow below
@@ -38,7 +39,10 @@ func (r Request) check(now time.Time) (wanted, error) {
 	if r.Profile == "" {
 		r.Profile = Peer
 	}
-	if r.Key != nil {
+	switch {
+	case r.PublicKey != nil:
+		r.KeyType = KeyType(keyTypeOf(r.PublicKey))
+	case r.Key != nil:
 		r.KeyType = KeyType(keyTypeOf(r.Key.Public()))
 	}
 	if r.KeyType == "" {
@@ -71,6 +75,9 @@ func checkWords(r Request) error {
 	if _, err := ParseProfile(string(r.Profile)); err != nil {
 		return err
 	}
+	if r.PublicKey != nil {
+		return checkPublicKey(r.PublicKey)
+	}
 	_, err := ParseKeyType(string(r.KeyType))
 	return err
 }
@@ -99,6 +106,8 @@ func checkRole(r Request) error {
 	switch {
 	case r.Role != Root && r.Role != Intermediate && r.Role != Leaf:
 		return fault.New(fault.Usage, "ask for a root, an intermediate or a leaf", "%v", r.Role)
+	case r.Role == Root && r.PublicKey != nil:
+		return fault.New(fault.Usage, "give the root its private key", "a root signs itself, which a public key cannot")
 	case r.Role == Leaf && r.PathLen != nil:
 		return fault.New(fault.Usage, "leave out --path-len", "a leaf has no path length: it signs nothing")
 	case r.Role == Leaf && len(r.PermitDNS)+len(r.PermitIP) > 0:

@@ -27,7 +27,7 @@ cmd                 -> github.com/urfave/cli/v2
 completions         ->
 
 keys                -> internal/fault internal/durable internal/secretfile golang.org/x/crypto
-certs               -> internal/fault internal/durable internal/secretfile github.com/cloudflare/cfssl
+certs               -> internal/fault internal/durable internal/secretfile github.com/cloudflare/cfssl golang.org/x/crypto
 store               -> internal/fault keys
 store/sqlstore      -> internal/fault keys store github.com/gofrs/flock github.com/pressly/goose/v3 modernc.org/sqlite
 store/storetest     -> internal/fault keys store github.com/google/go-cmp

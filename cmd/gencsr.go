@@ -1,0 +1,107 @@
+package cmd
+
+import (
+	"cmp"
+	"crypto"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"keyward/certs"
+	"keyward/internal/fault"
+)
+
+func (e *env) genCSRCommand() *cli.Command {
+	return &cli.Command{
+		Name: "gen-csr", Category: certificates,
+		Usage: "make a key and a certificate signing request for a CA elsewhere",
+		Description: "Writes B.key.pem and B.csr.pem, where B is the basename: the key stays here, the request goes to whoever has the CA, for sign-csr or another program. " +
+			"With --key the request is for a key that is there already, and B.csr.pem alone is written.",
+		UsageText: "keyward gen-csr --cert-basename web --san web.example.org --subject-org-name \"Example Web\"\n" +
+			"keyward gen-csr --cert-basename web --san web.example.org --key web.key.pem --force",
+		Flags: []cli.Flag{
+			e.basenameFlag(certs.Leaf, certs.Peer), e.organizationFlag("B" + organizationSuffix(certs.Leaf)), e.sanFlag("a `NAME` to ask for: DNS, IP, URI or e-mail, told apart by form; repeatable"),
+			&cli.StringFlag{Name: "key-type", EnvVars: variable("key-type"), Value: string(certs.P256), Usage: "its key: `" + joined(certs.KeyTypes()) + "`"},
+			&cli.StringFlag{Name: "key", EnvVars: variable("key"), TakesFile: true, Usage: "ask with the private key in PEM `FILE`, and make none"},
+			overwriteFlag(), e.quietFlag(), e.jsonFlag(),
+		},
+		Action: e.genCSR,
+	}
+}
+
+func (e *env) basenameFlag(role certs.Role, profile certs.Profile) cli.Flag {
+	return &cli.StringFlag{
+		Name: "cert-basename", EnvVars: variable("cert-basename"), TakesFile: true,
+		Usage: "the files are `B`.key.pem and so on", DefaultText: defaultBasename(role, profile),
+	}
+}
+
+func (e *env) organizationFlag(otherwise string) cli.Flag {
+	return &cli.StringFlag{Name: "subject-org-name", EnvVars: variable("subject-org-name"), Usage: "the subject's `ORGANIZATION`", DefaultText: otherwise}
+}
+
+func (e *env) sanFlag(usage string) cli.Flag {
+	return &cli.StringSliceFlag{Name: "san", EnvVars: variable("san"), Usage: usage}
+}
+
+func overwriteFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "force-overwrite", Aliases: []string{"force", "f"}, Usage: "replace the files that are there"}
+}
+
+func (e *env) genCSR(c *cli.Context) error {
+	key, made, err := e.requestKey(c)
+	if err != nil {
+		return err
+	}
+	base := cmp.Or(c.String("cert-basename"), defaultBasename(certs.Leaf, certs.Peer))
+	organization := cmp.Or(c.String("subject-org-name"), filepath.Base(base)+organizationSuffix(certs.Leaf))
+	csr, err := certs.NewCSR(organization, c.StringSlice("san"), key)
+	if err != nil {
+		return err
+	}
+	if !made {
+		key = nil // it is in its file
+	}
+	var written []string
+	_, err = e.overwriting(c.Bool("force-overwrite"), "a key or request "+base, func(replace bool) (string, error) {
+		var err error
+		written, err = certs.WriteCSR(c.Context, base, csr, key, replace)
+		return "", err
+	})
+	if err != nil {
+		return err
+	}
+	e.note("wrote %s", strings.Join(written, ", "))
+	if !e.json {
+		return nil
+	}
+	return e.print(struct {
+		Subject string   `json:"subject"` // RFC 2253
+		KeyType string   `json:"key_type"`
+		SANs    []string `json:"sans"` // never null
+		Pin     string   `json:"pin"`  // as the certificate's will be
+		Files   []string `json:"files"`
+	}{csr.Subject, csr.KeyType(), csr.SANs(), csr.Pin(), written}, "")
+}
+
+// requestKey is the key that --key names, or a new one.
+func (e *env) requestKey(c *cli.Context) (key crypto.Signer, made bool, err error) {
+	file := c.String("key")
+	if file == "" {
+		keyType, err := certs.ParseKeyType(c.String("key-type"))
+		if err != nil {
+			return nil, false, err
+		}
+		key, err := certs.NewKey(keyType)
+		return key, true, err
+	}
+	if e.call.given["key-type"] && e.call.given["key"] {
+		return nil, false, fault.New(fault.Usage, "leave out --key-type", "--key and --key-type do not go together: the key has its type")
+	}
+	key, warnings, err := certs.LoadKey(c.Context, file)
+	for _, warning := range warnings {
+		e.note("warning: %s", warning)
+	}
+	return key, false, err
+}

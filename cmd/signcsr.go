@@ -1,0 +1,225 @@
+package cmd
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"keyward/certs"
+	"keyward/internal/fault"
+)
+
+func (e *env) signCSRCommand() *cli.Command {
+	return &cli.Command{
+		Name: "sign-csr", Category: certificates, ArgsUsage: "CSRFILE",
+		Usage: "sign somebody else's request: the names that are allowed, no more",
+		Description: "Writes B.cert.pem and B.cert.der, where B is the basename. CSRFILE is PEM or DER, - is stdin. " +
+			"Of the request only the key, the organization and the names are taken, and the names only if --allow covers each of them; --san sets other names instead. " +
+			"Without either they are asked about at a terminal, and refused elsewhere. " +
+			"Usages, CA rights and all other extensions come from the profile: what the request wants of them is told, and never copied. A common name is not made a name. " +
+			"Requests with a weak key, a broken hash or a wrong signature are refused.",
+		UsageText: "keyward sign-csr web.csr.pem --cert-basename web --allow *.example.org " + issuerFiles + "\n" +
+			"keyward sign-csr - --cert-basename db --san db.example.org --profile server --days 30 " + issuerFiles + " < db.csr\n" +
+			"keyward sign-csr web.csr.pem --dry-run --allow .example.org --allow 10.0.0.0/8 --allow @example.org " + issuerFiles,
+		Flags: append([]cli.Flag{
+			e.basenameFlag(certs.Leaf, certs.Peer), e.organizationFlag("the request's"),
+			&cli.StringSliceFlag{Name: "allow", EnvVars: variable("allow"),
+				Usage: "sign names as this `PATTERN` says: a name, *.example.org (one label), .example.org (any), an IP or CIDR, an e-mail address or @example.org, a URI and what is below; repeatable"},
+			e.sanFlag("sign this `NAME` instead of those of the request; repeatable"),
+		}, append(e.signingFlags(),
+			&cli.BoolFlag{Name: "dry-run", EnvVars: variable("dry-run"), Usage: "say what would be signed, and write nothing"},
+			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "sign all names of the request, without a question"},
+			overwriteFlag(), e.quietFlag(), e.jsonFlag(),
+		)...),
+		Action: e.signCSR,
+	}
+}
+
+// signingFlags are those of the CA, and of what it says of a key that somebody else made.
+func (e *env) signingFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "ca-certfile", EnvVars: variable("ca-certfile"), TakesFile: true, Usage: "the issuer's certificate, and those above it if any, in PEM `FILE`"},
+		&cli.StringFlag{Name: "ca-keyfile", EnvVars: variable("ca-keyfile"), TakesFile: true, Usage: "the issuer's private key in PEM `FILE`"},
+		&cli.StringFlag{Name: "profile", EnvVars: variable("profile"), Value: string(certs.Peer), Usage: "what it is for: `" + joined(certs.Profiles()) + "`"},
+		&cli.StringFlag{Name: "days", EnvVars: variable("days"), Usage: "the `LIFETIME`: 90 or 90d, 12w, 1y, or the last day 2027-01-01", DefaultText: lifetime(certs.Leaf)},
+		&cli.IntFlag{Name: "expiration-in-days", EnvVars: variable("expiration-in-days"), Usage: "the same in `DAYS`, as the Micronets scripts have it"},
+		&cli.BoolFlag{Name: "clamp", EnvVars: variable("clamp"), Usage: "end with the issuer where the lifetime would be longer"},
+	}
+}
+
+func (e *env) signCSR(c *cli.Context) error {
+	csr, err := e.readCSR(c)
+	if err != nil {
+		return err
+	}
+	issuer, err := e.issuer(c, certs.Leaf)
+	if err != nil {
+		return err
+	}
+	s := signing{env: e, csr: csr, NotTaken: csr.Asked}
+	req, err := s.request(c)
+	if err != nil {
+		return err
+	}
+	issued, err := certs.Issue(req, issuer, e.dated())
+	if err != nil {
+		return err
+	}
+	s.Info, s.DryRun = certs.Describe(issued.Cert), c.Bool("dry-run")
+	s.Notes = append(s.Notes, issued.Notes...)
+	if s.DryRun {
+		s.Serial, s.Fingerprint = "", "" // nobody will see them again
+		return s.tell("would sign " + s.words())
+	}
+	base := cmp.Or(c.String("cert-basename"), defaultBasename(certs.Leaf, certs.Peer))
+	_, err = e.overwriting(c.Bool("force-overwrite"), "a certificate "+base, func(replace bool) (string, error) {
+		var err error
+		s.Files, err = certs.WriteSigned(c.Context, base, issued, replace)
+		return "", err
+	})
+	if err != nil {
+		return err
+	}
+	return s.tell("wrote " + strings.Join(s.Files, ", "))
+}
+
+// readCSR reads the argument's file, or stdin for "-".
+func (e *env) readCSR(c *cli.Context) (*certs.CSR, error) {
+	if c.NArg() != 1 {
+		return nil, fault.New(fault.Usage, "name one file, or - for stdin", "sign-csr takes one request, and got %d", c.NArg())
+	}
+	if file := c.Args().First(); file != "-" {
+		return certs.LoadCSR(c.Context, file)
+	}
+	const more = 128 << 10 // than a request may be
+	data, err := io.ReadAll(io.LimitReader(e.stdin, more))
+	if err != nil {
+		return nil, fault.New(fault.Failed, "", "cannot read the request from stdin: %w", err)
+	}
+	return certs.ParseCSR(data)
+}
+
+// signing is what becomes of a request, as --json prints it.
+type signing struct {
+	env *env
+	csr *certs.CSR
+
+	certs.Info
+	DryRun   bool          `json:"dry_run,omitempty"`   // then the serial number and fingerprint are empty
+	Files    []string      `json:"files,omitempty"`     // none in a dry run
+	Notes    []string      `json:"notes,omitempty"`     // sentences for people
+	NotTaken []certs.Asked `json:"not_taken,omitempty"` // what the request asked for and did not get
+}
+
+// request is what to issue: the request's key, its organization, and the names that the caller lets it have.
+func (s *signing) request(c *cli.Context) (certs.Request, error) {
+	profile, err := certs.ParseProfile(c.String("profile"))
+	if err != nil {
+		return certs.Request{}, err
+	}
+	end, err := s.env.certEnd(c)
+	if err != nil {
+		return certs.Request{}, err
+	}
+	organization := c.String("subject-org-name")
+	if organization == "" {
+		if organization, err = s.csr.Organization(); err != nil {
+			return certs.Request{}, err
+		}
+	}
+	s.show()
+	sans, err := s.names(c, organization)
+	return certs.Request{
+		Role: certs.Leaf, Profile: profile, Organization: organization, SANs: sans,
+		PublicKey: s.csr.PublicKey, NotAfter: end, Clamp: c.Bool("clamp"),
+	}, err
+}
+
+// show tells what the request is before anything is decided about it.
+func (s *signing) show() {
+	s.env.note("the request: subject %s, key %s, names %s", s.csr.Subject, s.csr.KeyType(), list(s.csr.SANs()))
+	for _, asked := range s.NotTaken {
+		s.env.note("not taken: %s", asked)
+	}
+	if name := s.csr.CommonName(); name != "" && len(s.csr.SANs()) == 0 {
+		s.Notes = append(s.Notes, fmt.Sprintf("its common name %q is not made a name: set it with --san if it is to be one", name))
+	}
+}
+
+// names are those that the caller sets, or those of the request if the caller lets it have them all.
+func (s *signing) names(c *cli.Context, organization string) ([]string, error) {
+	allow, err := certs.ParseAllow(c.StringSlice("allow"))
+	if err != nil {
+		return nil, err
+	}
+	if sans := c.StringSlice("san"); len(sans) > 0 {
+		if len(c.StringSlice("allow")) > 0 {
+			return nil, fault.New(fault.Usage, "take one of them", "--san and --allow do not go together: the names of --san are all that is signed")
+		}
+		s.ignoreNames()
+		return sans, nil
+	}
+	sans, err := s.csr.Names()
+	if err != nil {
+		return nil, err
+	}
+	if len(c.StringSlice("allow")) > 0 {
+		return sans, allow.Check(sans)
+	}
+	return sans, s.agree(c, fmt.Sprintf("Sign O=%s, for the names %s?", organization, list(sans)))
+}
+
+func (s *signing) ignoreNames() {
+	for _, name := range s.csr.SANs() {
+		s.NotTaken = append(s.NotTaken, certs.Asked{Kind: "name", Value: printable(name)})
+	}
+	if len(s.csr.SANs()) > 0 {
+		s.Notes = append(s.Notes, "the names of the request are not taken, since --san sets others")
+	}
+}
+
+// agree asks about names that no flag decides on.
+func (s *signing) agree(c *cli.Context, question string) error {
+	terminal := s.env.terminal()
+	switch {
+	case c.Bool("yes"):
+		return nil
+	case terminal == nil:
+		return fault.New(fault.Policy, "say which names it may have with --allow, or set them with --san",
+			"nobody said what this request may be signed for; it asks for the names %s", list(s.csr.SANs()))
+	case c.Bool("dry-run"):
+		return nil
+	}
+	yes, err := terminal.Confirm(question)
+	if err == nil && !yes {
+		return fault.New(fault.Policy, "set other names with --san", "not confirmed; nothing was signed")
+	}
+	return err
+}
+
+func list(names []string) string {
+	if len(names) == 0 {
+		return "(none)"
+	}
+	return printable(strings.Join(names, ", "))
+}
+
+// words sum up what is signed.
+func (s *signing) words() string {
+	return fmt.Sprintf("%s, names %s, until %s", s.Subject, list(s.SANs), stamp(s.NotAfter))
+}
+
+// tell prints what was done.
+func (s *signing) tell(done string) error {
+	for _, note := range s.Notes {
+		s.env.note("note: %s", note)
+	}
+	s.env.note("%s", done)
+	if !s.env.json {
+		return nil
+	}
+	return s.env.print(s, "")
+}
