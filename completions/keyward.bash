@@ -8,9 +8,9 @@ _keyward_words() {
     "keyward")
         words="
             keygen getkey addkey listkeys delkey getserverkey login
-            gen-root-cert gen-intermediate-cert gen-leaf-cert show-cert
-            check-expiry serve user demo completion version help --version
-            --help -h" ;;
+            gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr
+            show-cert check-expiry serve user demo completion version help
+            --version --help -h" ;;
     "keyward keygen")
         words="
             --keyfile=FILE --force -f --quiet -q --json --help -h" ;;
@@ -61,6 +61,18 @@ _keyward_words() {
             --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096 --days=
             --expiration-in-days= --san= --pkeycert --force-overwrite --force -f
             --quiet -q --json --help -h" ;;
+    "keyward gen-csr")
+        words="
+            --cert-basename=FILE --subject-org-name= --san=
+            --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096 --key=FILE
+            --force-overwrite --force -f --quiet -q --json --help -h" ;;
+    "keyward sign-csr")
+        words="
+            --cert-basename=FILE --subject-org-name= --allow= --san=
+            --ca-certfile=FILE --ca-keyfile=FILE
+            --profile=peer|server|client|micronets --days= --expiration-in-days=
+            --clamp --dry-run --yes -y --force-overwrite --force -f --quiet -q
+            --json --help -h" ;;
     "keyward show-cert")
         words="
             --text --pem --timeout= --quiet -q --json --help -h" ;;
@@ -105,8 +117,8 @@ _keyward_words() {
     "keyward help")
         words="
             keygen getkey addkey listkeys delkey getserverkey login
-            gen-root-cert gen-intermediate-cert gen-leaf-cert show-cert
-            check-expiry serve user demo completion version" ;;
+            gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr
+            show-cert check-expiry serve user demo completion version" ;;
     *) return 1 ;;
     esac
 }

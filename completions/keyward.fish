@@ -18,6 +18,8 @@ function __keyward_call
                 'keyward gen-root-cert' \
                 'keyward gen-intermediate-cert' \
                 'keyward gen-leaf-cert' \
+                'keyward gen-csr' \
+                'keyward sign-csr' \
                 'keyward show-cert' \
                 'keyward check-expiry' \
                 'keyward serve' \
@@ -71,6 +73,8 @@ complete -c keyward -n '__keyward_at keyward' -a login -d 'get a token, by passw
 complete -c keyward -n '__keyward_at keyward' -a gen-root-cert -d 'make a root certificate and its key'
 complete -c keyward -n '__keyward_at keyward' -a gen-intermediate-cert -d 'make an intermediate certificate and its key'
 complete -c keyward -n '__keyward_at keyward' -a gen-leaf-cert -d 'make a leaf certificate and its key: for a server, a client or a peer'
+complete -c keyward -n '__keyward_at keyward' -a gen-csr -d 'make a key and a certificate signing request for a CA elsewhere'
+complete -c keyward -n '__keyward_at keyward' -a sign-csr -d 'sign somebody else\'s request: the names that are allowed, no more'
 complete -c keyward -n '__keyward_at keyward' -a show-cert -d 'show the certificates in a file or of a server'
 complete -c keyward -n '__keyward_at keyward' -a check-expiry -d 'tell which certificates end soon, roots included'
 complete -c keyward -n '__keyward_at keyward' -a serve -d 'run the registry: HTTPS REST API v3 over an embedded database'
@@ -204,6 +208,33 @@ complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l quiet -s q -d 'no
 complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward gen-leaf-cert' -l help -s h -d 'show this help'
 
+complete -c keyward -n '__keyward_in keyward gen-csr' -l cert-basename -r -F -d 'the files are B.key.pem and so on'
+complete -c keyward -n '__keyward_in keyward gen-csr' -l subject-org-name -x -d 'the subject\'s ORGANIZATION'
+complete -c keyward -n '__keyward_in keyward gen-csr' -l san -x -d 'a NAME to ask for: DNS, IP, URI or e-mail, told apart by form; repeatable'
+complete -c keyward -n '__keyward_in keyward gen-csr' -l key-type -x -a 'p256 p384 ed25519 rsa2048 rsa3072 rsa4096' -d 'its key'
+complete -c keyward -n '__keyward_in keyward gen-csr' -l key -r -F -d 'ask with the private key in PEM FILE, and make none'
+complete -c keyward -n '__keyward_in keyward gen-csr' -l force-overwrite -l force -s f -d 'replace the files that are there'
+complete -c keyward -n '__keyward_in keyward gen-csr' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward gen-csr' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward gen-csr' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward sign-csr' -l cert-basename -r -F -d 'the files are B.key.pem and so on'
+complete -c keyward -n '__keyward_in keyward sign-csr' -l subject-org-name -x -d 'the subject\'s ORGANIZATION'
+complete -c keyward -n '__keyward_in keyward sign-csr' -l allow -x -d 'sign names as this PATTERN says: a name, *.example.org (one label), .example.org (any), an IP or CIDR, an e-mail address or @example.org, a URI and what is below; repeatable'
+complete -c keyward -n '__keyward_in keyward sign-csr' -l san -x -d 'sign this NAME instead of those of the request; repeatable'
+complete -c keyward -n '__keyward_in keyward sign-csr' -l ca-certfile -r -F -d 'the issuer\'s certificate, and those above it if any, in PEM FILE'
+complete -c keyward -n '__keyward_in keyward sign-csr' -l ca-keyfile -r -F -d 'the issuer\'s private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward sign-csr' -l profile -x -a 'peer server client micronets' -d 'what it is for'
+complete -c keyward -n '__keyward_in keyward sign-csr' -l days -x -d 'the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01'
+complete -c keyward -n '__keyward_in keyward sign-csr' -l expiration-in-days -x -d 'the same in DAYS, as the Micronets scripts have it'
+complete -c keyward -n '__keyward_in keyward sign-csr' -l clamp -d 'end with the issuer where the lifetime would be longer'
+complete -c keyward -n '__keyward_in keyward sign-csr' -l dry-run -d 'say what would be signed, and write nothing'
+complete -c keyward -n '__keyward_in keyward sign-csr' -l yes -s y -d 'sign all names of the request, without a question'
+complete -c keyward -n '__keyward_in keyward sign-csr' -l force-overwrite -l force -s f -d 'replace the files that are there'
+complete -c keyward -n '__keyward_in keyward sign-csr' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward sign-csr' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward sign-csr' -l help -s h -d 'show this help'
+
 complete -c keyward -n '__keyward_in keyward show-cert' -l text -d 'print everything that is in each, as openssl does'
 complete -c keyward -n '__keyward_in keyward show-cert' -l pem -d 'print the certificates as PEM'
 complete -c keyward -n '__keyward_in keyward show-cert' -l timeout -x -d 'give a server up after this TIME'
@@ -292,4 +323,4 @@ complete -c keyward -n '__keyward_in keyward version' -l keyfile -r -F -d 'the u
 complete -c keyward -n '__keyward_in keyward version' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward version' -l help -s h -d 'show this help'
 
-complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey getserverkey login gen-root-cert gen-intermediate-cert gen-leaf-cert show-cert check-expiry serve user demo completion version'
+complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey getserverkey login gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr show-cert check-expiry serve user demo completion version'

@@ -25,6 +25,8 @@ __keyward() {
         'gen-root-cert:make a root certificate and its key'
         'gen-intermediate-cert:make an intermediate certificate and its key'
         'gen-leaf-cert:make a leaf certificate and its key: for a server, a client or a peer'
+        'gen-csr:make a key and a certificate signing request for a CA elsewhere'
+        'sign-csr:sign somebody else'\''s request: the names that are allowed, no more'
         'show-cert:show the certificates in a file or of a server'
         'check-expiry:tell which certificates end soon, roots included'
         'serve:run the registry: HTTPS REST API v3 over an embedded database'
@@ -191,6 +193,40 @@ __keyward_gen-leaf-cert() {
         '(--help -h)'{--help,-h}'[show this help]'
 }
 
+__keyward_gen-csr() {
+    _arguments -S \
+        '--cert-basename=[the files are B.key.pem and so on]:B:_files' \
+        '--subject-org-name=[the subject'\''s ORGANIZATION]:ORGANIZATION: ' \
+        '*--san=[a NAME to ask for: DNS, IP, URI or e-mail, told apart by form; repeatable]:NAME: ' \
+        '--key-type=[its key]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
+        '--key=[ask with the private key in PEM FILE, and make none]:FILE:_files' \
+        '(--force-overwrite --force -f)'{--force-overwrite,--force,-f}'[replace the files that are there]' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_sign-csr() {
+    _arguments -S \
+        '1:CSRFILE: ' \
+        '--cert-basename=[the files are B.key.pem and so on]:B:_files' \
+        '--subject-org-name=[the subject'\''s ORGANIZATION]:ORGANIZATION: ' \
+        '*--allow=[sign names as this PATTERN says: a name, *.example.org (one label), .example.org (any), an IP or CIDR, an e-mail address or @example.org, a URI and what is below; repeatable]:PATTERN: ' \
+        '*--san=[sign this NAME instead of those of the request; repeatable]:NAME: ' \
+        '--ca-certfile=[the issuer'\''s certificate, and those above it if any, in PEM FILE]:FILE:_files' \
+        '--ca-keyfile=[the issuer'\''s private key in PEM FILE]:FILE:_files' \
+        '--profile=[what it is for]:choice:(peer server client micronets)' \
+        '--days=[the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01]:LIFETIME: ' \
+        '--expiration-in-days=[the same in DAYS, as the Micronets scripts have it]:DAYS: ' \
+        '--clamp[end with the issuer where the lifetime would be longer]' \
+        '--dry-run[say what would be signed, and write nothing]' \
+        '(--yes -y)'{--yes,-y}'[sign all names of the request, without a question]' \
+        '(--force-overwrite --force -f)'{--force-overwrite,--force,-f}'[replace the files that are there]' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
 __keyward_show-cert() {
     _arguments -S \
         '1:TARGET...: ' \
@@ -321,7 +357,7 @@ __keyward_version() {
 
 __keyward_help() {
     _arguments -S \
-        '1:choice:(keygen getkey addkey listkeys delkey getserverkey login gen-root-cert gen-intermediate-cert gen-leaf-cert show-cert check-expiry serve user demo completion version)'
+        '1:choice:(keygen getkey addkey listkeys delkey getserverkey login gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr show-cert check-expiry serve user demo completion version)'
 }
 
 # A link named like one of the scripts is that command.
