@@ -165,6 +165,8 @@ func daysLeft(end, now time.Time) int {
 // remaining is daysLeft in words.
 func remaining(end, now time.Time) string {
 	switch days := daysLeft(end, now); {
+	case days == -2:
+		return "expired 1 day ago"
 	case days < -1:
 		return fmt.Sprintf("expired %d days ago", -days-1)
 	case days < 0:
