@@ -19,9 +19,11 @@ func (e *env) report(err error) int {
 		return 0
 	}
 	kind, hint := kindOf(err), e.hintOf(err)
-	if e.json {
+	switch {
+	case e.quiet && (kind == fault.Due || kind == fault.NothingDue): // an answer, and the exit code says it
+	case e.json:
 		e.reportJSON(kind, err, hint)
-	} else {
+	default:
 		e.reportText(err, hint)
 	}
 	if e.script {

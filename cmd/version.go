@@ -12,7 +12,7 @@ func (e *env) versionCommand() *cli.Command {
 		Name: "version", Category: helpful,
 		Usage:       "print the version; with --json the places in use too",
 		Description: "Prints the version, and with --json also the toolchain, the platform, and where keyward keeps its files.",
-		UsageText:   "keyward --version\nkeyward version --json",
+		UsageText:   "keyward version\nkeyward version --json",
 		Flags:       []cli.Flag{e.keyfileFlag(), e.jsonFlag()},
 		Action:      e.versionAction,
 	}
