@@ -35,6 +35,7 @@ func TestAPI(t *testing.T) {
 	aliceKeys, alicePath := wire.UserKeysPath("alice"), wire.UserPath("alice")
 	testKeyPath := wire.UserKeyPath("alice", public.Fingerprint())
 	long := strings.Repeat("x", wire.MaxBody+1)
+	longForm := strings.Repeat("x", wire.MaxForm+1)
 	newKey := wire.NewKey{Key: testKey, Description: "Backup key"}
 	bob := wire.NewUser{Name: "bob", Password: "a good password"}
 	newPassword := wire.NewPassword{Password: "a new password"}
@@ -57,8 +58,10 @@ func TestAPI(t *testing.T) {
 		{"other grant", request{method: "POST", path: wire.PathToken, form: url.Values{"username": {"alice"}, "grant_type": {"code"}}}, 400, wire.CodeBadRequest},
 		{"form in the query", request{method: "POST", path: wire.PathToken + "?" + passwordForm("alice", alicePassword).Encode(), body: strings.NewReader(""), header: formType}, 400, wire.CodeBadRequest},
 		{"wrong password", request{method: "POST", path: wire.PathToken, form: passwordForm("alice", "not my password")}, 401, wire.CodeLoginRefused},
-		{"long body", request{method: "POST", path: wire.PathToken, body: strings.NewReader(long), header: formType}, 413, wire.CodeBadRequest},
-		{"long body of unknown length", request{method: "POST", path: wire.PathToken, body: io.MultiReader(strings.NewReader(long)), header: formType}, 413, wire.CodeBadRequest},
+		{"long body", request{method: "POST", path: wire.PathToken, body: strings.NewReader(longForm), header: formType}, 413, wire.CodeBadRequest},
+		{"long body of unknown length", request{method: "POST", path: wire.PathToken, body: io.MultiReader(strings.NewReader(longForm)), header: formType}, 413, wire.CodeBadRequest},
+		{"the longest body", request{method: "POST", path: wire.PathToken, body: strings.NewReader(longForm[1:]), header: formType}, 400, wire.CodeBadRequest},
+		{"the longest body of unknown length", request{method: "POST", path: wire.PathToken, body: io.MultiReader(strings.NewReader(longForm[1:])), header: formType}, 400, wire.CodeBadRequest},
 		{"JSON for a form", request{method: "POST", path: wire.PathToken, json: 1}, 415, wire.CodeBadRequest},
 		{"password", request{method: "POST", path: wire.PathToken, form: passwordForm("alice", alicePassword)}, 200, ""},
 		{"key", request{method: "POST", path: wire.PathToken, form: keyForm("alice", once)}, 200, ""},

@@ -1,9 +1,9 @@
 package registry
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"math/rand/v2"
 	"mime"
 	"net/http"
@@ -80,26 +80,31 @@ func (c *call) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// body reads the request's body, which is of the given media type.
-func (c *call) body(mediaType string) ([]byte, error) {
+// body reads the request's body, which is of the given media type and of at most limit bytes.
+func (c *call) body(mediaType string, limit int64) ([]byte, error) {
 	got, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
 	if err != nil || got != mediaType {
 		return nil, refuse(http.StatusUnsupportedMediaType, wire.CodeBadRequest, "the body is not "+mediaType, "set the Content-Type")
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, wire.MaxBody))
+	size := c.r.ContentLength
+	if size < 0 || size > limit {
+		size = limit
+	}
+	data := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead)) // so that it never grows
+	_, err = data.ReadFrom(http.MaxBytesReader(c.w, c.r.Body, limit))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return nil, refuse(http.StatusRequestEntityTooLarge, wire.CodeBadRequest,
-			"the body is over "+strconv.Itoa(wire.MaxBody)+" bytes", "")
+			"the body is over "+strconv.FormatInt(limit, 10)+" bytes", "")
 	}
 	if err != nil {
 		return nil, badRequest("the body ends early")
 	}
-	return data, nil
+	return data.Bytes(), nil
 }
 
 // decode reads the request's JSON body into v.
 func (c *call) decode(v any) error {
-	data, err := c.body("application/json")
+	data, err := c.body("application/json", wire.MaxBody)
 	if err != nil {
 		return err
 	}
@@ -109,7 +114,7 @@ func (c *call) decode(v any) error {
 // form reads the request's form. The query of the URL is not looked at: a credential
 // there would end up in logs.
 func (c *call) form() (url.Values, error) {
-	data, err := c.body("application/x-www-form-urlencoded")
+	data, err := c.body("application/x-www-form-urlencoded", wire.MaxForm)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -139,6 +140,41 @@ func TestSlowClient(t *testing.T) {
 	}
 	srv.Close()
 	<-served
+}
+
+// TestBodyMemory sees that a body is read into one buffer, of its own size or the limit's.
+func TestBodyMemory(t *testing.T) {
+	form := passwordForm("alice", "x").Encode()
+	for length, want := range map[int64]int{int64(len(form)): len(form), -1: wire.MaxForm, 1 << 40: wire.MaxForm} {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", "https://x", strings.NewReader(form))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.ContentLength, r.Header = length, formType
+		data, err := newCall(discard{}, r, "").body(formType.Get("Content-Type"), wire.MaxForm)
+		if err != nil || string(data) != form || cap(data) > want+bytes.MinRead+1 {
+			t.Errorf("length %d: %q in a buffer of %d: %v", length, data, cap(data), err)
+		}
+	}
+}
+
+// TestConnectionShare connects past an address's share of the connections.
+func TestConnectionShare(t *testing.T) {
+	h := start(t)
+	h.stop()
+	h.cfg.MaxConnections = 8
+	h.serve(h.Server)
+	open := 0
+	for range 8 {
+		conn, err := tls.Dial("tcp", strings.TrimPrefix(h.url, "https://"), h.client.Transport.(*http.Transport).TLSClientConfig)
+		if err == nil {
+			t.Cleanup(func() { conn.Close() })
+			open++
+		}
+	}
+	if open != 2 {
+		t.Errorf("one address has %d of 8 connections, want 2", open)
+	}
 }
 
 // TestCipherSuites offers TLS 1.2 suites one at a time: the server takes those with AEAD, and the

@@ -55,6 +55,7 @@ type Config struct {
 	Now             func() time.Time  // time.Now where nil
 	Log             *slog.Logger      // one line a request; nothing where nil
 	TokenLife       time.Duration     // 15 minutes where zero
+	MaxConnections  int               // open at a time, a quarter of them from one address; 4096 where zero
 	PasswordChanged func(user string) // called after a password changed or its user went; may be nil
 }
 
@@ -89,6 +90,7 @@ func New(c Config) (*Server, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	c.TokenLife = cmp.Or(c.TokenLife, 15*time.Minute)
+	c.MaxConnections = cmp.Or(c.MaxConnections, 4096)
 
 	s := &Server{cfg: c, key: key, beats: newBeats(), hashing: newHashing(), noHash: decoy()}
 	rand.Read(s.secret[:])
@@ -108,7 +110,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, config *tls.Config) 
 		<-ctx.Done()
 		s.shutdown(srv)
 	})
-	err := srv.ServeTLS(l, "", "")
+	err := srv.ServeTLS(limit(l, s.cfg.MaxConnections), "", "")
 	stop()
 	wg.Wait()
 	if errors.Is(err, http.ErrServerClosed) {

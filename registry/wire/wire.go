@@ -37,8 +37,11 @@ func UserKeyPath(user, fingerprint string) string {
 	return UserKeysPath(user) + "/" + url.PathEscape(fingerprint)
 }
 
-// MaxBody is the largest request body in bytes; a larger one is answered 413.
-const MaxBody = 64 << 10
+// The largest request bodies in bytes; a larger one is answered 413.
+const (
+	MaxForm = 8 << 10  // to PathToken, which takes it from strangers
+	MaxBody = 64 << 10 // to every other path
+)
 
 // MaxAnswer is the largest answer in bytes that a client reads, but for PathKeys, which streams.
 const MaxAnswer = 1 << 20
