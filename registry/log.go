@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"keyward/registry/wire"
 	"keyward/store"
 )
 
@@ -34,7 +35,10 @@ func (s *Server) hold(c *call) {
 // never a query, a header or a body, which may hold a secret.
 func (s *Server) log(c *call) {
 	level := slog.LevelInfo
-	if c.status >= http.StatusInternalServerError {
+	switch {
+	case c.status == http.StatusServiceUnavailable && c.path != wire.PathReady: // strangers can bring it about
+		level = slog.LevelWarn
+	case c.status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	}
 	if !s.cfg.Log.Enabled(c.r.Context(), level) {

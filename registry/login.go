@@ -54,7 +54,7 @@ func (s *Server) passwordLogin(c *call, name, password string) error {
 		return err
 	}
 	var matches bool
-	if err := s.hashing.do(c.r.Context(), func() { matches = want.matches(password) }); err != nil {
+	if err := s.hashing.do(c.r.Context(), source(c.r.RemoteAddr), func() { matches = want.matches(password) }); err != nil {
 		return err
 	}
 	if !matches {

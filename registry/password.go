@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/netip"
 	"runtime"
 	"strings"
 	"time"
@@ -29,8 +30,9 @@ const (
 
 // The bounds on hashing: what is past the first waits, what is past the others is busy.
 const (
-	maxHashing = 4 // at a time, or twice the cores where that is less: 76 MiB
+	maxHashing = 4 // at a time, or the cores where they are fewer: 76 MiB
 	hashQueue  = 64
+	hashShare  = 8 // waiting or at work for one source, so that it cannot keep out the others
 	hashWait   = 5 * time.Second
 )
 
@@ -127,15 +129,20 @@ func between[T cmp.Ordered](low, n, high T) bool { return low <= n && n <= high 
 type hashing struct {
 	slots chan struct{} // a place while at work
 	queue chan struct{} // a place while waiting or at work
+	tally *tally        // of whom the places are
 }
 
 func newHashing() hashing {
-	slots := min(2*runtime.GOMAXPROCS(0), maxHashing)
-	return hashing{make(chan struct{}, slots), make(chan struct{}, slots+hashQueue)}
+	slots := min(runtime.GOMAXPROCS(0), maxHashing)
+	return hashing{make(chan struct{}, slots), make(chan struct{}, slots+hashQueue), newTally(hashShare)}
 }
 
-// do runs work when its turn comes; errBusy where that would be too late.
-func (h hashing) do(ctx context.Context, work func()) error {
+// do runs work for a source when its turn comes; errBusy where that would be too late.
+func (h hashing) do(ctx context.Context, from netip.Prefix, work func()) error {
+	if !h.tally.enter(from) {
+		return errBusy
+	}
+	defer h.tally.leave(from)
 	select {
 	case h.queue <- struct{}{}:
 		defer func() { <-h.queue }()

@@ -4,8 +4,12 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 
@@ -89,35 +93,60 @@ func FuzzParsePHC(f *testing.F) {
 	})
 }
 
+// TestHashing fills the slots, one source's share and the queue, in this order.
 func TestHashing(t *testing.T) {
-	h := newHashing()
-	if cap(h.slots) < 1 || cap(h.slots) > maxHashing || cap(h.queue) != cap(h.slots)+hashQueue {
-		t.Errorf("%d at a time, %d in all", cap(h.slots), cap(h.queue))
-	}
-	began, release, ended := make(chan bool), make(chan bool), make(chan error)
-	work := func() { began <- true; <-release }
-	for range cap(h.slots) {
-		go func() { ended <- h.do(t.Context(), work) }()
-		<-began
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := h.do(ctx, func() { t.Error("one more than the slots is at work") }); err != errBusy {
-		t.Errorf("nobody waits any more: %v", err)
-	}
-	for len(h.queue) < cap(h.queue) {
-		h.queue <- struct{}{}
-	}
-	if err := h.do(t.Context(), func() { t.Error("one more than the queue holds is at work") }); err != errBusy {
-		t.Errorf("the queue is full: %v", err)
-	}
-	for range cap(h.slots) {
-		release <- true
-		if err := <-ended; err != nil {
-			t.Error(err)
+	synctest.Test(t, func(t *testing.T) {
+		h := newHashing()
+		if cap(h.slots) != min(runtime.GOMAXPROCS(0), maxHashing) || cap(h.queue) != cap(h.slots)+hashQueue {
+			t.Errorf("%d at a time, %d in all", cap(h.slots), cap(h.queue))
 		}
-	}
-	if len(h.slots) != 0 || len(h.queue) != hashQueue {
-		t.Errorf("%d slots and %d places are held after the work", len(h.slots), len(h.queue)-hashQueue)
-	}
+		release, ended := make(chan bool), make(chan error, 1000)
+		atWork := 0
+		start := func(from string) {
+			go func() {
+				ended <- h.do(t.Context(), source(from), func() { atWork++; <-release })
+			}()
+			synctest.Wait()
+		}
+		busy := func(ctx context.Context, from, why string) {
+			t.Helper()
+			if err := h.do(ctx, source(from), func() { t.Error(why, "and still work is done") }); err != errBusy {
+				t.Errorf("%s: %v", why, err)
+			}
+		}
+		const one = "192.0.2.1:1"
+		for range cap(h.slots) {
+			start(one)
+		}
+		cancelled, cancel := context.WithCancel(t.Context())
+		cancel()
+		busy(cancelled, one, "nobody waits any more")
+		for range hashShare - cap(h.slots) {
+			start(one)
+		}
+		busy(t.Context(), one, "a source has its share")
+		started := hashShare
+		for ; len(h.queue) < cap(h.queue) && started < 1000; started++ {
+			start(fmt.Sprintf("192.0.2.%d:1", 2+started/hashShare))
+		}
+		busy(t.Context(), "192.0.2.99:1", "the queue is full")
+		if atWork != cap(h.slots) {
+			t.Errorf("%d are at work, want %d", atWork, cap(h.slots))
+		}
+		time.Sleep(hashWait + 1) // by now all that wait were told
+		for range started - atWork {
+			if err := <-ended; err != errBusy {
+				t.Errorf("after %s in the queue: %v", hashWait, err)
+			}
+		}
+		close(release)
+		for range atWork {
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		}
+		if len(h.slots)+len(h.queue)+len(h.tally.held) != 0 {
+			t.Errorf("after the work %d slots and %d places are held, by %v", len(h.slots), len(h.queue), h.tally.held)
+		}
+	})
 }

@@ -276,6 +276,28 @@ func TestBroken(t *testing.T) {
 	}
 }
 
+// TestLogLevel sees that a full queue, which a stranger can bring about, is a warning only, and a
+// store that does not answer an error.
+func TestLogLevel(t *testing.T) {
+	h := start(t)
+	for range cap(h.hashing.queue) {
+		h.hashing.queue <- struct{}{}
+	}
+	h.do(request{method: "POST", path: wire.PathToken, form: passwordForm("alice", alicePassword)})
+	h.cfg.Store.Close()
+	h.do(request{method: "GET", path: wire.PathReady})
+	h.stop() // each line is written after its answer
+	for _, line := range strings.Split(strings.TrimSpace(h.log.String()), "\n") {
+		want := `"level":"WARN"`
+		if strings.Contains(line, wire.PathReady) {
+			want = `"level":"ERROR"`
+		}
+		if !strings.Contains(line, `"status":503`) || !strings.Contains(line, want) {
+			t.Errorf("not %s: %s", want, line)
+		}
+	}
+}
+
 // TestLog drives every route with marked secrets and looks for them in the log.
 func TestLog(t *testing.T) {
 	h := start(t)

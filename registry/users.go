@@ -56,7 +56,7 @@ func (s *Server) hash(c *call, password string) (hash string, err error) {
 	if err := CheckPassword(password); err != nil {
 		return "", policy(err)
 	}
-	busy := s.hashing.do(c.r.Context(), func() { hash, err = HashPassword(password) })
+	busy := s.hashing.do(c.r.Context(), source(c.r.RemoteAddr), func() { hash, err = HashPassword(password) })
 	return hash, errors.Join(busy, err)
 }
 
