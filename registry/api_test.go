@@ -191,3 +191,71 @@ func (a answer) code() wire.Code {
 	json.Unmarshal(a.body, &e)
 	return e.Error
 }
+
+// TestMessages sees that what is missing or there already is named, for those who may know it.
+func TestMessages(t *testing.T) {
+	h := start(t)
+	admin := h.tokenOf("admin")
+	public, err := keys.ParsePublic(testKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.register("alice", public)
+	fingerprint := public.Fingerprint()
+	const users, list = "`keyward user list`", "`keyward listkeys`"
+	for _, c := range []struct {
+		q             request
+		message, hint string
+	}{
+		{request{method: "GET", path: wire.UserKeysPath("bob")}, `there is no user "bob"`, users},
+		{request{method: "POST", path: wire.UserKeysPath("bob"), json: wire.NewKey{Key: testKey}}, `there is no user "bob"`, users},
+		{request{method: "DELETE", path: wire.UserPath("bob")}, `there is no user "bob"`, users},
+		{request{method: "PUT", path: wire.PasswordPath("bob"), json: wire.NewPassword{Password: alicePassword}}, `there is no user "bob"`, users},
+		{request{method: "POST", path: wire.PathUsers, json: wire.NewUser{Name: "alice", Password: alicePassword}}, `user "alice" is already there`, users},
+		{request{method: "POST", path: wire.UserKeysPath("alice"), json: wire.NewKey{Key: testKey}}, `user "alice" already has the key ` + fingerprint, list},
+		{request{method: "DELETE", path: wire.UserKeyPath("admin", fingerprint)}, `user "admin" has no key "` + fingerprint + `"`, list},
+	} {
+		c.q.token = admin
+		a := h.do(c.q)
+		var e wire.Error
+		if err := json.Unmarshal(a.body, &e); err != nil {
+			t.Fatal(err)
+		}
+		if e.Message != c.message || !strings.Contains(e.Hint, c.hint) {
+			t.Errorf("%s %s: %s", c.q.method, c.q.path, a.body)
+		}
+	}
+	about := func(name string) answer {
+		return h.do(request{method: "GET", path: wire.UserKeysPath(name), token: h.tokenOf("alice")})
+	}
+	there, missing := about("admin"), about("bob")
+	if there.code() != wire.CodeNotPermitted || string(there.body) != string(missing.body) {
+		t.Errorf("alice asks about a user: %s, and about nobody: %s", there.body, missing.body)
+	}
+}
+
+// TestDeletedKey holds what the document says of a deleted key: no new login, and the earlier
+// token until the password is changed.
+func TestDeletedKey(t *testing.T) {
+	h := start(t)
+	pair := newPair(t)
+	h.register("alice", pair.Public)
+	token := h.token(keyForm("alice", h.seal(pair, 0)))
+	admin := h.tokenOf("admin")
+	use := request{method: "GET", path: wire.PathProject, token: token}
+	for _, step := range []struct {
+		name   string
+		q      request
+		status int
+	}{
+		{"delete", request{method: "DELETE", path: wire.UserKeyPath("alice", pair.Public.Fingerprint()), token: admin}, 204},
+		{"log in", request{method: "POST", path: wire.PathToken, form: keyForm("alice", h.seal(pair, 0))}, 401},
+		{"use the earlier token", use, 200},
+		{"change the password", request{method: "PUT", path: wire.PasswordPath("alice"), token: admin, json: wire.NewPassword{Password: "a new password"}}, 204},
+		{"use the earlier token", use, 401},
+	} {
+		if a := h.do(step.q); a.status != step.status {
+			t.Errorf("%s: %d %s, want %d", step.name, a.status, a.body, step.status)
+		}
+	}
+}

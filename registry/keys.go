@@ -17,13 +17,22 @@ import (
 const maxKeys = 100
 
 var (
-	errNoKey     = refuse(http.StatusNotFound, wire.CodeNotFound, "no such key", "list the user's keys")
-	errKeyThere  = refuse(http.StatusConflict, wire.CodeExists, "the user has this key already", "with --if-missing that is fine")
 	errServerKey = refuse(http.StatusUnprocessableEntity, wire.CodePolicy,
 		"this is the server's own key", "register the public key of the user's own pair")
 	errManyKeys = refuse(http.StatusUnprocessableEntity, wire.CodePolicy,
 		fmt.Sprintf("the user has %d keys, the most there may be", maxKeys), "delete one first")
 )
+
+func noKey(user, fingerprint string) error {
+	return refuse(http.StatusNotFound, wire.CodeNotFound,
+		fmt.Sprintf("user %.80q has no key %.80q", user, fingerprint), "`keyward listkeys` shows the keys")
+}
+
+func keyThere(k store.Key) error {
+	return refuse(http.StatusConflict, wire.CodeExists,
+		fmt.Sprintf("user %.80q already has the key %s", k.User, k.Public.Fingerprint()),
+		"`keyward listkeys` shows the keys; with --if-missing that is fine")
+}
 
 func (s *Server) serverKey(c *call) error {
 	return c.answer(http.StatusOK, wire.ServerKey{Key: s.cfg.Key.Public.String(), Fingerprint: s.cfg.Key.Public.Fingerprint()})
@@ -32,7 +41,7 @@ func (s *Server) serverKey(c *call) error {
 func (s *Server) userKeys(c *call) error {
 	list, err := s.cfg.Store.Keys(c.r.Context(), c.user)
 	if err != nil {
-		return instead(err, store.ErrNotFound, errNoUser)
+		return instead(err, store.ErrNotFound, noUser(c.user))
 	}
 	out := wire.Keys{Keys: make([]wire.Key, len(list))}
 	for i, k := range list {
@@ -103,18 +112,22 @@ func (s *Server) register(c *call, k store.Key) error {
 	defer s.changes.Unlock()
 	have, err := s.cfg.Store.Keys(c.r.Context(), k.User)
 	if err != nil {
-		return instead(err, store.ErrNotFound, errNoUser)
+		return instead(err, store.ErrNotFound, noUser(c.user))
 	}
 	there := func(h store.Key) bool { return h.Public == k.Public }
 	if len(have) >= maxKeys && !slices.ContainsFunc(have, there) {
 		return errManyKeys
 	}
-	return instead(s.cfg.Store.AddKey(c.r.Context(), k), store.ErrExists, errKeyThere)
+	return instead(s.cfg.Store.AddKey(c.r.Context(), k), store.ErrExists, keyThere(k))
 }
 
+// deleteKey keeps the key from later logins. The tokens that it was used for, and one of a
+// login that is under way, hold until they expire, Config.TokenLife at most: a token does not
+// say which key it is of. To end them at once the password is changed.
 func (s *Server) deleteKey(c *call) error {
-	if err := s.cfg.Store.DeleteKey(c.r.Context(), c.user, c.r.PathValue("fingerprint")); err != nil {
-		return instead(err, store.ErrNotFound, errNoKey)
+	fingerprint := c.r.PathValue("fingerprint")
+	if err := s.cfg.Store.DeleteKey(c.r.Context(), c.user, fingerprint); err != nil {
+		return instead(err, store.ErrNotFound, noKey(c.user, fingerprint))
 	}
 	return c.done()
 }

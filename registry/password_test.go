@@ -110,8 +110,10 @@ func TestHashing(t *testing.T) {
 		}
 		busy := func(ctx context.Context, from, why string) {
 			t.Helper()
-			if err := h.do(ctx, source(from), func() { t.Error(why, "and still work is done") }); err != errBusy {
-				t.Errorf("%s: %v", why, err)
+			began := time.Now()
+			err := h.do(ctx, source(from), func() { t.Error(why, "and still work is done") })
+			if waited := time.Since(began); err != errBusy || waited > 0 {
+				t.Errorf("%s: %v, after %s", why, err, waited)
 			}
 		}
 		const one = "192.0.2.1:1"

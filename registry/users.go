@@ -2,6 +2,7 @@ package registry
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -9,12 +10,19 @@ import (
 	"keyward/store"
 )
 
-var (
-	errNoUser    = refuse(http.StatusNotFound, wire.CodeNotFound, "no such user", "")
-	errUserThere = refuse(http.StatusConflict, wire.CodeExists, "the user is already there", "")
-	errLastAdmin = refuse(http.StatusUnprocessableEntity, wire.CodePolicy,
-		"the last administrator cannot be deleted", "add another administrator first")
-)
+var errLastAdmin = refuse(http.StatusUnprocessableEntity, wire.CodePolicy,
+	"the last administrator cannot be deleted", "add another administrator first")
+
+// noUser tells an administrator that there is no such user; nobody else gets so far.
+func noUser(name string) error {
+	return refuse(http.StatusNotFound, wire.CodeNotFound,
+		fmt.Sprintf("there is no user %.80q", name), "`keyward user list` shows the users")
+}
+
+func userThere(name string) error {
+	return refuse(http.StatusConflict, wire.CodeExists,
+		fmt.Sprintf("user %.80q is already there", name), "`keyward user list` shows the users")
+}
 
 func (s *Server) users(c *call) error {
 	users, err := s.cfg.Store.Users(c.r.Context())
@@ -46,7 +54,7 @@ func (s *Server) addUser(c *call) error {
 	}
 	u := store.User{Name: in.Name, Admin: in.Admin, Password: hash, Created: s.cfg.Now()}
 	if err := s.cfg.Store.AddUser(c.r.Context(), u); err != nil {
-		return instead(err, store.ErrExists, errUserThere)
+		return instead(err, store.ErrExists, userThere(u.Name))
 	}
 	return c.answer(http.StatusCreated, wireUser(u))
 }
@@ -70,7 +78,7 @@ func (s *Server) setPassword(c *call) error {
 		return err
 	}
 	if err := s.cfg.Store.SetPassword(c.r.Context(), c.user, hash); err != nil {
-		return instead(err, store.ErrNotFound, errNoUser)
+		return instead(err, store.ErrNotFound, noUser(c.user))
 	}
 	s.passwordChanged(c.user)
 	return c.done()
@@ -93,7 +101,7 @@ func (s *Server) deleteUser(c *call) error {
 		return errLastAdmin
 	}
 	if err := s.cfg.Store.DeleteUser(c.r.Context(), c.user); err != nil {
-		return instead(err, store.ErrNotFound, errNoUser)
+		return instead(err, store.ErrNotFound, noUser(c.user))
 	}
 	s.passwordChanged(c.user)
 	return c.done()
