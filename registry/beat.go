@@ -43,6 +43,7 @@ func (b *beats) beat(n int64) <-chan struct{} {
 func (b *beats) strike(n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	close(b.ahead[n])
+	c := b.ahead[n]
 	delete(b.ahead, n)
+	close(c)
 }

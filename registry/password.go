@@ -54,6 +54,7 @@ func HashPassword(password string) (string, error) {
 	return h.String(), nil
 }
 
+// CheckPassword returns nil for a password that HashPassword takes, otherwise a fault.Policy.
 func CheckPassword(password string) error {
 	if n := len(password); n < minPassword || n > maxPassword {
 		return fault.New(fault.Policy, fmt.Sprintf("use %d to %d bytes", minPassword, maxPassword), "the password has %d bytes", n)

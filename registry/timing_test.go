@@ -87,7 +87,7 @@ func TestRefusalOnBeat(t *testing.T) {
 				w := httptest.NewRecorder()
 				h.ServeHTTP(w, r)
 				over := time.Since(h.beats.start)
-				if want := (begin/refusalBeat + 2) * refusalBeat; w.Code != http.StatusUnauthorized || over != want {
+				if want := begin.Truncate(refusalBeat) + 2*refusalBeat; w.Code != http.StatusUnauthorized || over != want {
 					t.Errorf("%s, %s late: %d at %s, want 401 at %s", name, late, w.Code, over, want)
 				}
 			}
