@@ -70,6 +70,9 @@ func (a *Allow) add(pattern string) error {
 	if err != nil {
 		return err
 	}
+	if len(n.emails) > 0 && strings.Contains(pattern, "*") {
+		return notAName(pattern, "", "a * before the @ is that character and no other; @"+domainOf(n.emails[0])+" is all addresses of the domain")
+	}
 	a.dns = append(a.dns, n.dns...)
 	a.emails = append(a.emails, n.emails...)
 	a.uris = append(a.uris, n.uris...)

@@ -143,9 +143,12 @@ func (c *CSR) readExtensions(extensions cryptobyte.String) error {
 	return nil
 }
 
-// The forms of names in san's words, by their tags (RFC 5280 section 4.2.1.6). What has no name here
-// keeps its tag's: it stands in the list, and no Allow covers it.
-var nameForms = map[der.Tag]string{1: "email", 2: "DNS", 6: "URI", 7: "IP Address"}
+// The forms of names by their tags (RFC 5280 section 4.2.1.6): those that are signed in san's words, and
+// the others in the RFC's, which no san has.
+var (
+	nameForms  = map[der.Tag]string{1: "email", 2: "DNS", 6: "URI", 7: "IP Address"}
+	otherForms = map[der.Tag]string{0: "otherName", 3: "x400Address", 4: "directoryName", 5: "ediPartyName", 8: "registeredID"}
+)
 
 func (c *CSR) readNames(value cryptobyte.String) bool {
 	var list cryptobyte.String
@@ -158,15 +161,20 @@ func (c *CSR) readNames(value cryptobyte.String) bool {
 		if !list.ReadAnyASN1(&name, &tag) {
 			return false
 		}
-		number := tag &^ (der.Tag(0).ContextSpecific().Constructed())
-		form, text := nameForms[number], string(name)
+		number := tag &^ der.Tag(0).ContextSpecific().Constructed()
+		form, known := nameForms[number]
 		switch {
-		case tag != number.ContextSpecific() || form == "":
-			form, text = fmt.Sprintf("tag %d", number), fmt.Sprintf("a name of the kind %d", number)
+		case !known && otherForms[number] == "":
+			return false
+		case !known:
+			c.names = append(c.names, san{otherForms[number], otherForms[number]})
+		case tag != number.ContextSpecific():
+			return false
 		case form == "IP Address":
-			text = net.IP(name).String()
+			c.names = append(c.names, san{form, net.IP(name).String()})
+		default:
+			c.names = append(c.names, san{form, string(name)})
 		}
-		c.names = append(c.names, san{form, text})
 	}
 	return true
 }

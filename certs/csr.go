@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -110,18 +111,19 @@ func (c *CSR) Names() ([]string, error) {
 
 // check keeps a name from changing its kind on the way: a DNS name "10.0.0.1" would come out as an address.
 func (s san) check() error {
+	const hint = "set the names to sign with --san"
+	if slices.Contains(slices.Collect(maps.Values(otherForms)), s.form) {
+		return fault.New(fault.Policy, hint, "the request asks for a name of the kind %s, which keyward does not sign", s.form)
+	}
 	n, err := parseNames([]string{s.value})
 	if err != nil {
 		return err
 	}
-	if len(sanList(n.certificate())) != 1 || sanList(n.certificate())[0].form != s.form {
-		return fault.New(fault.Policy, "set the names to sign with --san", "the request has %q as a name of the kind %s, which it does not read as", s.value, s.form)
+	kinds := map[string]int{"DNS": len(n.dns), "email": len(n.emails), "URI": len(n.uris), "IP Address": len(n.ips)}
+	if kinds[s.form] != 1 {
+		return fault.New(fault.Policy, hint, "the request has %q as a name of the kind %s, which it does not read as", s.value, s.form)
 	}
 	return nil
-}
-
-func (n names) certificate() *x509.Certificate {
-	return &x509.Certificate{DNSNames: n.dns, IPAddresses: n.ips, EmailAddresses: n.emails, URIs: n.uris}
 }
 
 // ParseCSR reads a request as PEM, one alone with nothing behind it, or as DER. What is no such thing is

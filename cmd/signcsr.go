@@ -124,18 +124,29 @@ func (s *signing) request(c *cli.Context) (certs.Request, error) {
 	if err != nil {
 		return certs.Request{}, err
 	}
-	organization := c.String("subject-org-name")
-	if organization == "" {
-		if organization, err = s.csr.Organization(); err != nil {
-			return certs.Request{}, err
-		}
-	}
 	s.show()
+	organization, err := s.organization(c)
+	if err != nil {
+		return certs.Request{}, err
+	}
 	sans, err := s.names(c, organization)
 	return certs.Request{
 		Role: certs.Leaf, Profile: profile, Organization: organization, SANs: sans,
 		PublicKey: s.csr.PublicKey, NotAfter: end, Clamp: c.Bool("clamp"),
 	}, err
+}
+
+// organization is the caller's or else the request's.
+func (s *signing) organization(c *cli.Context) (string, error) {
+	asked, err := s.csr.Organization()
+	organization := c.String("subject-org-name")
+	if organization == "" {
+		return asked, err
+	}
+	if asked != "" && asked != organization {
+		s.NotTaken = append(s.NotTaken, certs.Asked{Kind: "subject", Name: "O", OID: "2.5.4.10", Value: printable(asked)})
+	}
+	return organization, nil
 }
 
 // show tells what the request is before anything is decided about it.
@@ -187,6 +198,8 @@ func (s *signing) agree(c *cli.Context, question string) error {
 	switch {
 	case c.Bool("yes"):
 		return nil
+	case terminal == nil && len(s.csr.SANs()) == 0:
+		return fault.New(fault.Policy, "set its names with --san, or give --yes if it is to have none", "the request asks for no name")
 	case terminal == nil:
 		return fault.New(fault.Policy, "say which names it may have with --allow, or set them with --san",
 			"nobody said what this request may be signed for; it asks for the names %s", list(s.csr.SANs()))
@@ -195,7 +208,7 @@ func (s *signing) agree(c *cli.Context, question string) error {
 	}
 	yes, err := terminal.Confirm(question)
 	if err == nil && !yes {
-		return fault.New(fault.Policy, "set other names with --san", "not confirmed; nothing was signed")
+		return fault.New(fault.Failed, "", "not confirmed; nothing was signed")
 	}
 	return err
 }
