@@ -49,6 +49,7 @@ type Sweep struct {
 type Run struct {
 	Call   string // the system call
 	N      int    // which one of the thread's, from 1
+	Faults int    // how many calls met an error: more than one where threads made them
 	Exit   int    // the exit code; -1 where it was killed
 	Output string // stdout and stderr
 }
@@ -141,7 +142,8 @@ func strace(t *testing.T, cmd *exec.Cmd, exprs []string) (Run, string) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	return Run{Exit: traced.ProcessState.ExitCode(), Output: string(out)}, string(log)
+	faults := strings.Count(string(log), "(INJECTED)")
+	return Run{Faults: faults, Exit: traced.ProcessState.ExitCode(), Output: string(out)}, string(log)
 }
 
 // met tells whether the run came to its fault.
