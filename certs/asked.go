@@ -123,17 +123,15 @@ func (c *CSR) readAttributes(attributes cryptobyte.String) error {
 }
 
 func (c *CSR) readExtensions(extensions cryptobyte.String) error {
-	var seen []string
 	for !extensions.Empty() {
 		var extension, value cryptobyte.String
 		var id asn1.ObjectIdentifier
 		var critical bool
 		if !extensions.ReadASN1(&extension, der.SEQUENCE) || !extension.ReadASN1ObjectIdentifier(&id) ||
 			extension.PeekASN1Tag(der.BOOLEAN) && !extension.ReadASN1Boolean(&critical) ||
-			!extension.ReadASN1(&value, der.OCTET_STRING) || !extension.Empty() || slices.Contains(seen, id.String()) {
+			!extension.ReadASN1(&value, der.OCTET_STRING) || !extension.Empty() {
 			return malformed("an extension")
 		}
-		seen = append(seen, id.String())
 		if !id.Equal(oidSubjectAltName) {
 			c.Asked = append(c.Asked, Asked{Kind: "extension", Name: askedNames[id.String()], OID: id.String(), Critical: critical})
 		} else if !c.readNames(value) {

@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -112,18 +111,16 @@ func (c *CSR) Names() ([]string, error) {
 // check keeps a name from changing its kind on the way: a DNS name "10.0.0.1" would come out as an address.
 func (s san) check() error {
 	const hint = "set the names to sign with --san"
-	if slices.Contains(slices.Collect(maps.Values(otherForms)), s.form) {
-		return fault.New(fault.Policy, hint, "the request asks for a name of the kind %s, which keyward does not sign", s.form)
-	}
 	n, err := parseNames([]string{s.value})
-	if err != nil {
-		return err
-	}
-	kinds := map[string]int{"DNS": len(n.dns), "email": len(n.emails), "URI": len(n.uris), "IP Address": len(n.ips)}
-	if kinds[s.form] != 1 {
+	counts := map[string]int{"DNS": len(n.dns), "email": len(n.emails), "URI": len(n.uris), "IP Address": len(n.ips)}
+	count, signed := counts[s.form]
+	switch {
+	case !signed:
+		return fault.New(fault.Policy, hint, "the request asks for a name of the kind %s, which keyward does not sign", s.form)
+	case err == nil && count != 1:
 		return fault.New(fault.Policy, hint, "the request has %q as a name of the kind %s, which it does not read as", s.value, s.form)
 	}
-	return nil
+	return err
 }
 
 // ParseCSR reads a request as PEM, one alone with nothing behind it, or as DER. What is no such thing is

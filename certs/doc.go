@@ -13,6 +13,14 @@
 //	B.cert.pem      the certificate; 0644
 //	B.cert.der      the same in DER; 0644
 //	B.pkeycert.pem  certificate, intermediates and key, for a peer to load; 0600, made when asked for
+//	B.csr.pem       a signing request (PKCS #10) for B.key.pem; 0644, made by WriteCSR
+//
+// # Requests of others
+//
+// ParseCSR reads a signing request that anybody may have made: it refuses weak keys, wrong signatures
+// and what is not DER to its last byte. Its names are signed if an Allow covers each of them; its key and
+// its organization are all else that a Request takes of it. Extensions that it asks for are in
+// CSR.Asked, for people to see, and never get into a certificate.
 //
 // # Profiles
 //
