@@ -70,27 +70,14 @@ func (e *env) genCertFlags(role certs.Role) []cli.Flag {
 	if e.script {
 		profile, days = certs.Micronets, scriptLifetime
 	}
-	base := defaultBasename(role, profile)
-	flags := []cli.Flag{
-		&cli.StringFlag{Name: "cert-basename", EnvVars: variable("cert-basename"), TakesFile: true, Usage: "the files are `B`.key.pem and so on", DefaultText: base},
-		&cli.StringFlag{Name: "subject-org-name", EnvVars: variable("subject-org-name"), Usage: "the subject's `ORGANIZATION`", DefaultText: "B" + organizationSuffix(role)},
-	}
+	flags := []cli.Flag{basenameFlag(role, profile), organizationFlag("B" + organizationSuffix(role))}
 	if role != certs.Root {
-		flags = append(flags,
-			&cli.StringFlag{Name: "ca-certfile", EnvVars: variable("ca-certfile"), TakesFile: true, Usage: "the issuer's certificate, and those above it if any, in PEM `FILE`"},
-			&cli.StringFlag{Name: "ca-keyfile", EnvVars: variable("ca-keyfile"), TakesFile: true, Usage: "the issuer's private key in PEM `FILE`"},
-			&cli.BoolFlag{Name: "clamp", EnvVars: variable("clamp"), Usage: "end with the issuer where the lifetime would be longer"},
-		)
+		flags = append(flags, issuerFlags()...)
 	}
-	flags = append(flags,
-		&cli.StringFlag{Name: "profile", EnvVars: variable("profile"), Value: string(profile), Usage: "what it is for: `" + joined(certs.Profiles()) + "`"},
-		&cli.StringFlag{Name: "key-type", EnvVars: variable("key-type"), Value: string(certs.P256), Usage: "its key: `" + joined(certs.KeyTypes()) + "`"},
-		&cli.StringFlag{Name: "days", EnvVars: variable("days"), Usage: "the `LIFETIME`: 90 or 90d, 12w, 1y, or the last day 2027-01-01", DefaultText: days},
-		&cli.IntFlag{Name: "expiration-in-days", EnvVars: variable("expiration-in-days"), Usage: "the same in `DAYS`, as the Micronets scripts have it"},
-	)
+	flags = append(append(flags, profileFlags(profile, days)...), keyTypeFlag())
 	if role == certs.Leaf {
 		flags = append(flags,
-			&cli.StringSliceFlag{Name: "san", EnvVars: variable("san"), Usage: "a `NAME` it can be checked by: DNS, IP, URI or e-mail, told apart by form; repeatable"},
+			sanFlag("a `NAME` it can be checked by: DNS, IP, URI or e-mail, told apart by form; repeatable"),
 			&cli.BoolFlag{Name: "pkeycert", EnvVars: variable("pkeycert"), Usage: "write certificate, intermediates and key in one file too"},
 		)
 	} else {
@@ -100,10 +87,7 @@ func (e *env) genCertFlags(role certs.Role) []cli.Flag {
 			&cli.StringSliceFlag{Name: "permit-ip", EnvVars: variable("permit-ip"), Usage: "it may sign for the addresses in this `CIDR`; repeatable"},
 		)
 	}
-	return append(flags,
-		&cli.BoolFlag{Name: "force-overwrite", Aliases: []string{"force", "f"}, Usage: "replace the files that are there"},
-		e.quietFlag(), e.jsonFlag(),
-	)
+	return append(flags, overwriteFlag(), e.quietFlag(), e.jsonFlag())
 }
 
 func (e *env) genCert(c *cli.Context, role certs.Role) error {

@@ -21,32 +21,13 @@ func (e *env) genCSRCommand() *cli.Command {
 		UsageText: "keyward gen-csr --cert-basename web --san web.example.org --subject-org-name \"Example Web\"\n" +
 			"keyward gen-csr --cert-basename web --san web.example.org --key web.key.pem --force",
 		Flags: []cli.Flag{
-			e.basenameFlag(certs.Leaf, certs.Peer), e.organizationFlag("B" + organizationSuffix(certs.Leaf)), e.sanFlag("a `NAME` to ask for: DNS, IP, URI or e-mail, told apart by form; repeatable"),
-			&cli.StringFlag{Name: "key-type", EnvVars: variable("key-type"), Value: string(certs.P256), Usage: "its key: `" + joined(certs.KeyTypes()) + "`"},
+			basenameFlag(certs.Leaf, certs.Peer), organizationFlag("B" + organizationSuffix(certs.Leaf)), sanFlag("a `NAME` to ask for: DNS, IP, URI or e-mail, told apart by form; repeatable"),
+			keyTypeFlag(),
 			&cli.StringFlag{Name: "key", EnvVars: variable("key"), TakesFile: true, Usage: "ask with the private key in PEM `FILE`, and make none"},
 			overwriteFlag(), e.quietFlag(), e.jsonFlag(),
 		},
 		Action: e.genCSR,
 	}
-}
-
-func (e *env) basenameFlag(role certs.Role, profile certs.Profile) cli.Flag {
-	return &cli.StringFlag{
-		Name: "cert-basename", EnvVars: variable("cert-basename"), TakesFile: true,
-		Usage: "the files are `B`.key.pem and so on", DefaultText: defaultBasename(role, profile),
-	}
-}
-
-func (e *env) organizationFlag(otherwise string) cli.Flag {
-	return &cli.StringFlag{Name: "subject-org-name", EnvVars: variable("subject-org-name"), Usage: "the subject's `ORGANIZATION`", DefaultText: otherwise}
-}
-
-func (e *env) sanFlag(usage string) cli.Flag {
-	return &cli.StringSliceFlag{Name: "san", EnvVars: variable("san"), Usage: usage}
-}
-
-func overwriteFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "force-overwrite", Aliases: []string{"force", "f"}, Usage: "replace the files that are there"}
 }
 
 func (e *env) genCSR(c *cli.Context) error {

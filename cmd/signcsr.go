@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -24,29 +25,17 @@ func (e *env) signCSRCommand() *cli.Command {
 		UsageText: "keyward sign-csr web.csr.pem --cert-basename web --allow *.example.org " + issuerFiles + "\n" +
 			"keyward sign-csr - --cert-basename db --san db.example.org --profile server --days 30 " + issuerFiles + " < db.csr\n" +
 			"keyward sign-csr web.csr.pem --dry-run --allow .example.org --allow 10.0.0.0/8 --allow @example.org " + issuerFiles,
-		Flags: append([]cli.Flag{
-			e.basenameFlag(certs.Leaf, certs.Peer), e.organizationFlag("the request's"),
+		Flags: slices.Concat([]cli.Flag{
+			basenameFlag(certs.Leaf, certs.Peer), organizationFlag("the request's"),
 			&cli.StringSliceFlag{Name: "allow", EnvVars: variable("allow"),
 				Usage: "sign names as this `PATTERN` says: a name, *.example.org (one label), .example.org (any), an IP or CIDR, an e-mail address or @example.org, a URI and what is below; repeatable"},
-			e.sanFlag("sign this `NAME` instead of those of the request; repeatable"),
-		}, append(e.signingFlags(),
+			sanFlag("sign this `NAME` instead of those of the request; repeatable"),
+		}, issuerFlags(), profileFlags(certs.Peer, lifetime(certs.Leaf)), []cli.Flag{
 			&cli.BoolFlag{Name: "dry-run", EnvVars: variable("dry-run"), Usage: "say what would be signed, and write nothing"},
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "sign all names of the request, without a question"},
 			overwriteFlag(), e.quietFlag(), e.jsonFlag(),
-		)...),
+		}),
 		Action: e.signCSR,
-	}
-}
-
-// signingFlags are those of the CA, and of what it says of a key that somebody else made.
-func (e *env) signingFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "ca-certfile", EnvVars: variable("ca-certfile"), TakesFile: true, Usage: "the issuer's certificate, and those above it if any, in PEM `FILE`"},
-		&cli.StringFlag{Name: "ca-keyfile", EnvVars: variable("ca-keyfile"), TakesFile: true, Usage: "the issuer's private key in PEM `FILE`"},
-		&cli.StringFlag{Name: "profile", EnvVars: variable("profile"), Value: string(certs.Peer), Usage: "what it is for: `" + joined(certs.Profiles()) + "`"},
-		&cli.StringFlag{Name: "days", EnvVars: variable("days"), Usage: "the `LIFETIME`: 90 or 90d, 12w, 1y, or the last day 2027-01-01", DefaultText: lifetime(certs.Leaf)},
-		&cli.IntFlag{Name: "expiration-in-days", EnvVars: variable("expiration-in-days"), Usage: "the same in `DAYS`, as the Micronets scripts have it"},
-		&cli.BoolFlag{Name: "clamp", EnvVars: variable("clamp"), Usage: "end with the issuer where the lifetime would be longer"},
 	}
 }
 

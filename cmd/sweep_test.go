@@ -32,12 +32,15 @@ func sweeps() []sweep {
 	keygen := []string{"keygen", "--keyfile", "userkey", "-q"}
 	getkey := []string{"getkey", "--keyfile", "userkey"}
 	set := []string{"inter.cert.der", "inter.cert.pem", "inter.key.pem"}
+	csr := []string{"gen-csr", "--cert-basename", "web", "-q", "--san", "a.example"}
+	sign := append([]string{"sign-csr", "web.csr.pem", "--cert-basename", "web", "-q", "--allow", "a.example", "--dry-run"}, issuer...)
 	force := func(args []string) []string { return append(args[:len(args):len(args)], "--force") }
 	return []sweep{
 		{"keygen", []string{"userkey"}, nil, keygen, getkey, force(keygen), 8},
 		{"keygen over a pair", []string{"userkey"}, [][]string{keygen}, force(keygen), getkey, force(keygen), 15},
 		{"certificate", set, [][]string{root}, inter, leaf, force(inter), 20},
 		{"certificate over one", set, [][]string{root, inter}, force(inter), leaf, force(inter), 20},
+		{"request over one", []string{"web.csr.pem", "web.key.pem"}, [][]string{root, inter, csr}, force(csr), sign, force(csr), 20},
 	}
 }
 

@@ -43,24 +43,25 @@ _keyward_words() {
     "keyward gen-root-cert")
         words="
             --cert-basename=FILE --subject-org-name=
-            --profile=peer|server|client|micronets
-            --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096 --days=
-            --expiration-in-days= --path-len= --permit-dns= --permit-ip=
-            --force-overwrite --force -f --quiet -q --json --help -h" ;;
+            --profile=peer|server|client|micronets --days= --expiration-in-days=
+            --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096 --path-len=
+            --permit-dns= --permit-ip= --force-overwrite --force -f --quiet -q
+            --json --help -h" ;;
     "keyward gen-intermediate-cert")
         words="
             --cert-basename=FILE --subject-org-name= --ca-certfile=FILE
             --ca-keyfile=FILE --clamp --profile=peer|server|client|micronets
-            --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096 --days=
-            --expiration-in-days= --path-len= --permit-dns= --permit-ip=
-            --force-overwrite --force -f --quiet -q --json --help -h" ;;
+            --days= --expiration-in-days=
+            --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096 --path-len=
+            --permit-dns= --permit-ip= --force-overwrite --force -f --quiet -q
+            --json --help -h" ;;
     "keyward gen-leaf-cert")
         words="
             --cert-basename=FILE --subject-org-name= --ca-certfile=FILE
             --ca-keyfile=FILE --clamp --profile=peer|server|client|micronets
-            --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096 --days=
-            --expiration-in-days= --san= --pkeycert --force-overwrite --force -f
-            --quiet -q --json --help -h" ;;
+            --days= --expiration-in-days=
+            --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096 --san=
+            --pkeycert --force-overwrite --force -f --quiet -q --json --help -h" ;;
     "keyward gen-csr")
         words="
             --cert-basename=FILE --subject-org-name= --san=
@@ -69,10 +70,10 @@ _keyward_words() {
     "keyward sign-csr")
         words="
             --cert-basename=FILE --subject-org-name= --allow= --san=
-            --ca-certfile=FILE --ca-keyfile=FILE
+            --ca-certfile=FILE --ca-keyfile=FILE --clamp
             --profile=peer|server|client|micronets --days= --expiration-in-days=
-            --clamp --dry-run --yes -y --force-overwrite --force -f --quiet -q
-            --json --help -h" ;;
+            --dry-run --yes -y --force-overwrite --force -f --quiet -q --json
+            --help -h" ;;
     "keyward show-cert")
         words="
             --text --pem --timeout= --quiet -q --json --help -h" ;;

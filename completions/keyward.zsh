@@ -142,9 +142,9 @@ __keyward_gen-root-cert() {
         '--cert-basename=[the files are B.key.pem and so on]:B:_files' \
         '--subject-org-name=[the subject'\''s ORGANIZATION]:ORGANIZATION: ' \
         '--profile=[what it is for]:choice:(peer server client micronets)' \
-        '--key-type=[its key]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
         '--days=[the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01]:LIFETIME: ' \
         '--expiration-in-days=[the same in DAYS, as the Micronets scripts have it]:DAYS: ' \
+        '--key-type=[its key]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
         '--path-len=[how many CAs may stand below it: N]:N: ' \
         '*--permit-dns=[it may sign for this DOMAIN and what is under it; repeatable]:DOMAIN: ' \
         '*--permit-ip=[it may sign for the addresses in this CIDR; repeatable]:CIDR: ' \
@@ -162,9 +162,9 @@ __keyward_gen-intermediate-cert() {
         '--ca-keyfile=[the issuer'\''s private key in PEM FILE]:FILE:_files' \
         '--clamp[end with the issuer where the lifetime would be longer]' \
         '--profile=[what it is for]:choice:(peer server client micronets)' \
-        '--key-type=[its key]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
         '--days=[the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01]:LIFETIME: ' \
         '--expiration-in-days=[the same in DAYS, as the Micronets scripts have it]:DAYS: ' \
+        '--key-type=[its key]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
         '--path-len=[how many CAs may stand below it: N]:N: ' \
         '*--permit-dns=[it may sign for this DOMAIN and what is under it; repeatable]:DOMAIN: ' \
         '*--permit-ip=[it may sign for the addresses in this CIDR; repeatable]:CIDR: ' \
@@ -182,9 +182,9 @@ __keyward_gen-leaf-cert() {
         '--ca-keyfile=[the issuer'\''s private key in PEM FILE]:FILE:_files' \
         '--clamp[end with the issuer where the lifetime would be longer]' \
         '--profile=[what it is for]:choice:(peer server client micronets)' \
-        '--key-type=[its key]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
         '--days=[the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01]:LIFETIME: ' \
         '--expiration-in-days=[the same in DAYS, as the Micronets scripts have it]:DAYS: ' \
+        '--key-type=[its key]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
         '*--san=[a NAME it can be checked by: DNS, IP, URI or e-mail, told apart by form; repeatable]:NAME: ' \
         '--pkeycert[write certificate, intermediates and key in one file too]' \
         '(--force-overwrite --force -f)'{--force-overwrite,--force,-f}'[replace the files that are there]' \
@@ -215,10 +215,10 @@ __keyward_sign-csr() {
         '*--san=[sign this NAME instead of those of the request; repeatable]:NAME: ' \
         '--ca-certfile=[the issuer'\''s certificate, and those above it if any, in PEM FILE]:FILE:_files' \
         '--ca-keyfile=[the issuer'\''s private key in PEM FILE]:FILE:_files' \
+        '--clamp[end with the issuer where the lifetime would be longer]' \
         '--profile=[what it is for]:choice:(peer server client micronets)' \
         '--days=[the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01]:LIFETIME: ' \
         '--expiration-in-days=[the same in DAYS, as the Micronets scripts have it]:DAYS: ' \
-        '--clamp[end with the issuer where the lifetime would be longer]' \
         '--dry-run[say what would be signed, and write nothing]' \
         '(--yes -y)'{--yes,-y}'[sign all names of the request, without a question]' \
         '(--force-overwrite --force -f)'{--force-overwrite,--force,-f}'[replace the files that are there]' \

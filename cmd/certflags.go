@@ -1,0 +1,50 @@
+package cmd
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"keyward/certs"
+)
+
+// The flags that the commands which make certificates and requests have in common.
+
+func basenameFlag(role certs.Role, profile certs.Profile) cli.Flag {
+	return &cli.StringFlag{
+		Name: "cert-basename", EnvVars: variable("cert-basename"), TakesFile: true,
+		Usage: "the files are `B`.key.pem and so on", DefaultText: defaultBasename(role, profile),
+	}
+}
+
+func organizationFlag(otherwise string) cli.Flag {
+	return &cli.StringFlag{Name: "subject-org-name", EnvVars: variable("subject-org-name"), Usage: "the subject's `ORGANIZATION`", DefaultText: otherwise}
+}
+
+func sanFlag(usage string) cli.Flag {
+	return &cli.StringSliceFlag{Name: "san", EnvVars: variable("san"), Usage: usage}
+}
+
+func keyTypeFlag() cli.Flag {
+	return &cli.StringFlag{Name: "key-type", EnvVars: variable("key-type"), Value: string(certs.P256), Usage: "its key: `" + joined(certs.KeyTypes()) + "`"}
+}
+
+// issuerFlags are those of the CA that signs.
+func issuerFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "ca-certfile", EnvVars: variable("ca-certfile"), TakesFile: true, Usage: "the issuer's certificate, and those above it if any, in PEM `FILE`"},
+		&cli.StringFlag{Name: "ca-keyfile", EnvVars: variable("ca-keyfile"), TakesFile: true, Usage: "the issuer's private key in PEM `FILE`"},
+		&cli.BoolFlag{Name: "clamp", EnvVars: variable("clamp"), Usage: "end with the issuer where the lifetime would be longer"},
+	}
+}
+
+// profileFlags say what a certificate is for, and for how long.
+func profileFlags(profile certs.Profile, days string) []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "profile", EnvVars: variable("profile"), Value: string(profile), Usage: "what it is for: `" + joined(certs.Profiles()) + "`"},
+		&cli.StringFlag{Name: "days", EnvVars: variable("days"), Usage: "the `LIFETIME`: 90 or 90d, 12w, 1y, or the last day 2027-01-01", DefaultText: days},
+		&cli.IntFlag{Name: "expiration-in-days", EnvVars: variable("expiration-in-days"), Usage: "the same in `DAYS`, as the Micronets scripts have it"},
+	}
+}
+
+func overwriteFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "force-overwrite", Aliases: []string{"force", "f"}, Usage: "replace the files that are there"}
+}
