@@ -29,7 +29,7 @@ completions         ->
 keys                -> internal/fault internal/durable internal/secretfile golang.org/x/crypto
 certs               -> internal/fault internal/durable internal/secretfile github.com/cloudflare/cfssl golang.org/x/crypto
 store               -> internal/fault keys
-store/sqlstore      -> internal/fault keys store github.com/gofrs/flock github.com/pressly/goose/v3 modernc.org/sqlite
+store/sqlstore      -> internal/fault internal/secretfile keys store github.com/gofrs/flock github.com/pressly/goose/v3 modernc.org/sqlite
 store/storetest     -> internal/fault keys store github.com/google/go-cmp
 registry            -> internal/fault keys store registry/wire golang.org/x/crypto golang.org/x/time
 registry/wire       ->
@@ -37,7 +37,7 @@ restclient          -> internal/fault keys registry/wire
 
 internal/arrows     ->
 internal/bench      -> keys certs store store/sqlstore registry registry/wire restclient golang.org/x/crypto
-internal/durable    -> internal/fault github.com/gofrs/flock
+internal/durable    -> internal/fault internal/secretfile github.com/gofrs/flock
 internal/fault      ->
 internal/gen        -> cmd
 internal/killsweep  ->

@@ -9,17 +9,15 @@ import (
 	"syscall"
 
 	"github.com/gofrs/flock"
+
+	"keyward/internal/secretfile"
 )
 
 // foreign tells whether a file in the folder belongs to neither the caller nor root. The
 // folder's owner counts with them, since he can move what is in it without our help. In a
 // sticky folder he does not: there the names are everybody's to make, and their owner's to move.
 func foreign(info, folder fs.FileInfo) bool {
-	uid := owner(info)
-	if uid == 0 || int(uid) == os.Geteuid() {
-		return false
-	}
-	return folder.Mode()&fs.ModeSticky != 0 || uid != owner(folder)
+	return secretfile.Foreign(info) && (folder.Mode()&fs.ModeSticky != 0 || owner(info) != owner(folder))
 }
 
 func owner(info fs.FileInfo) uint32 {

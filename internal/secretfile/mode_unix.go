@@ -45,7 +45,9 @@ func exposedFolder(dir string, info fs.FileInfo) error {
 	return nil
 }
 
-// foreign tells whether uid is neither the caller nor root, who can read everything anyway.
+// Foreign tells whether a file belongs to neither the caller nor root, who can do everything anyway.
+func Foreign(info fs.FileInfo) bool { return foreign(owner(info)) }
+
 func foreign(uid uint32) bool { return uid != 0 && int(uid) != os.Geteuid() }
 
 func owner(info fs.FileInfo) uint32 {

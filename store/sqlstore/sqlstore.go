@@ -24,6 +24,7 @@ import (
 	_ "modernc.org/sqlite" // the driver named sqlite
 
 	"keyward/internal/fault"
+	"keyward/internal/secretfile"
 	"keyward/store"
 )
 
@@ -128,7 +129,7 @@ func openDB(path, options string, size int) (*sql.DB, error) {
 // the database would write to it: SQLite plays a log that it finds.
 func checkOwner(path string) error {
 	for _, look := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} {
-		if info, err := look(path); err == nil && foreign(info) {
+		if info, err := look(path); err == nil && secretfile.Foreign(info) {
 			return fault.New(fault.Policy, "move it away, or give keyward a data folder of its own", "%s belongs to another user", path)
 		}
 	}
