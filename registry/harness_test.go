@@ -79,13 +79,13 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-func start(t testing.TB) *harness {
+func start(t testing.TB, change ...func(*Config)) *harness {
 	t.Helper()
-	return startIn(t, t.TempDir(), newPair(t))
+	return startIn(t, t.TempDir(), newPair(t), change...)
 }
 
 // startIn serves the store in dir, which an earlier registry may have left there.
-func startIn(t testing.TB, dir string, key keys.Pair) *harness {
+func startIn(t testing.TB, dir string, key keys.Pair, change ...func(*Config)) *harness {
 	t.Helper()
 	st, err := sqlstore.Open(t.Context(), filepath.Join(dir, "registry.db"))
 	if err != nil {
@@ -96,10 +96,14 @@ func startIn(t testing.TB, dir string, key keys.Pair) *harness {
 	addUser(t, st, "alice", alicePassword, false)
 
 	h := &harness{t: t, log: &buffer{}, clock: &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
-	h.Server, err = New(Config{
+	config := Config{
 		Store: st, Key: key, Project: "demo", Version: "1.2.3",
 		Now: h.clock.Now, Log: slog.New(slog.NewJSONHandler(h.log, nil)),
-	})
+	}
+	for _, c := range change {
+		c(&config)
+	}
+	h.Server, err = New(config)
 	if err != nil {
 		t.Fatal(err)
 	}

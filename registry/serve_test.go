@@ -247,9 +247,8 @@ func (b broken) AllKeys(ctx context.Context) iter.Seq2[store.Key, error] {
 
 // TestBroken sees that a fault is told apart from an answer, and survived.
 func TestBroken(t *testing.T) {
-	h := start(t)
+	h := start(t, func(c *Config) { c.Store = broken{c.Store} })
 	admin := h.tokenOf("admin")
-	h.cfg.Store = broken{h.cfg.Store}
 	if a := h.do(request{method: "GET", path: wire.PathReady}); a.code() != wire.CodeInternal || strings.Contains(string(a.body), "ping") {
 		t.Errorf("after a panic: %d %s", a.status, a.body)
 	}
