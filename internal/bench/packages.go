@@ -20,7 +20,7 @@ var linked = []struct{ name, tags, path string }{
 	{"crypto/x509", tag, "crypto/x509"},
 	{"urfave/cli/v2", tag, "github.com/urfave/cli/v2"},
 	{"urfave/cli/v2 without the tag " + tag, "", "github.com/urfave/cli/v2"},
-	{"survey/v2", tag, "github.com/AlecAivazis/survey/v2"},
+	{"survey/v2/terminal", tag, "github.com/AlecAivazis/survey/v2/terminal"},
 	{"modernc.org/sqlite", tag, "modernc.org/sqlite"},
 	{"goose/v3", tag, "github.com/pressly/goose/v3"},
 	{"cfssl/csr", tag, "github.com/cloudflare/cfssl/csr"},
