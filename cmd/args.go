@@ -150,11 +150,11 @@ func dashed(name string) string {
 	return "--" + name
 }
 
-// wantsJSON looks for --json before the arguments are known to parse.
+// wantsJSON looks for --json where the arguments do not parse.
 func (e *env) wantsJSON(args []string) bool {
 	variable, _ := strconv.ParseBool(e.getenv("KEYWARD_JSON"))
 	return variable || slices.ContainsFunc(args, func(arg string) bool {
-		return strings.TrimPrefix(arg, "-") == "-json" || arg == "-json"
+		return slices.Contains([]string{"--json", "-json", "--json=true"}, arg)
 	})
 }
 

@@ -79,6 +79,9 @@ func (e *env) checkExpiry(c *cli.Context) error {
 			return err
 		}
 	}
+	if failed := unread(faults); failed != nil && e.quiet {
+		_ = e.report(failed) // the verdict is quiet, what failed is not
+	}
 	return verdict(all, faults, c.String("within"))
 }
 
@@ -154,12 +157,14 @@ type source struct {
 // sources lists what is to be read, each once. Servers are asked at once, a few at a time, and their answers kept.
 func (e *env) sources(c *cli.Context, list []string) []source {
 	var all []source
-	known := map[string]bool{}
+	known := map[string]int{}
 	add := func(s source) {
-		if !known[s.name] {
-			known[s.name] = true
-			all = append(all, s)
+		if i, found := known[s.name]; found {
+			all[i].inFolder = all[i].inFolder && s.inFolder // named itself, it counts as named
+			return
 		}
+		known[s.name] = len(all)
+		all = append(all, s)
 	}
 	for _, target := range list {
 		if info, err := os.Stat(target); err == nil && info.IsDir() {

@@ -51,7 +51,9 @@ func (e *env) main(ctx context.Context, args []string) int {
 		dropEmpty(c.command().Flags, e.getenv)
 		err = app.RunContext(ctx, args)
 	}
-	e.json = e.json || wantsJSON
+	if !e.running {
+		e.json = wantsJSON // it was not parsed, or not to the end
+	}
 	return e.report(err)
 }
 
@@ -143,6 +145,12 @@ func (e *env) app(called string) *cli.App {
 func (e *env) takeOver(c *cli.Command) {
 	c.HideHelp = true
 	c.OnUsageError = e.usageError
+	if act := c.Action; act != nil {
+		c.Action = func(ctx *cli.Context) error {
+			e.running = true
+			return act(ctx)
+		}
+	}
 	for _, sub := range c.Subcommands {
 		e.takeOver(sub)
 	}

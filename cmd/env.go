@@ -28,11 +28,12 @@ type env struct {
 	getenv  func(string) string
 	now     func() time.Time
 
-	name   string // what it was called as
-	script bool   // as one of the Micronets scripts
-	call   *call  // what the arguments ask for
-	json   bool   // errors and data as JSON
-	quiet  bool   // no notes
+	name    string // what it was called as
+	script  bool   // as one of the Micronets scripts
+	call    *call  // what the arguments ask for
+	running bool   // the arguments were parsed, and the action runs
+	json    bool   // errors and data as JSON
+	quiet   bool   // no notes
 
 	pinnedIn string         // the file that the server's pin came from, "" for a flag
 	lines    *bufio.Reader  // of stdin, once a line of it was read

@@ -69,7 +69,7 @@ func (e *env) genCSR(c *cli.Context) error {
 // requestKey is the key that --key names, or a new one.
 func (e *env) requestKey(c *cli.Context) (key crypto.Signer, made bool, err error) {
 	file := c.String("key")
-	if file == "" {
+	if file == "" || e.call.given["key-type"] && !e.call.given["key"] { // a flag goes before a variable
 		keyType, err := certs.ParseKeyType(c.String("key-type"))
 		if err != nil {
 			return nil, false, err

@@ -12,6 +12,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -111,8 +113,7 @@ func (e *env) serveStore(c *cli.Context, dir string, db store.Store, listener ne
 	if err := e.administrator(c, dir, db, password); err != nil {
 		return err
 	}
-	debug.SetGCPercent(400)                                                     // what a login makes is short-lived: collect less often,
-	debug.SetMemoryLimit(128 << 20)                                             // but early where passwords are hashed, 19 MiB each
+	e.collectLess()
 	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM) // not before: a prompt is ended by them
 	defer stop()
 	if own == nil {
@@ -137,6 +138,17 @@ func (e *env) serveStore(c *cli.Context, dir string, db store.Store, listener ne
 	return server.Serve(ctx, listener, &tls.Config{Certificates: []tls.Certificate{*own}, MinVersion: tls.VersionTLS12})
 }
 
+// collectLess has garbage collected less often, since what a login makes is short-lived, but
+// early where passwords are hashed, 19 MiB each. The connections that may be open need the rest.
+func (e *env) collectLess() {
+	if e.getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	if e.getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(384 << 20)
+	}
+}
+
 // serverURL is where clients find the registry, under a name that its certificate has: on
 // loopback the address, elsewhere the first --name, where there is none the address again.
 func serverURL(address net.Addr, given []string) string {
@@ -145,10 +157,11 @@ func serverURL(address net.Addr, given []string) string {
 		return "https://" + address.String()
 	}
 	ip := net.ParseIP(host)
+	name := slices.IndexFunc(given, func(name string) bool { return !strings.HasPrefix(name, "*") })
 	switch {
 	case ip.IsLoopback():
-	case len(given) > 0:
-		host = given[0]
+	case name >= 0:
+		host = given[name]
 	case ip.IsUnspecified():
 		host = "localhost"
 	}

@@ -151,16 +151,17 @@ func (s *signing) show() {
 
 // names are those that the caller sets, or those of the request if the caller lets it have them all.
 func (s *signing) names(c *cli.Context, organization string) ([]string, error) {
+	given := s.env.call.given
+	if given["san"] && given["allow"] {
+		return nil, fault.New(fault.Usage, "take one of them", "--san and --allow do not go together: the names of --san are all that is signed")
+	}
+	if sans := c.StringSlice("san"); len(sans) > 0 && !given["allow"] { // a flag goes before a variable
+		s.ignoreNames()
+		return sans, nil
+	}
 	allow, err := certs.ParseAllow(c.StringSlice("allow"))
 	if err != nil {
 		return nil, err
-	}
-	if sans := c.StringSlice("san"); len(sans) > 0 {
-		if len(c.StringSlice("allow")) > 0 {
-			return nil, fault.New(fault.Usage, "take one of them", "--san and --allow do not go together: the names of --san are all that is signed")
-		}
-		s.ignoreNames()
-		return sans, nil
 	}
 	sans, err := s.csr.Names()
 	if err != nil {

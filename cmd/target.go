@@ -79,6 +79,15 @@ func serverAddress(target string) (address, host string, ok bool) {
 	return rest, host, true
 }
 
+// allSuites are the cipher suites that Go has, the broken ones too.
+func allSuites() []uint16 {
+	var all []uint16
+	for _, suite := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
+		all = append(all, suite.ID)
+	}
+	return all
+}
+
 // handshake fetches the certificates that a server shows for a name. It only looks: it trusts and checks
 // nothing, and sends nothing but the handshake, so that an expired or unknown certificate can be seen.
 func handshake(ctx context.Context, address, host string, timeout time.Duration) ([]*x509.Certificate, error) {
@@ -87,7 +96,8 @@ func handshake(ctx context.Context, address, host string, timeout time.Duration)
 	var chain []*x509.Certificate
 	dialer := tls.Dialer{Config: &tls.Config{
 		ServerName:         host,
-		MinVersion:         tls.VersionTLS10, // old servers are those to look at
+		MinVersion:         tls.VersionTLS10, // old servers are those to look at,
+		CipherSuites:       allSuites(),      // with what they speak
 		InsecureSkipVerify: true,             //nolint:gosec // nothing is sent, and nothing is believed
 		VerifyConnection: func(state tls.ConnectionState) error {
 			chain = state.PeerCertificates

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// refusalBeat is the time between two beats. A refused key login takes two to three of
+// refusalBeat is the time between two beats. A refused key login takes one to two of
 // them, which covers trying all of a user's keys.
 const refusalBeat = 20 * time.Millisecond
 

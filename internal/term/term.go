@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/AlecAivazis/survey/v2/terminal"
 	xterm "golang.org/x/term"
@@ -30,7 +31,7 @@ func Open(in, out *os.File) *Terminal {
 	if !xterm.IsTerminal(int(in.Fd())) || !xterm.IsTerminal(int(out.Fd())) || !inForeground(in) {
 		return nil
 	}
-	return &Terminal{out: out, keys: terminal.NewRuneReader(terminal.Stdio{In: in, Out: out, Err: out})}
+	return &Terminal{out: out, keys: terminal.NewRuneReader(terminal.Stdio{In: &typing{File: in}, Out: out, Err: out})}
 }
 
 // Confirm asks a question; the answer is no unless it is yes.
@@ -55,21 +56,27 @@ func (t *Terminal) line(prompt string, echo bool) (string, error) {
 	defer func() { _ = t.keys.RestoreTermMode() }()
 	t.show(true, prompt)
 	var line []rune
+	legible := true
 	for {
-		key, _, err := t.keys.ReadRune()
+		key, size, err := t.keys.ReadRune()
 		switch {
 		case err != nil, key == terminal.KeyInterrupt, key == terminal.KeyEndTransmission:
 			t.show(true, "\n")
 			return "", fault.New(fault.Failed, "", "interrupted at the prompt")
 		case key == '\r', key == '\n':
 			t.show(true, "\n")
+			if !legible {
+				return "", fault.New(fault.Usage, "set the terminal to UTF-8", "what was typed is not UTF-8")
+			}
 			return string(line), nil
+		case key == utf8.RuneError && size == 1:
+			legible = false
 		case key == terminal.KeyBackspace, key == terminal.KeyDelete:
 			if len(line) > 0 {
 				line = line[:len(line)-1]
 				t.show(echo, "\b \b")
 			}
-		case len(line) < maxLine && !unicode.IsControl(key): // arrows and their like are control characters
+		case len(line) < maxLine && !unicode.IsControl(key):
 			line = append(line, key)
 			t.show(echo, string(key))
 		}
