@@ -181,6 +181,7 @@ type fact struct {
 var variables = []fact{
 	{"password-file", entry{"VOV_PASSWORD", "the password, where there is no `--password-file`"}},
 	{"revoke", entry{"KEYWARD_TOKEN", "the token that `--revoke` ends"}},
+	{"data-dir", entry{"GOGC, GOMEMLIMIT", "the garbage collector's settings, in place of 400 and 384MiB"}},
 	{"", entry{"KEYWARD_HOME", "the folder of keyward's own files, in place of the two below"}},
 	{"", entry{"XDG_CONFIG_HOME", "what was trusted is kept in keyward under this folder (default $HOME/.config)"}},
 	{"", entry{"XDG_DATA_HOME", "a registry's data are kept in keyward/registry under this folder (default $HOME/.local/share)"}},
