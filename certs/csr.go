@@ -238,30 +238,6 @@ func WriteSigned(ctx context.Context, basename string, issued *Issued, replace b
 	return writeSet(ctx, basename, files, replace, func() error { return besideOwnKey(basename, issued.Cert.PublicKey) })
 }
 
-// writeSet writes files if check, which runs while the set is locked, has nothing against it.
-func writeSet(ctx context.Context, basename string, files []durable.File, replace bool, check func() error) ([]string, error) {
-	if err := checkBasename(basename); err != nil {
-		return nil, err
-	}
-	dir := filepath.Dir(basename)
-	build := func() ([]durable.File, error) { return files, check() }
-	if err := durable.Change(ctx, dir, filepath.Base(basename), replace, build); err != nil {
-		return nil, err
-	}
-	var paths []string
-	for _, file := range files {
-		paths = append(paths, filepath.Join(dir, file.Name))
-	}
-	return paths, nil
-}
-
-func checkBasename(basename string) error {
-	if basename == "" || strings.HasSuffix(basename, string(filepath.Separator)) || strings.Trim(filepath.Base(basename), ".") == "" {
-		return fault.New(fault.Usage, "set --cert-basename to a path without an ending, as in certs/server", "%q is not a basename", basename)
-	}
-	return nil
-}
-
 // withoutCertificate keeps a new key from a set whose certificate is of the old one.
 func withoutCertificate(basename string) error {
 	for _, suffix := range []string{certSuffix, derSuffix, bundleSuffix} {

@@ -73,9 +73,6 @@ func (i *Issued) Files(basename string, pkeycert bool) ([]durable.File, error) {
 // already there is fault.Exists; with replace it is replaced. A bundle that is there belongs to the
 // set without pkeycert too, since its key would no longer be the set's.
 func Write(ctx context.Context, basename string, issued *Issued, pkeycert, replace bool) ([]string, error) {
-	if basename == "" || strings.HasSuffix(basename, string(filepath.Separator)) || strings.Trim(filepath.Base(basename), ".") == "" {
-		return nil, fault.New(fault.Usage, "set --cert-basename to a path without an ending, as in certs/server", "%q is not a basename", basename)
-	}
 	if _, err := os.Lstat(basename + bundleSuffix); err == nil {
 		pkeycert = true
 	}
@@ -83,8 +80,17 @@ func Write(ctx context.Context, basename string, issued *Issued, pkeycert, repla
 	if err != nil {
 		return nil, err
 	}
+	return writeSet(ctx, basename, files, replace, func() error { return nil })
+}
+
+// writeSet writes files if check, which runs while the set is locked, has nothing against it.
+func writeSet(ctx context.Context, basename string, files []durable.File, replace bool, check func() error) ([]string, error) {
+	if err := checkBasename(basename); err != nil {
+		return nil, err
+	}
 	dir := filepath.Dir(basename)
-	if err := durable.Put(ctx, dir, filepath.Base(basename), files, replace); err != nil {
+	build := func() ([]durable.File, error) { return files, check() }
+	if err := durable.Change(ctx, dir, filepath.Base(basename), replace, build); err != nil {
 		return nil, err
 	}
 	var paths []string
@@ -92,6 +98,13 @@ func Write(ctx context.Context, basename string, issued *Issued, pkeycert, repla
 		paths = append(paths, filepath.Join(dir, file.Name))
 	}
 	return paths, nil
+}
+
+func checkBasename(basename string) error {
+	if basename == "" || strings.HasSuffix(basename, string(filepath.Separator)) || strings.Trim(filepath.Base(basename), ".") == "" {
+		return fault.New(fault.Usage, "set --cert-basename to a path without an ending, as in certs/server", "%q is not a basename", basename)
+	}
+	return nil
 }
 
 // Load reads the certificate and the key of a set that Write wrote, after finishing or discarding
