@@ -196,7 +196,7 @@ func NewKey(t KeyType) (crypto.Signer, error) {
 }
 
 // LoadKey reads a private key as LoadIssuer does; a file that others can read only gives warnings.
-func LoadKey(ctx context.Context, path string) (key crypto.Signer, warnings []string, err error) {
+func LoadKey(ctx context.Context, path string, unlock Unlock) (key crypto.Signer, warnings []string, err error) {
 	if err := settle(ctx, path); err != nil {
 		return nil, nil, err
 	}
@@ -207,35 +207,35 @@ func LoadKey(ctx context.Context, path string) (key crypto.Signer, warnings []st
 	if warnings, err = weigh(true, exposed, secretfile.FolderExposed(path)); err != nil {
 		return nil, nil, err
 	}
-	key, err = parseFile(path, text, parseKey)
+	key, err = parseFile(path, text, unlock.parserOf(path))
 	return key, warnings, err
 }
 
 // WriteCSR puts B.csr.pem into the folder of the basename B, and B.key.pem with it where key is not nil, both
-// or none, and returns their paths. A file already there is fault.Exists, with replace it is
+// or none, and returns their paths. A file already there is fault.Exists, with p.Replace it is
 // replaced. A new key beside a certificate of an old one is fault.Policy.
-func WriteCSR(ctx context.Context, basename string, csr *CSR, key crypto.Signer, replace bool) ([]string, error) {
+func WriteCSR(ctx context.Context, basename string, csr *CSR, key crypto.Signer, p Placing) ([]string, error) {
 	files := []durable.File{{Name: filepath.Base(basename) + csrSuffix, Data: csr.PEM(), Mode: 0o644}}
 	if key == nil {
-		return writeSet(ctx, basename, files, replace, func() error { return nil })
+		return writeSet(ctx, basename, files, p, func() error { return nil })
 	}
 	data, err := encodeKey(key, false)
 	if err != nil {
 		return nil, err
 	}
 	files = append([]durable.File{{Name: filepath.Base(basename) + keySuffix, Data: data, Mode: 0o600}}, files...)
-	return writeSet(ctx, basename, files, replace, func() error { return withoutCertificate(basename) })
+	return writeSet(ctx, basename, files, p, func() error { return withoutCertificate(basename) })
 }
 
 // WriteSigned puts B.cert.pem and B.cert.der into the folder of the basename B, as Write does where the key is
 // at hand. Beside another key's B.key.pem, or a bundle, they are fault.Policy.
-func WriteSigned(ctx context.Context, basename string, issued *Issued, replace bool) ([]string, error) {
+func WriteSigned(ctx context.Context, basename string, issued *Issued, p Placing) ([]string, error) {
 	name := filepath.Base(basename)
 	files := []durable.File{
 		{Name: name + certSuffix, Data: issued.CertPEM(), Mode: 0o644},
 		{Name: name + derSuffix, Data: issued.Cert.Raw, Mode: 0o644},
 	}
-	return writeSet(ctx, basename, files, replace, func() error { return besideOwnKey(basename, issued.Cert.PublicKey) })
+	return writeSet(ctx, basename, files, p, func() error { return besideOwnKey(basename, issued.Cert.PublicKey) })
 }
 
 // withoutCertificate keeps a new key from a set whose certificate is of the old one.

@@ -565,11 +565,11 @@ func TestRequestsAndCertificatesInFiles(t *testing.T) {
 		}
 	}
 	writeCSR := func(key crypto.Signer, replace bool) error {
-		_, err := certs.WriteCSR(ctx, base, csr, key, replace)
+		_, err := certs.WriteCSR(ctx, base, csr, key, certs.Placing{Replace: replace})
 		return err
 	}
 	writeSigned := func(issued *certs.Issued, replace bool) error {
-		_, err := certs.WriteSigned(ctx, base, issued, replace)
+		_, err := certs.WriteSigned(ctx, base, issued, certs.Placing{Replace: replace})
 		return err
 	}
 	expect("the first", 0, writeCSR(key, false))
@@ -592,7 +592,7 @@ func TestRequestsAndCertificatesInFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect("beside a bundle", fault.Policy, writeSigned(signed, true))
-	_, err = certs.WriteCSR(ctx, dir+"/", csr, nil, false)
+	_, err = certs.WriteCSR(ctx, dir+"/", csr, nil, certs.Placing{})
 	expect("no basename", fault.Usage, err)
 }
 

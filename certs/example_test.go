@@ -55,14 +55,14 @@ func ExampleWrite() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	paths, err := certs.Write(ctx, base, root, false, false)
+	paths, err := certs.Write(ctx, base, root, certs.Placing{})
 	if err != nil {
 		log.Fatal(err)
 	}
 	for _, path := range paths {
 		fmt.Println(filepath.Base(path))
 	}
-	issuer, _, err := certs.LoadIssuer(ctx, base+".cert.pem", base+".key.pem", false)
+	issuer, _, err := certs.LoadIssuer(ctx, base+".cert.pem", base+".key.pem", nil, false)
 	if err != nil {
 		log.Fatal(err)
 	}

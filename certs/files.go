@@ -69,28 +69,39 @@ func (i *Issued) Files(basename string, pkeycert bool) ([]durable.File, error) {
 	return files, nil
 }
 
+// Placing says how a set's files are put in place. The zero Placing replaces nothing.
+type Placing struct {
+	Replace  bool         // the files that are there
+	PKeyCert bool         // write the bundle too
+	Password []byte       // encrypts the private key; without one it is plain
+	Record   func() error // runs when nothing is against the files any more, before they are placed; its error stops them
+}
+
 // Write puts the set's files in basename's folder, all or none, and returns their paths. A file
-// already there is fault.Exists; with replace it is replaced. A bundle that is there belongs to the
-// set without pkeycert too, since its key would no longer be the set's.
-func Write(ctx context.Context, basename string, issued *Issued, pkeycert, replace bool) ([]string, error) {
+// already there is fault.Exists; with p.Replace it is replaced. A bundle that is there belongs to the
+// set without p.PKeyCert too, since its key would no longer be the set's.
+func Write(ctx context.Context, basename string, issued *Issued, p Placing) ([]string, error) {
 	if _, err := os.Lstat(basename + bundleSuffix); err == nil {
-		pkeycert = true
+		p.PKeyCert = true
 	}
-	files, err := issued.Files(basename, pkeycert)
+	files, err := issued.Files(basename, p.PKeyCert)
 	if err != nil {
 		return nil, err
 	}
-	return writeSet(ctx, basename, files, replace, func() error { return nil })
+	return writeSet(ctx, basename, files, p, func() error { return nil })
 }
 
 // writeSet writes files if check, which runs while the set is locked, has nothing against it.
-func writeSet(ctx context.Context, basename string, files []durable.File, replace bool, check func() error) ([]string, error) {
+func writeSet(ctx context.Context, basename string, files []durable.File, p Placing, check func() error) ([]string, error) {
 	if err := checkBasename(basename); err != nil {
 		return nil, err
 	}
 	dir := filepath.Dir(basename)
-	build := func() ([]durable.File, error) { return files, check() }
-	if err := durable.Change(ctx, dir, filepath.Base(basename), replace, build); err != nil {
+	err := durable.Change(ctx, durable.Set{
+		Dir: dir, Name: filepath.Base(basename), Replace: p.Replace, Record: p.Record,
+		Build: func() ([]durable.File, error) { return files, check() },
+	})
+	if err != nil {
 		return nil, err
 	}
 	var paths []string
@@ -112,7 +123,7 @@ func checkBasename(basename string) error {
 // not parse or a key of another certificate fault.InvalidFile.
 func Load(ctx context.Context, basename string) (*x509.Certificate, crypto.Signer, error) {
 	certFile, keyFile := basename+certSuffix, basename+keySuffix
-	chain, key, _, err := loadPair(ctx, certFile, keyFile, false)
+	chain, key, _, err := loadPair(ctx, certFile, keyFile, nil, false)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -130,7 +141,7 @@ const (
 
 // loadPair reads certificates and a private key, after settling their sets. With warnOnly a key
 // file that others can reach gives warnings instead of an error.
-func loadPair(ctx context.Context, certFile, keyFile string, warnOnly bool) (chain []*x509.Certificate, key crypto.Signer, warnings []string, err error) {
+func loadPair(ctx context.Context, certFile, keyFile string, unlock Unlock, warnOnly bool) (chain []*x509.Certificate, key crypto.Signer, warnings []string, err error) {
 	for _, file := range []string{certFile, keyFile} {
 		if err := settle(ctx, file); err != nil {
 			return nil, nil, nil, err
@@ -146,7 +157,7 @@ func loadPair(ctx context.Context, certFile, keyFile string, warnOnly bool) (cha
 	if chain, err = readFile(certFile, maxCertFile, parseCertificates); err != nil {
 		return nil, nil, nil, err
 	}
-	if key, err = parseFile(keyFile, keyText, parseKey); err != nil {
+	if key, err = parseFile(keyFile, keyText, unlock.parserOf(keyFile)); err != nil {
 		return nil, nil, nil, err
 	}
 	return chain, key, warnings, nil

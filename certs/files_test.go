@@ -22,7 +22,7 @@ import (
 func TestWriteMakesTheSet(t *testing.T) {
 	f := issueFamily(t, certs.Peer, certs.P256)
 	base := filepath.Join(t.TempDir(), "svc")
-	paths, err := certs.Write(t.Context(), base, f.leaf, true, false)
+	paths, err := certs.Write(t.Context(), base, f.leaf, certs.Placing{PKeyCert: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestWriteReplacesOnlyWhenTold(t *testing.T) {
 	f := issueFamily(t, certs.Peer, certs.P256)
 	base := filepath.Join(t.TempDir(), "svc")
 	put := func(issued *certs.Issued, pkeycert, replace bool) error {
-		_, err := certs.Write(t.Context(), base, issued, pkeycert, replace)
+		_, err := certs.Write(t.Context(), base, issued, certs.Placing{PKeyCert: pkeycert, Replace: replace})
 		return err
 	}
 	if err := put(f.leaf, true, false); err != nil {
@@ -102,7 +102,7 @@ func TestWriteReplacesOnlyWhenTold(t *testing.T) {
 		t.Error("the bundle still has the old certificate")
 	}
 	for _, bad := range []string{"", ".", "..", t.TempDir() + "/"} {
-		if _, err := certs.Write(t.Context(), bad, again, false, true); fault.KindOf(err) != fault.Usage {
+		if _, err := certs.Write(t.Context(), bad, again, certs.Placing{Replace: true}); fault.KindOf(err) != fault.Usage {
 			t.Errorf("basename %q: %v", bad, err)
 		}
 	}
@@ -160,7 +160,7 @@ func TestLoadIssuerReads(t *testing.T) {
 			if tt.key != nil {
 				keyFile = file(t, tt.key, 0o600)
 			}
-			issuer, warnings, err := certs.LoadIssuer(t.Context(), certFile, keyFile, false)
+			issuer, warnings, err := certs.LoadIssuer(t.Context(), certFile, keyFile, nil, false)
 			if err != nil || len(warnings) > 0 || len(issuer.Chain) != tt.length {
 				t.Fatalf("%v, %q, %v", issuer, warnings, err)
 			}
@@ -215,7 +215,7 @@ func TestLoadIssuerRefuses(t *testing.T) {
 		{"large", slices.Concat(cert, make([]byte, 2<<20)), key, fault.InvalidFile, "larger"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, _, err := certs.LoadIssuer(t.Context(), file(t, tt.cert, 0o600), file(t, tt.key, 0o600), false)
+			_, _, err := certs.LoadIssuer(t.Context(), file(t, tt.cert, 0o600), file(t, tt.key, 0o600), nil, false)
 			if err == nil || fault.KindOf(err) != tt.kind || fault.HintOf(err) == "" {
 				t.Fatalf("%v (%s), want %v and a hint", err, fault.HintOf(err), tt.kind)
 			}
@@ -226,7 +226,7 @@ func TestLoadIssuerRefuses(t *testing.T) {
 	}
 	missing := filepath.Join(t.TempDir(), "none")
 	for _, pair := range [][2]string{{missing, file(t, key, 0o600)}, {file(t, cert, 0o600), missing}} {
-		if _, _, err := certs.LoadIssuer(t.Context(), pair[0], pair[1], false); fault.KindOf(err) != fault.NotFound {
+		if _, _, err := certs.LoadIssuer(t.Context(), pair[0], pair[1], nil, false); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("%v: %v", pair, err)
 		}
 	}
@@ -238,17 +238,17 @@ func TestExposedKeyFile(t *testing.T) {
 	}
 	root := issue(t, certs.Request{Role: certs.Root, Organization: "Root"}, nil)
 	certFile, keyFile := file(t, root.CertPEM(), 0o644), file(t, keyPEM(t, root), 0o644)
-	if _, _, err := certs.LoadIssuer(t.Context(), certFile, keyFile, false); fault.KindOf(err) != fault.Policy || !strings.Contains(fault.HintOf(err), "chmod") {
+	if _, _, err := certs.LoadIssuer(t.Context(), certFile, keyFile, nil, false); fault.KindOf(err) != fault.Policy || !strings.Contains(fault.HintOf(err), "chmod") {
 		t.Errorf("%v (%s)", err, fault.HintOf(err))
 	}
-	issuer, warnings, err := certs.LoadIssuer(t.Context(), certFile, keyFile, true)
+	issuer, warnings, err := certs.LoadIssuer(t.Context(), certFile, keyFile, nil, true)
 	if err != nil || issuer == nil || len(warnings) != 1 || !strings.Contains(warnings[0], "chmod") {
 		t.Errorf("%v, %q, %v", issuer, warnings, err)
 	}
 	if err := os.Chmod(filepath.Dir(keyFile), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if _, warnings, err := certs.LoadIssuer(t.Context(), certFile, keyFile, true); err != nil || len(warnings) != 2 {
+	if _, warnings, err := certs.LoadIssuer(t.Context(), certFile, keyFile, nil, true); err != nil || len(warnings) != 2 {
 		t.Errorf("%q, %v", warnings, err)
 	}
 }

@@ -43,11 +43,11 @@ func NewIssuer(chain []*x509.Certificate, key crypto.Signer) (*Issuer, error) {
 
 // LoadIssuer reads a CA from its files, after finishing or discarding what a killed Write left of
 // them. The certificates are PEM, the CA first and then each one's issuer, or one in DER. The key is
-// PEM: PKCS#8, SEC1 or PKCS#1, not encrypted. Both may be in one file, in any order. A key file that
+// PEM: PKCS#8, SEC1 or PKCS#1; unlock gives the password of one that is encrypted. Both may be in one file, in any order. A key file that
 // others can read, or whose folder they can write to, is fault.Policy; with warnOnly it is loaded
 // all the same and the warnings are returned. A file that does not parse is fault.InvalidFile.
-func LoadIssuer(ctx context.Context, certFile, keyFile string, warnOnly bool) (*Issuer, []string, error) {
-	chain, key, warnings, err := loadPair(ctx, certFile, keyFile, warnOnly)
+func LoadIssuer(ctx context.Context, certFile, keyFile string, unlock Unlock, warnOnly bool) (*Issuer, []string, error) {
+	chain, key, warnings, err := loadPair(ctx, certFile, keyFile, unlock, warnOnly)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -114,6 +114,11 @@ func parseKey(data []byte) (crypto.Signer, error) {
 	return key, nil
 }
 
+// Unlock gives the password of the encrypted private key in a file. A nil Unlock has none.
+type Unlock func(file string) ([]byte, error)
+
+func (u Unlock) parserOf(string) func([]byte) (crypto.Signer, error) { return parseKey }
+
 // parseCertificates reads data's certificates: all that are there as PEM, or one as DER. A private
 // key beside them does not matter. Where there is none, or a broken one, the error is fault.InvalidFile.
 func parseCertificates(data []byte) ([]*x509.Certificate, error) {

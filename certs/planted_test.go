@@ -51,8 +51,8 @@ func TestPlantedJournal(t *testing.T) {
 		}
 		before := contents(t, base)
 		_, _, load := certs.Load(t.Context(), base)
-		_, _, issuer := certs.LoadIssuer(t.Context(), base+".cert.pem", base+".key.pem", true)
-		_, rewrite := certs.Write(t.Context(), base, f.intermediate, false, true)
+		_, _, issuer := certs.LoadIssuer(t.Context(), base+".cert.pem", base+".key.pem", nil, true)
+		_, rewrite := certs.Write(t.Context(), base, f.intermediate, certs.Placing{Replace: true})
 		for _, err := range []error{load, issuer, rewrite} {
 			if !errors.Is(err, fault.Policy) || !strings.Contains(err.Error(), planted[0]+" is not yours") {
 				t.Errorf("planted %q: %v", planted, err)

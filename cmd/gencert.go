@@ -106,7 +106,7 @@ func (e *env) genCert(c *cli.Context, role certs.Role) error {
 	var written []string
 	_, err = e.overwriting(c.Bool("force-overwrite"), "a key or certificate "+base, func(replace bool) (string, error) {
 		var err error
-		written, err = certs.Write(c.Context, base, issued, c.Bool("pkeycert"), replace)
+		written, err = certs.Write(c.Context, base, issued, certs.Placing{PKeyCert: c.Bool("pkeycert"), Replace: replace})
 		return "", err
 	})
 	if err != nil {
@@ -176,7 +176,7 @@ func (e *env) issuer(c *cli.Context, role certs.Role) (*certs.Issuer, error) {
 			return nil, fault.New(fault.Usage, "give the issuer with --ca-certfile and --ca-keyfile", "--%s is missing", flag)
 		}
 	}
-	issuer, warnings, err := certs.LoadIssuer(c.Context, c.String("ca-certfile"), c.String("ca-keyfile"), e.script)
+	issuer, warnings, err := certs.LoadIssuer(c.Context, c.String("ca-certfile"), c.String("ca-keyfile"), nil, e.script)
 	for _, warning := range warnings {
 		e.note("warning: %s", warning)
 	}

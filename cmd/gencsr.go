@@ -47,7 +47,7 @@ func (e *env) genCSR(c *cli.Context) error {
 	var written []string
 	_, err = e.overwriting(c.Bool("force-overwrite"), "a key or request "+base, func(replace bool) (string, error) {
 		var err error
-		written, err = certs.WriteCSR(c.Context, base, csr, key, replace)
+		written, err = certs.WriteCSR(c.Context, base, csr, key, certs.Placing{Replace: replace})
 		return "", err
 	})
 	if err != nil {
@@ -80,7 +80,7 @@ func (e *env) requestKey(c *cli.Context) (key crypto.Signer, made bool, err erro
 	if e.call.given["key-type"] && e.call.given["key"] {
 		return nil, false, fault.New(fault.Usage, "leave out --key-type", "--key and --key-type do not go together: the key has its type")
 	}
-	key, warnings, err := certs.LoadKey(c.Context, file)
+	key, warnings, err := certs.LoadKey(c.Context, file, nil)
 	for _, warning := range warnings {
 		e.note("warning: %s", warning)
 	}

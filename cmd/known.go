@@ -82,12 +82,12 @@ func (k *knownServers) set(ctx context.Context, host, what, value string) error 
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fault.New(kindOf(err), "set KEYWARD_HOME to a folder that can be written", "cannot keep what is trusted: %w", err)
 	}
-	return durable.Change(ctx, dir, name, true, func() ([]durable.File, error) {
+	return durable.Change(ctx, durable.Set{Dir: dir, Name: name, Replace: true, Build: func() ([]durable.File, error) {
 		if err := k.read(); err != nil {
 			return nil, err
 		}
 		k.lines = append(k.lines, host+" "+what+" "+value)
 		text := strings.Join(k.lines, "\n") + "\n"
 		return []durable.File{{Name: name, Data: []byte(text), Mode: 0o600}}, nil
-	})
+	}})
 }

@@ -82,7 +82,7 @@ func (e *env) ownCertificate(ctx context.Context, dir string, names []string) (*
 		if err != nil {
 			return nil, err
 		}
-		if _, err := certs.Write(ctx, base, issued, false, true); err != nil {
+		if _, err := certs.Write(ctx, base, issued, certs.Placing{Replace: true}); err != nil {
 			return nil, err
 		}
 		cert, key = issued.Cert, issued.Key
@@ -91,7 +91,7 @@ func (e *env) ownCertificate(ctx context.Context, dir string, names []string) (*
 }
 
 func (e *env) ownCA(ctx context.Context, base string) (*certs.Issuer, error) {
-	ca, _, err := certs.LoadIssuer(ctx, base+".cert.pem", base+".key.pem", false)
+	ca, _, err := certs.LoadIssuer(ctx, base+".cert.pem", base+".key.pem", nil, false)
 	if !errors.Is(err, fault.NotFound) {
 		return ca, err
 	}
@@ -100,7 +100,7 @@ func (e *env) ownCA(ctx context.Context, base string) (*certs.Issuer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := certs.Write(ctx, base, issued, false, false); err != nil {
+	if _, err := certs.Write(ctx, base, issued, certs.Placing{}); err != nil {
 		return nil, err
 	}
 	return issued.Issuer(), nil

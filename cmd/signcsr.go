@@ -66,7 +66,7 @@ func (e *env) signCSR(c *cli.Context) error {
 	base := cmp.Or(c.String("cert-basename"), defaultBasename(certs.Leaf, certs.Peer))
 	_, err = e.overwriting(c.Bool("force-overwrite"), "a certificate "+base, func(replace bool) (string, error) {
 		var err error
-		s.Files, err = certs.WriteSigned(c.Context, base, issued, replace)
+		s.Files, err = certs.WriteSigned(c.Context, base, issued, certs.Placing{Replace: replace})
 		return "", err
 	})
 	if err != nil {

@@ -86,7 +86,7 @@ func Save(ctx context.Context, path string, p Pair, replace bool, now time.Time)
 	if err := secretfile.FolderExposed(path); err != nil {
 		return "", err
 	}
-	err = durable.Change(ctx, dir, base, replace, func() ([]durable.File, error) {
+	err = durable.Change(ctx, durable.Set{Dir: dir, Name: base, Replace: replace, Build: func() ([]durable.File, error) {
 		files := []durable.File{{Name: base, Data: p.Userkey(), Mode: 0o600}}
 		if !replace {
 			return files, nil
@@ -97,7 +97,7 @@ func Save(ctx context.Context, path string, p Pair, replace bool, now time.Time)
 		}
 		backup = filepath.Join(dir, old.Name)
 		return append(files, *old), nil
-	})
+	}})
 	switch {
 	case errors.Is(err, fault.Exists):
 		return "", fault.New(fault.Exists, "use --force to make a new one; the old one is kept as a dated backup", "%s: a user key is already there", path)

@@ -69,16 +69,24 @@ type File struct {
 // written to, fault.Usage for a name that is no base name, fault.Policy for another
 // user's hidden file, else fault.Failed.
 func Put(ctx context.Context, dir, name string, files []File, replace bool) error {
-	return Change(ctx, dir, name, replace, func() ([]File, error) { return files, nil })
+	return Change(ctx, Set{Dir: dir, Name: name, Replace: replace, Build: func() ([]File, error) { return files, nil }})
 }
 
-// Change is Put of files that are made while the set is locked, from what it holds then.
-// Where build fails its error is returned and nothing is changed.
-func Change(ctx context.Context, dir, name string, replace bool, build func() ([]File, error)) error {
-	if err := checkNames(name, nil); err != nil {
+// Set is what Change puts in place: the files called Name in the folder Dir.
+type Set struct {
+	Dir, Name string
+	Replace   bool
+	Build     func() ([]File, error) // makes the files, while the set is locked, from what it holds then
+	Record    func() error           // runs when all files are staged, before they are decided; nil does nothing
+}
+
+// Change is Put of files that Build makes. Where Build or Record fails its error is returned and
+// nothing is changed. A kill after Record may still leave the old set.
+func Change(ctx context.Context, want Set) error {
+	if err := checkNames(want.Name, nil); err != nil {
 		return err
 	}
-	s, err := open(ctx, dir, name)
+	s, err := open(ctx, want.Dir, want.Name)
 	if err != nil {
 		return err
 	}
@@ -86,21 +94,21 @@ func Change(ctx context.Context, dir, name string, replace bool, build func() ([
 	if err := s.settle(); err != nil {
 		return err
 	}
-	files, err := build()
+	files, err := want.Build()
 	if err != nil {
 		return err
 	}
-	r := record{replace: replace}
+	r := record{replace: want.Replace}
 	for _, f := range files {
 		r.names = append(r.names, f.Name)
 	}
-	if err := checkNames(name, r.names); err != nil {
+	if err := checkNames(want.Name, r.names); err != nil {
 		return err
 	}
 	if err := s.discard(len(files)); err != nil {
 		return s.explain("remove what a killed command left in", "", err)
 	}
-	return s.put(ctx, r, files)
+	return s.put(ctx, r, files, want.Record)
 }
 
 // Settle finishes or discards what a killed Put of that name left, and waits for one
@@ -140,7 +148,7 @@ func checkNames(set string, names []string) error {
 }
 
 // put stages, decides and places the set.
-func (s *set) put(ctx context.Context, r record, files []File) error {
+func (s *set) put(ctx context.Context, r record, files []File, recorded func() error) error {
 	for _, n := range r.names {
 		if err := s.free(n, r.replace); err != nil {
 			return err
@@ -149,6 +157,9 @@ func (s *set) put(ctx context.Context, r record, files []File) error {
 	err := s.stage(files)
 	if err == nil {
 		err = ctx.Err() // the last moment to stop
+	}
+	if err == nil && recorded != nil {
+		err = recorded()
 	}
 	if err == nil && r.journaled() {
 		err = s.commit(r)
