@@ -27,7 +27,8 @@ cmd                 -> github.com/urfave/cli/v2
 completions         ->
 
 keys                -> internal/fault internal/durable internal/secretfile golang.org/x/crypto
-certs               -> internal/fault internal/durable internal/secretfile github.com/cloudflare/cfssl golang.org/x/crypto
+certs               -> internal/fault internal/durable internal/secretfile github.com/cloudflare/cfssl github.com/youmark/pkcs8 golang.org/x/crypto
+certs/ledger        -> certs internal/fault internal/durable internal/secretfile
 store               -> internal/fault keys
 store/sqlstore      -> internal/fault internal/secretfile keys store github.com/gofrs/flock github.com/pressly/goose/v3 modernc.org/sqlite
 store/storetest     -> internal/fault keys store github.com/google/go-cmp
