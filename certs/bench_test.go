@@ -23,7 +23,7 @@ func BenchmarkIssueLeaf(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := issued.KeyPEM(); err != nil {
+		if _, err := issued.KeyPEM(nil); err != nil {
 			b.Fatal(err)
 		}
 		issued.CertPEM()

@@ -219,7 +219,7 @@ func WriteCSR(ctx context.Context, basename string, csr *CSR, key crypto.Signer,
 	if key == nil {
 		return writeSet(ctx, basename, files, p, func() error { return nil })
 	}
-	data, err := encodeKey(key, false)
+	data, err := encodeKey(key, false, p.Password)
 	if err != nil {
 		return nil, err
 	}
@@ -260,7 +260,7 @@ func besideOwnKey(basename string, pub crypto.PublicKey) error {
 	if err != nil {
 		return nil //nolint:nilerr // there is none, or none to compare with
 	}
-	if key, err := parseKey(data); err == nil && !sameKey(key, pub) {
+	if key, err := Unlock(nil).parserOf("")(data); err == nil && !sameKey(key, pub) {
 		return fault.New(fault.Policy, hint, "%s is there, and is not the key of the request", basename+keySuffix)
 	}
 	return nil

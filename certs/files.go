@@ -29,8 +29,9 @@ const (
 // CertPEM is the certificate alone.
 func (i *Issued) CertPEM() []byte { return helpers.EncodeCertificatePEM(i.Cert) }
 
-// KeyPEM is the private key: SEC1 in the micronets profile, else PKCS#8.
-func (i *Issued) KeyPEM() ([]byte, error) { return encodeKey(i.Key, i.sec1) }
+// KeyPEM is the private key: SEC1 in the micronets profile, else PKCS#8. With a password it is
+// encrypted PKCS#8 in all of them.
+func (i *Issued) KeyPEM(password []byte) ([]byte, error) { return encodeKey(i.Key, i.sec1, password) }
 
 // ChainPEM is the certificate and its intermediates, without the root, which a verifier has to have
 // from elsewhere.
@@ -51,9 +52,10 @@ func isRoot(cert *x509.Certificate) bool {
 }
 
 // Files are the set's files, named after basename without its folder: the key, the certificate as
-// PEM and as DER, and with pkeycert the bundle that a peer loads, which is ChainPEM and the key.
-func (i *Issued) Files(basename string, pkeycert bool) ([]durable.File, error) {
-	key, err := i.KeyPEM()
+// PEM and as DER, and with pkeycert the bundle that a peer loads, which is ChainPEM and the key. A
+// password encrypts the key in all of them.
+func (i *Issued) Files(basename string, pkeycert bool, password []byte) ([]durable.File, error) {
+	key, err := i.KeyPEM(password)
 	if err != nil {
 		return nil, err
 	}
@@ -72,6 +74,7 @@ func (i *Issued) Files(basename string, pkeycert bool) ([]durable.File, error) {
 // Placing says how a set's files are put in place. The zero Placing replaces nothing.
 type Placing struct {
 	Replace  bool         // the files that are there
+	DryRun   bool         // check what can be checked, and write and record nothing
 	PKeyCert bool         // write the bundle too
 	Password []byte       // encrypts the private key; without one it is plain
 	Record   func() error // runs when nothing is against the files any more, before they are placed; its error stops them
@@ -84,7 +87,7 @@ func Write(ctx context.Context, basename string, issued *Issued, p Placing) ([]s
 	if _, err := os.Lstat(basename + bundleSuffix); err == nil {
 		p.PKeyCert = true
 	}
-	files, err := issued.Files(basename, p.PKeyCert)
+	files, err := issued.Files(basename, p.PKeyCert, p.Password)
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +100,16 @@ func writeSet(ctx context.Context, basename string, files []durable.File, p Plac
 		return nil, err
 	}
 	dir := filepath.Dir(basename)
+	var paths []string
+	for _, file := range files {
+		paths = append(paths, filepath.Join(dir, file.Name))
+	}
+	if p.DryRun {
+		if err := free(paths, p.Replace); err != nil {
+			return nil, err
+		}
+		return paths, check()
+	}
 	err := durable.Change(ctx, durable.Set{
 		Dir: dir, Name: filepath.Base(basename), Replace: p.Replace, Record: p.Record,
 		Build: func() ([]durable.File, error) { return files, check() },
@@ -104,11 +117,21 @@ func writeSet(ctx context.Context, basename string, files []durable.File, p Plac
 	if err != nil {
 		return nil, err
 	}
-	var paths []string
-	for _, file := range files {
-		paths = append(paths, filepath.Join(dir, file.Name))
-	}
 	return paths, nil
+}
+
+// free tells, without touching anything, whether files could be placed.
+func free(paths []string, replace bool) error {
+	dir := filepath.Dir(paths[0])
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return fault.New(fault.NotFound, "make the folder first", "there is no folder %s", dir)
+	}
+	for _, path := range paths {
+		if _, err := os.Lstat(path); err == nil && !replace {
+			return fault.New(fault.Exists, "give another name, or --force to replace it", "%s is already there", path)
+		}
+	}
+	return nil
 }
 
 func checkBasename(basename string) error {

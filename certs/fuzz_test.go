@@ -19,7 +19,7 @@ func FuzzPEM(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		key, err := root.KeyPEM()
+		key, err := root.KeyPEM(nil)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -43,18 +43,18 @@ func FuzzPEM(f *testing.F) {
 		for _, cert := range found {
 			reread(t, cert)
 		}
-		key, err := parseKey(data)
+		key, err := Unlock(nil).parserOf("FILE")(data)
 		if err != nil {
 			if fault.KindOf(err) != fault.InvalidFile || fault.HintOf(err) == "" {
 				t.Fatal(err)
 			}
 			return
 		}
-		encoded, err := encodeKey(key, false)
+		encoded, err := encodeKey(key, false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := parseKey(encoded); err != nil || !sameKey(again, key.Public()) {
+		if again, err := parseKey(encoded, nil); err != nil || !sameKey(again, key.Public()) {
 			t.Fatalf("a key did not survive: %v", err)
 		}
 	})

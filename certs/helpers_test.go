@@ -44,7 +44,7 @@ func issueFamily(t testing.TB, profile certs.Profile, keyType certs.KeyType) fam
 // write makes issued's files in dir, without the syncs of certs.Write, and returns their basename.
 func write(t testing.TB, dir, name string, issued *certs.Issued, pkeycert bool) string {
 	t.Helper()
-	files, err := issued.Files(name, pkeycert)
+	files, err := issued.Files(name, pkeycert, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

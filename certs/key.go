@@ -70,7 +70,11 @@ func keyTypeOf(pub crypto.PublicKey) string {
 }
 
 // encodeKey is the private key as PEM: SEC1 (RFC 5915) as the Micronets scripts have it, else PKCS#8 (RFC 5958).
-func encodeKey(key crypto.Signer, sec1 bool) ([]byte, error) {
+// With a password it is encrypted PKCS#8, since SEC1 has no sound encryption.
+func encodeKey(key crypto.Signer, sec1 bool, password []byte) ([]byte, error) {
+	if len(password) > 0 {
+		return encryptKey(key, password)
+	}
 	if ec, ok := key.(*ecdsa.PrivateKey); ok && sec1 {
 		der, err := x509.MarshalECPrivateKey(ec)
 		return keyBlock("EC PRIVATE KEY", der, err)
@@ -88,8 +92,32 @@ func keyBlock(blockType string, der []byte, err error) ([]byte, error) {
 
 // parseKey finds the one private key among data's PEM blocks: PKCS#8, SEC1 or PKCS#1.
 // EC PARAMETERS and certificates may stand before and after it. Where there is none, more
-// than one, or an encrypted one, the error is fault.InvalidFile.
-func parseKey(data []byte) (crypto.Signer, error) {
+// than one, or one that does not parse, the error is fault.InvalidFile. ask gives the password of
+// one that is encrypted; its errors are returned, and else those of decryptKey.
+func parseKey(data []byte, ask func() ([]byte, error)) (crypto.Signer, error) {
+	block, err := keyPEM(data)
+	if err != nil {
+		return nil, err
+	}
+	encrypted := isEncrypted(block)
+	if encrypted {
+		if block, err = decryptKey(block, ask); err != nil {
+			return nil, err
+		}
+	}
+	// cfssl would take the file's first block, whatever it is, for the key.
+	key, err := helpers.ParsePrivateKeyPEM(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes}))
+	switch {
+	case err != nil && encrypted: // a wrong password passes for the right one once in 256 times
+		return nil, wrongPassword()
+	case err != nil:
+		return nil, fault.New(fault.InvalidFile, "see what OpenSSL says: openssl pkey -noout -in FILE", "the private key does not parse: %w", err)
+	}
+	return key, nil
+}
+
+// keyPEM is the one block of a private key in data.
+func keyPEM(data []byte) (*pem.Block, error) {
 	var found *pem.Block
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if !strings.HasSuffix(block.Type, "PRIVATE KEY") {
@@ -103,21 +131,22 @@ func parseKey(data []byte) (crypto.Signer, error) {
 	if found == nil {
 		return nil, fault.New(fault.InvalidFile, "name the PEM file that holds the private key", "no private key in PEM form")
 	}
-	if found.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(found.Headers["Proc-Type"], "ENCRYPTED") {
-		return nil, fault.New(fault.InvalidFile, "decrypt it first: (umask 077; openssl pkey -in FILE -out DECRYPTED)", "the private key is encrypted, which keyward cannot read yet")
-	}
-	// cfssl would take the file's first block, whatever it is, for the key.
-	key, err := helpers.ParsePrivateKeyPEM(pem.EncodeToMemory(&pem.Block{Type: found.Type, Bytes: found.Bytes}))
-	if err != nil {
-		return nil, fault.New(fault.InvalidFile, "see what OpenSSL says: openssl pkey -noout -in FILE", "the private key does not parse: %w", err)
-	}
-	return key, nil
+	return found, nil
 }
 
-// Unlock gives the password of the encrypted private key in a file. A nil Unlock has none.
+// Unlock gives the password of the encrypted private key in a file. It is called for a key that is
+// encrypted, and for no other. A nil Unlock has none, which is fault.Usage.
 type Unlock func(file string) ([]byte, error)
 
-func (u Unlock) parserOf(string) func([]byte) (crypto.Signer, error) { return parseKey }
+func (u Unlock) parserOf(file string) func([]byte) (crypto.Signer, error) {
+	ask := func() ([]byte, error) {
+		if u == nil {
+			return nil, fault.New(fault.Usage, "decrypt it first: (umask 077; openssl pkey -in FILE -out DECRYPTED)", "the private key is encrypted, and there is no password for it")
+		}
+		return u(file)
+	}
+	return func(data []byte) (crypto.Signer, error) { return parseKey(data, ask) }
+}
 
 // parseCertificates reads data's certificates: all that are there as PEM, or one as DER. A private
 // key beside them does not matter. Where there is none, or a broken one, the error is fault.InvalidFile.

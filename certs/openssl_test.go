@@ -146,7 +146,7 @@ func TestMicronetsExtensionsAreOpenSSLs(t *testing.T) {
 
 func keyPEM(t *testing.T, issued *certs.Issued) []byte {
 	t.Helper()
-	data, err := issued.KeyPEM()
+	data, err := issued.KeyPEM(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

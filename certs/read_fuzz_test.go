@@ -13,7 +13,7 @@ import (
 // and neither it nor an error holds what a terminal would obey.
 func FuzzParse(f *testing.F) {
 	family := issueFamily(f, certs.Peer, certs.Ed25519)
-	key, err := family.leaf.KeyPEM()
+	key, err := family.leaf.KeyPEM(nil)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 func TestParse(t *testing.T) {
 	f := issueFamily(t, certs.Peer, certs.P256)
 	root, leaf := f.root.CertPEM(), f.leaf.CertPEM()
-	key, err := f.leaf.KeyPEM()
+	key, err := f.leaf.KeyPEM(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

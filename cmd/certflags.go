@@ -32,6 +32,7 @@ func issuerFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "ca-certfile", EnvVars: variable("ca-certfile"), TakesFile: true, Usage: "the issuer's certificate, and those above it if any, in PEM `FILE`"},
 		&cli.StringFlag{Name: "ca-keyfile", EnvVars: variable("ca-keyfile"), TakesFile: true, Usage: "the issuer's private key in PEM `FILE`"},
+		&cli.StringFlag{Name: "ca-key-password-file", EnvVars: variable("ca-key-password-file"), TakesFile: true, Usage: "the password of an encrypted CA key is the first line of `FILE`, - is stdin", DefaultText: "asked at the terminal"},
 		&cli.BoolFlag{Name: "clamp", EnvVars: variable("clamp"), Usage: "end with the issuer where the lifetime would be longer"},
 	}
 }
@@ -43,6 +44,26 @@ func profileFlags(profile certs.Profile, days string) []cli.Flag {
 		&cli.StringFlag{Name: "days", EnvVars: variable("days"), Usage: "the `LIFETIME`: 90 or 90d, 12w, 1y, or the last day 2027-01-01", DefaultText: days},
 		&cli.IntFlag{Name: "expiration-in-days", EnvVars: variable("expiration-in-days"), Usage: "the same in `DAYS`, as the Micronets scripts have it"},
 	}
+}
+
+// keyPasswordFlags encrypt the private key that is made.
+func keyPasswordFlags() []cli.Flag {
+	return []cli.Flag{
+		keyPasswordFlag("encrypt the new key with the first line of `FILE`, - is stdin", "a plain key"),
+		encryptKeyFlag(),
+	}
+}
+
+func encryptKeyFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "encrypt-key", EnvVars: variable("encrypt-key"), Usage: "encrypt the new key with a password that is asked for at the terminal"}
+}
+
+func keyPasswordFlag(usage, otherwise string) cli.Flag {
+	return &cli.StringFlag{Name: "key-password-file", EnvVars: variable("key-password-file"), TakesFile: true, Usage: usage, DefaultText: otherwise}
+}
+
+func dryRunFlag(usage string) cli.Flag {
+	return &cli.BoolFlag{Name: "dry-run", EnvVars: variable("dry-run"), Usage: usage}
 }
 
 func overwriteFlag() cli.Flag {

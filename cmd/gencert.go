@@ -20,6 +20,7 @@ func (e *env) genRootCertCommand() *cli.Command {
 		Name:  "gen-root-cert",
 		Usage: "make a root certificate and its key",
 		Description: "Writes B.key.pem, B.cert.pem and B.cert.der, where B is the basename: a CA that signs itself, for ten years where nothing is said. " +
+			"Its key is worth a password: --encrypt-key asks for one. " +
 			"Name constraints limit what it and the CAs below it may sign.",
 		UsageText: "keyward gen-root-cert --cert-basename root --subject-org-name \"Example Root\"\n" +
 			"keyward gen-root-cert --permit-dns corp.example --permit-ip 10.0.0.0/8 --days 5y",
@@ -75,6 +76,7 @@ func (e *env) genCertFlags(role certs.Role) []cli.Flag {
 		flags = append(flags, issuerFlags()...)
 	}
 	flags = append(append(flags, profileFlags(profile, days)...), keyTypeFlag())
+	flags = append(flags, keyPasswordFlags()...)
 	if role == certs.Leaf {
 		flags = append(flags,
 			sanFlag("a `NAME` it can be checked by: DNS, IP, URI or e-mail, told apart by form; repeatable"),
@@ -87,7 +89,7 @@ func (e *env) genCertFlags(role certs.Role) []cli.Flag {
 			&cli.StringSliceFlag{Name: "permit-ip", EnvVars: variable("permit-ip"), Usage: "it may sign for the addresses in this `CIDR`; repeatable"},
 		)
 	}
-	return append(flags, overwriteFlag(), e.quietFlag(), e.jsonFlag())
+	return append(flags, dryRunFlag("check everything, say what would be written, and write nothing"), overwriteFlag(), e.quietFlag(), e.jsonFlag())
 }
 
 func (e *env) genCert(c *cli.Context, role certs.Role) error {
@@ -103,11 +105,14 @@ func (e *env) genCert(c *cli.Context, role certs.Role) error {
 	if err != nil {
 		return err
 	}
-	var written []string
-	_, err = e.overwriting(c.Bool("force-overwrite"), "a key or certificate "+base, func(replace bool) (string, error) {
-		var err error
-		written, err = certs.Write(c.Context, base, issued, certs.Placing{PKeyCert: c.Bool("pkeycert"), Replace: replace})
-		return "", err
+	password, err := e.keyPassword(c, base+".key.pem")
+	if err != nil {
+		return err
+	}
+	e.warnOfPlain(base+".key.pem", password)
+	placing := certs.Placing{PKeyCert: c.Bool("pkeycert"), Password: password, DryRun: c.Bool("dry-run")}
+	files, err := e.placing(c, "a key or certificate "+base, placing, func(p certs.Placing) ([]string, error) {
+		return certs.Write(c.Context, base, issued, p)
 	})
 	if err != nil {
 		return err
@@ -115,7 +120,22 @@ func (e *env) genCert(c *cli.Context, role certs.Role) error {
 	for _, note := range issued.Notes {
 		e.note("note: %s", note)
 	}
-	return e.printCert(issued, written)
+	return e.printCert(issued, files, placing.DryRun)
+}
+
+// placing runs write as overwriting does, but asks nothing in a dry run.
+func (e *env) placing(c *cli.Context, what string, p certs.Placing, write func(certs.Placing) ([]string, error)) (files []string, err error) {
+	p.Replace = c.Bool("force-overwrite")
+	if p.DryRun {
+		return write(p)
+	}
+	_, err = e.overwriting(p.Replace, what, func(replace bool) (string, error) {
+		p.Replace = replace
+		var err error
+		files, err = write(p)
+		return "", err
+	})
+	return files, err
 }
 
 // certRequest reads the flags; base is the files' basename.
@@ -176,26 +196,34 @@ func (e *env) issuer(c *cli.Context, role certs.Role) (*certs.Issuer, error) {
 			return nil, fault.New(fault.Usage, "give the issuer with --ca-certfile and --ca-keyfile", "--%s is missing", flag)
 		}
 	}
-	issuer, warnings, err := certs.LoadIssuer(c.Context, c.String("ca-certfile"), c.String("ca-keyfile"), nil, e.script)
+	issuer, warnings, err := certs.LoadIssuer(c.Context, c.String("ca-certfile"), c.String("ca-keyfile"), e.unlock(c, "ca-key-password-file"), e.script)
 	for _, warning := range warnings {
 		e.note("warning: %s", warning)
 	}
 	return issuer, err
 }
 
-// printCert prints what was made: the text under the scripts' names, JSON with --json, else nothing.
-func (e *env) printCert(issued *certs.Issued, files []string) error {
-	if e.json {
+// printCert prints what was made, or would be: the text under the scripts' names, JSON with --json, else nothing.
+func (e *env) printCert(issued *certs.Issued, files []string, dryRun bool) error {
+	info := certs.Describe(issued.Cert)
+	if dryRun {
+		info.Serial, info.Fingerprint, info.Pin = "", "", "" // nobody will see them again
+	}
+	switch {
+	case e.json:
 		return e.print(struct {
 			certs.Info
-			Files []string `json:"files"`
-			Notes []string `json:"notes,omitempty"`
-		}{certs.Describe(issued.Cert), files, issued.Notes}, "")
-	}
-	if e.script {
+			DryRun bool     `json:"dry_run,omitempty"` // then the files would be written, and serial number, fingerprint and pin are empty
+			Files  []string `json:"files"`
+			Notes  []string `json:"notes,omitempty"`
+		}{info, dryRun, files, issued.Notes}, "")
+	case dryRun:
+		e.note("would write %s", strings.Join(files, ", "))
+	case e.script:
 		return e.print(nil, certs.Text(issued.Cert))
+	default:
+		e.note("wrote %s", strings.Join(files, ", "))
 	}
-	e.note("wrote %s", strings.Join(files, ", "))
 	return nil
 }
 

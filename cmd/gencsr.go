@@ -24,6 +24,9 @@ func (e *env) genCSRCommand() *cli.Command {
 			basenameFlag(certs.Leaf, certs.Peer), organizationFlag("B" + organizationSuffix(certs.Leaf)), sanFlag("a `NAME` to ask for: DNS, IP, URI or e-mail, told apart by form; repeatable"),
 			keyTypeFlag(),
 			&cli.StringFlag{Name: "key", EnvVars: variable("key"), TakesFile: true, Usage: "ask with the private key in PEM `FILE`, and make none"},
+			keyPasswordFlag("encrypt the new key with the first line of `FILE`, or open that of --key; - is stdin", "a plain key; an encrypted one is asked about"),
+			encryptKeyFlag(),
+			dryRunFlag("check everything, say what would be written, and write nothing"),
 			overwriteFlag(), e.quietFlag(), e.jsonFlag(),
 		},
 		Action: e.genCSR,
@@ -41,19 +44,25 @@ func (e *env) genCSR(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	password, err := e.csrKeyPassword(c, base, made)
+	if err != nil {
+		return err
+	}
 	if !made {
 		key = nil // it is in its file
 	}
-	var written []string
-	_, err = e.overwriting(c.Bool("force-overwrite"), "a key or request "+base, func(replace bool) (string, error) {
-		var err error
-		written, err = certs.WriteCSR(c.Context, base, csr, key, certs.Placing{Replace: replace})
-		return "", err
+	placing := certs.Placing{Password: password, DryRun: c.Bool("dry-run")}
+	files, err := e.placing(c, "a key or request "+base, placing, func(p certs.Placing) ([]string, error) {
+		return certs.WriteCSR(c.Context, base, csr, key, p)
 	})
 	if err != nil {
 		return err
 	}
-	e.note("wrote %s", strings.Join(written, ", "))
+	done := "wrote "
+	if placing.DryRun {
+		done = "would write "
+	}
+	e.note("%s%s", done, strings.Join(files, ", "))
 	if !e.json {
 		return nil
 	}
@@ -62,8 +71,21 @@ func (e *env) genCSR(c *cli.Context) error {
 		KeyType string   `json:"key_type"`
 		SANs    []string `json:"sans"` // never null
 		Pin     string   `json:"pin"`  // as the certificate's will be
+		DryRun  bool     `json:"dry_run,omitempty"`
 		Files   []string `json:"files"`
-	}{csr.Subject, csr.KeyType(), csr.SANs(), csr.Pin(), written}, "")
+	}{csr.Subject, csr.KeyType(), csr.SANs(), csr.Pin(), placing.DryRun, files}, "")
+}
+
+// csrKeyPassword is what the new key is encrypted with, where one was made.
+func (e *env) csrKeyPassword(c *cli.Context, base string, made bool) ([]byte, error) {
+	if !made {
+		return nil, nil
+	}
+	password, err := e.keyPassword(c, base+".key.pem")
+	if err == nil {
+		e.warnOfPlain(base+".key.pem", password)
+	}
+	return password, err
 }
 
 // requestKey is the key that --key names, or a new one.
@@ -80,7 +102,10 @@ func (e *env) requestKey(c *cli.Context) (key crypto.Signer, made bool, err erro
 	if e.call.given["key-type"] && e.call.given["key"] {
 		return nil, false, fault.New(fault.Usage, "leave out --key-type", "--key and --key-type do not go together: the key has its type")
 	}
-	key, warnings, err := certs.LoadKey(c.Context, file, nil)
+	if e.call.given["encrypt-key"] {
+		return nil, false, fault.New(fault.Usage, "leave out --encrypt-key", "--key and --encrypt-key do not go together: the key stays as it is")
+	}
+	key, warnings, err := certs.LoadKey(c.Context, file, e.unlock(c, "key-password-file"))
 	for _, warning := range warnings {
 		e.note("warning: %s", warning)
 	}

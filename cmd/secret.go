@@ -9,6 +9,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/urfave/cli/v2"
+
+	"keyward/certs"
 	"keyward/internal/fault"
 	"keyward/internal/secretfile"
 )
@@ -42,6 +45,42 @@ func (e *env) newPassword(file, flag, whose string) (string, error) {
 			"a new password is needed for %s, and there is no terminal to ask at", whose)
 	}
 	return e.askTwice(fmt.Sprintf("New password for %s:", whose))
+}
+
+// unlock gives the password of an encrypted private key: the first line of the file that the flag names,
+// else the person's at the terminal.
+func (e *env) unlock(c *cli.Context, flag string) certs.Unlock {
+	return func(file string) ([]byte, error) {
+		if from := c.String(flag); from != "" {
+			password, err := e.secretLine(from, "--"+flag)
+			return []byte(password), err
+		}
+		terminal := e.terminal()
+		if terminal == nil {
+			return nil, fault.New(fault.Usage, "give --"+flag+" (- is stdin)", "the private key is encrypted, and there is no terminal to ask for its password at")
+		}
+		password, err := terminal.Password("Password of " + printable(file) + ":")
+		return []byte(password), err
+	}
+}
+
+// keyPassword is what a new private key is encrypted with; nil where it is to be plain.
+func (e *env) keyPassword(c *cli.Context, file string) ([]byte, error) {
+	if c.String("key-password-file") == "" && !c.Bool("encrypt-key") {
+		return nil, nil
+	}
+	password, err := e.newPassword(c.String("key-password-file"), "--key-password-file", printable(file))
+	if err == nil && password == "" {
+		err = fault.New(fault.Usage, "type one, or leave out --encrypt-key", "an empty password encrypts nothing")
+	}
+	return []byte(password), err
+}
+
+// warnOfPlain tells that an encrypted key makes room for one that is not. It is called before that happens.
+func (e *env) warnOfPlain(keyFile string, password []byte) {
+	if len(password) == 0 && certs.KeyIsEncrypted(keyFile) {
+		e.note("warning: %s is encrypted, and the key that replaces it is not (give --key-password-file or --encrypt-key)", printable(keyFile))
+	}
 }
 
 // askTwice asks for a password to set; an empty one is not asked for again.

@@ -31,7 +31,7 @@ func (e *env) signCSRCommand() *cli.Command {
 				Usage: "sign names as this `PATTERN` says: a name, *.example.org (one label), .example.org (any), an IP or CIDR, an e-mail address or @example.org, a URI and what is below; repeatable"},
 			sanFlag("sign this `NAME` instead of those of the request; repeatable"),
 		}, issuerFlags(), profileFlags(certs.Peer, lifetime(certs.Leaf)), []cli.Flag{
-			&cli.BoolFlag{Name: "dry-run", EnvVars: variable("dry-run"), Usage: "say what would be signed, and write nothing"},
+			dryRunFlag("say what would be signed, and write nothing"),
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "sign all names of the request, without a question"},
 			overwriteFlag(), e.quietFlag(), e.jsonFlag(),
 		}),
