@@ -1,0 +1,65 @@
+package certs
+
+import (
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"time"
+)
+
+// Draft is the certificate that Issue would make of req now, without what follows from keys: its
+// public key, identifiers, serial number and signature. above is its issuer and those above that, none
+// for a root; drafts will do. What Issue refuses Draft refuses, but for what the issuer's key says.
+// asked is the end that req wants, which the issuer's may come before.
+func Draft(req Request, above []*x509.Certificate, now time.Time) (draft *x509.Certificate, asked time.Time, err error) {
+	w, err := req.check(now)
+	if err != nil {
+		return nil, asked, err
+	}
+	issuer := &Issuer{Chain: above}
+	life := lifetime{start: now.Add(-backdate), end: w.NotAfter}
+	if len(above) > 0 {
+		if err := issuer.checkChain(w, now); err != nil {
+			return nil, asked, err
+		}
+		if life, err = issuer.fit(life, w); err != nil {
+			return nil, asked, err
+		}
+	}
+	draft = &x509.Certificate{
+		Subject:   pkix.Name{Organization: []string{w.Organization}},
+		NotBefore: life.start, NotAfter: life.end,
+		BasicConstraintsValid: true, IsCA: w.Role != Leaf, MaxPathLen: -1,
+	}
+	switch {
+	case w.Profile == Micronets:
+		draft.ExtraExtensions, err = micronetsExtensions(w.Role, nil, nil)
+	case w.Role == Leaf:
+		w.fillLeaf(draft)
+	default:
+		w.fillCA(draft)
+		issuer.inherit(draft)
+	}
+	return draft, w.NotAfter, err
+}
+
+// checkChain refuses, as fault.Policy, what a verifier would not accept below these CAs now.
+func (ca *Issuer) checkChain(w wanted, now time.Time) error {
+	for depth, cert := range ca.Chain {
+		if err := checkCA(cert, now); err != nil {
+			return err
+		}
+		if err := checkPathLen(cert, depth, w); err != nil {
+			return err
+		}
+		if err := checkPurpose(cert, w); err != nil {
+			return err
+		}
+		if err := checkNames(w.names, cert); err != nil {
+			return err
+		}
+		if err := checkLimits(w.limits, cert); err != nil {
+			return err
+		}
+	}
+	return checkSubject(ca.Chain[0], w)
+}
