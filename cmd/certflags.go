@@ -27,13 +27,19 @@ func keyTypeFlag() cli.Flag {
 	return &cli.StringFlag{Name: "key-type", EnvVars: variable("key-type"), Value: string(certs.P256), Usage: "its key: `" + joined(certs.KeyTypes()) + "`"}
 }
 
-// issuerFlags are those of the CA that signs.
+// issuerFlags are those of the CA that signs a certificate.
 func issuerFlags() []cli.Flag {
+	return append(caFlags(),
+		&cli.BoolFlag{Name: "clamp", EnvVars: variable("clamp"), Usage: "end with the issuer where the lifetime would be longer"})
+}
+
+// caFlags are those of the CA that signs whatever it is.
+func caFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "ca-certfile", EnvVars: variable("ca-certfile"), TakesFile: true, Usage: "the issuer's certificate, and those above it if any, in PEM `FILE`"},
 		&cli.StringFlag{Name: "ca-keyfile", EnvVars: variable("ca-keyfile"), TakesFile: true, Usage: "the issuer's private key in PEM `FILE`"},
 		&cli.StringFlag{Name: "ca-key-password-file", EnvVars: variable("ca-key-password-file"), TakesFile: true, Usage: "the password of an encrypted CA key is the first line of `FILE`, - is stdin", DefaultText: "asked at the terminal"},
-		&cli.BoolFlag{Name: "clamp", EnvVars: variable("clamp"), Usage: "end with the issuer where the lifetime would be longer"},
+		ledgerFlag("the issuer's"),
 	}
 }
 

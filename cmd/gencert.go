@@ -72,7 +72,9 @@ func (e *env) genCertFlags(role certs.Role) []cli.Flag {
 		profile, days = certs.Micronets, scriptLifetime
 	}
 	flags := []cli.Flag{basenameFlag(role, profile), organizationFlag("B" + organizationSuffix(role))}
-	if role != certs.Root {
+	if role == certs.Root {
+		flags = append(flags, ledgerFlag("its own"))
+	} else {
 		flags = append(flags, issuerFlags()...)
 	}
 	flags = append(append(flags, profileFlags(profile, days)...), keyTypeFlag())
@@ -110,7 +112,7 @@ func (e *env) genCert(c *cli.Context, role certs.Role) error {
 		return err
 	}
 	e.warnOfPlain(base+".key.pem", password)
-	placing := certs.Placing{PKeyCert: c.Bool("pkeycert"), Password: password, DryRun: c.Bool("dry-run")}
+	placing := certs.Placing{PKeyCert: c.Bool("pkeycert"), Password: password, DryRun: c.Bool("dry-run"), Record: e.recordCert(c, issuer, issued, base)}
 	files, err := e.placing(c, "a key or certificate "+base, placing, func(p certs.Placing) ([]string, error) {
 		return certs.Write(c.Context, base, issued, p)
 	})

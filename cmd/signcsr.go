@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"keyward/certs"
+	"keyward/certs/ledger"
 	"keyward/internal/fault"
 )
 
@@ -66,7 +67,7 @@ func (e *env) signCSR(c *cli.Context) error {
 	base := cmp.Or(c.String("cert-basename"), defaultBasename(certs.Leaf, certs.Peer))
 	_, err = e.overwriting(c.Bool("force-overwrite"), "a certificate "+base, func(replace bool) (string, error) {
 		var err error
-		s.Files, err = certs.WriteSigned(c.Context, base, issued, certs.Placing{Replace: replace})
+		s.Files, err = certs.WriteSigned(c.Context, base, issued, certs.Placing{Replace: replace, Record: e.record(c, issuer, ledger.Issued(issued.Cert))})
 		return "", err
 	})
 	if err != nil {

@@ -81,6 +81,9 @@ func change(ctx context.Context, path string, issuer *certs.Issuer, isNew bool, 
 	defer w.file.Close()
 	entries, err := build(w)
 	if err != nil {
+		if w.created {
+			_ = os.Remove(path)
+		}
 		return err
 	}
 	if w.head.Seq == 0 {
@@ -94,6 +97,7 @@ func change(ctx context.Context, path string, issuer *certs.Issuer, isNew bool, 
 // add writes the entries, or leaves the ledger as it was.
 func (w *writer) add(issuer *certs.Issuer, now time.Time, entries []Entry) error {
 	var text []byte
+	first := w.head.Seq == 0
 	for _, entry := range entries {
 		entry.Time = now.UTC().Truncate(time.Second)
 		line, head, err := w.head.next(entry, issuer.Key)
@@ -109,7 +113,7 @@ func (w *writer) add(issuer *certs.Issuer, now time.Time, entries []Entry) error
 	if err == nil {
 		err = w.file.Sync()
 	}
-	if err == nil && w.created {
+	if err == nil && first {
 		err = syncFolder(filepath.Dir(w.path))
 	}
 	if err == nil {
