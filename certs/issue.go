@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"slices"
 	"time"
 
 	"github.com/cloudflare/cfssl/helpers"
@@ -68,7 +69,7 @@ func Issue(req Request, issuer *Issuer, now time.Time) (*Issued, error) {
 	if err != nil {
 		return nil, err
 	}
-	issued.Notes = append(w.notes(issued.Cert), life.notes...)
+	issued.Notes = slices.Concat(w.notes(issued.Cert), w.renewalNotes(issuer), life.notes)
 	issued.sec1 = w.Profile == Micronets
 	return issued, nil
 }
@@ -115,7 +116,7 @@ func (w wanted) notes(cert *x509.Certificate) []string {
 }
 
 func (w wanted) template(pub crypto.PublicKey, issuer *Issuer) (*x509.Certificate, error) {
-	own, err := keyID(pub)
+	own, err := w.keyID(pub)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +126,7 @@ func (w wanted) template(pub crypto.PublicKey, issuer *Issuer) (*x509.Certificat
 			return nil, err
 		}
 	}
-	template := &x509.Certificate{Subject: pkix.Name{Organization: []string{w.Organization}}}
+	template := &x509.Certificate{Subject: pkix.Name{Organization: []string{w.Organization}}, RawSubject: w.rawSubject()}
 	if w.Profile == Micronets {
 		template.ExtraExtensions, err = micronetsExtensions(w.Role, own, issuerID)
 		return template, err
@@ -140,6 +141,9 @@ func (w wanted) template(pub crypto.PublicKey, issuer *Issuer) (*x509.Certificat
 		w.fillLeaf(template)
 	} else {
 		w.fillCA(template)
+	}
+	if w.like != nil {
+		w.resemble(template, pub, issuer)
 	}
 	if w.Role == Intermediate {
 		issuer.inherit(template)

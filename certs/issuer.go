@@ -147,9 +147,15 @@ func checkPurpose(cert *x509.Certificate, w wanted) error {
 	if w.Role != Leaf || len(cert.ExtKeyUsage)+len(cert.UnknownExtKeyUsage) == 0 || slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageAny) {
 		return nil
 	}
-	for _, usage := range w.Profile.extKeyUsage() {
+	known, others := w.extKeyUsage()
+	for _, usage := range known {
 		if !slices.Contains(cert.ExtKeyUsage, usage) {
 			return fault.New(fault.Policy, "use another --profile, or another CA", "%s may not sign for %s, which the %s profile is for", label(cert), usageNames[usage], w.Profile)
+		}
+	}
+	for _, usage := range others {
+		if !slices.ContainsFunc(cert.UnknownExtKeyUsage, usage.Equal) {
+			return fault.New(fault.Policy, "use another CA", "%s may not sign for the usage %v", label(cert), usage)
 		}
 	}
 	return nil

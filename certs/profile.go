@@ -62,13 +62,15 @@ func parseOneOf[T ~string](s, what string, known []T) (T, error) {
 const micronetsDays = 500
 
 // defaultNotAfter is the end of a certificate whose request names none.
-func defaultNotAfter(role Role, profile Profile, now time.Time) time.Time {
+func (r Request) defaultNotAfter(now time.Time) time.Time {
 	switch {
-	case profile == Micronets:
+	case r.like != nil:
+		return now.Add(-backdate).Add(lifetimeOf(r.like))
+	case r.Profile == Micronets:
 		return now.AddDate(0, 0, micronetsDays)
-	case role == Root:
+	case r.Role == Root:
 		return now.AddDate(10, 0, 0)
-	case role == Intermediate:
+	case r.Role == Intermediate:
 		return now.AddDate(5, 0, 0)
 	}
 	return now.AddDate(0, 0, 90)

@@ -2,6 +2,7 @@ package certs
 
 import (
 	"crypto"
+	"crypto/x509"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -25,6 +26,8 @@ type Request struct {
 	PathLen   *int     // how many CAs may follow below
 	PermitDNS []string // domains that names below must be in
 	PermitIP  []string // networks, as 10.0.0.0/8, that addresses below must be in
+
+	like *x509.Certificate // what Renewal renews: its subject and extensions go before the profile's
 }
 
 // wanted is a request with its defaults filled in and its parts read.
@@ -49,7 +52,7 @@ func (r Request) check(now time.Time) (wanted, error) {
 		r.KeyType = P256
 	}
 	if r.NotAfter.IsZero() {
-		r.NotAfter = defaultNotAfter(r.Role, r.Profile, now)
+		r.NotAfter = r.defaultNotAfter(now)
 	}
 	r.NotAfter = r.NotAfter.Truncate(time.Second) // all that a certificate can say
 	for _, check := range []func(Request) error{checkWords, checkOrganization, checkRole, checkProfile} {
@@ -78,6 +81,9 @@ func checkWords(r Request) error {
 	if r.PublicKey != nil {
 		return checkPublicKey(r.PublicKey)
 	}
+	if r.like != nil && r.Key != nil { // sizes that keyward does not make may stay
+		return checkPublicKey(r.Key.Public())
+	}
 	_, err := ParseKeyType(string(r.KeyType))
 	return err
 }
@@ -88,6 +94,9 @@ const maxOrganization = 64
 func checkOrganization(r Request) error {
 	const hint = "set another --subject-org-name"
 	name := r.Organization
+	if r.like != nil {
+		return nil
+	}
 	if name == "" {
 		return fault.New(fault.Usage, "set --subject-org-name", "the subject has no organization")
 	}
