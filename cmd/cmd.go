@@ -106,6 +106,7 @@ func (e *env) commands() []maker {
 		{"gen-csr", e.genCSRCommand},
 		{"sign-csr", e.signCSRCommand},
 		{"show-cert", e.showCertCommand},
+		{"verify-cert", e.verifyCertCommand},
 		{"check-expiry", e.checkExpiryCommand},
 		{"serve", e.serveCommand},
 		{"user", e.userCommand},

@@ -9,8 +9,8 @@ _keyward_words() {
         words="
             keygen getkey addkey listkeys delkey getserverkey login
             gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr
-            show-cert check-expiry serve user demo completion version help
-            --version --help -h" ;;
+            show-cert verify-cert check-expiry serve user demo completion
+            version help --version --help -h" ;;
     "keyward keygen")
         words="
             --keyfile=FILE --force -f --quiet -q --json --help -h" ;;
@@ -42,41 +42,49 @@ _keyward_words() {
             --help -h" ;;
     "keyward gen-root-cert")
         words="
-            --cert-basename=FILE --subject-org-name=
+            --cert-basename=FILE --subject-org-name= --ledger=FILE
             --profile=peer|server|client|micronets --days= --expiration-in-days=
-            --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096 --path-len=
-            --permit-dns= --permit-ip= --force-overwrite --force -f --quiet -q
+            --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096
+            --key-password-file=FILE --encrypt-key --path-len= --permit-dns=
+            --permit-ip= --dry-run --force-overwrite --force -f --quiet -q
             --json --help -h" ;;
     "keyward gen-intermediate-cert")
         words="
             --cert-basename=FILE --subject-org-name= --ca-certfile=FILE
-            --ca-keyfile=FILE --clamp --profile=peer|server|client|micronets
-            --days= --expiration-in-days=
-            --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096 --path-len=
-            --permit-dns= --permit-ip= --force-overwrite --force -f --quiet -q
+            --ca-keyfile=FILE --ca-key-password-file=FILE --ledger=FILE --clamp
+            --profile=peer|server|client|micronets --days= --expiration-in-days=
+            --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096
+            --key-password-file=FILE --encrypt-key --path-len= --permit-dns=
+            --permit-ip= --dry-run --force-overwrite --force -f --quiet -q
             --json --help -h" ;;
     "keyward gen-leaf-cert")
         words="
             --cert-basename=FILE --subject-org-name= --ca-certfile=FILE
-            --ca-keyfile=FILE --clamp --profile=peer|server|client|micronets
-            --days= --expiration-in-days=
-            --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096 --san=
-            --pkeycert --force-overwrite --force -f --quiet -q --json --help -h" ;;
+            --ca-keyfile=FILE --ca-key-password-file=FILE --ledger=FILE --clamp
+            --profile=peer|server|client|micronets --days= --expiration-in-days=
+            --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096
+            --key-password-file=FILE --encrypt-key --san= --pkeycert --dry-run
+            --force-overwrite --force -f --quiet -q --json --help -h" ;;
     "keyward gen-csr")
         words="
             --cert-basename=FILE --subject-org-name= --san=
             --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096 --key=FILE
-            --force-overwrite --force -f --quiet -q --json --help -h" ;;
+            --key-password-file=FILE --encrypt-key --dry-run --force-overwrite
+            --force -f --quiet -q --json --help -h" ;;
     "keyward sign-csr")
         words="
             --cert-basename=FILE --subject-org-name= --allow= --san=
-            --ca-certfile=FILE --ca-keyfile=FILE --clamp
-            --profile=peer|server|client|micronets --days= --expiration-in-days=
-            --dry-run --yes -y --force-overwrite --force -f --quiet -q --json
-            --help -h" ;;
+            --ca-certfile=FILE --ca-keyfile=FILE --ca-key-password-file=FILE
+            --ledger=FILE --clamp --profile=peer|server|client|micronets --days=
+            --expiration-in-days= --dry-run --yes -y --force-overwrite --force
+            -f --quiet -q --json --help -h" ;;
     "keyward show-cert")
         words="
             --text --pem --timeout= --quiet -q --json --help -h" ;;
+    "keyward verify-cert")
+        words="
+            --ca-file= --untrusted= --name= --for= --at= --crl= --crl-check-all
+            --strict --timeout= --quiet -q --json --help -h" ;;
     "keyward check-expiry")
         words="
             --within= --chart --prometheus --timeout= --quiet -q --json --help
@@ -119,7 +127,8 @@ _keyward_words() {
         words="
             keygen getkey addkey listkeys delkey getserverkey login
             gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr
-            show-cert check-expiry serve user demo completion version" ;;
+            show-cert verify-cert check-expiry serve user demo completion
+            version" ;;
     *) return 1 ;;
     esac
 }

@@ -28,6 +28,7 @@ __keyward() {
         'gen-csr:make a key and a certificate signing request for a CA elsewhere'
         'sign-csr:sign somebody else'\''s request: the names that are allowed, no more'
         'show-cert:show the certificates in a file or of a server'
+        'verify-cert:tell whether certificates can be trusted, and if not, why'
         'check-expiry:tell which certificates end soon, roots included'
         'serve:run the registry: HTTPS REST API v3 over an embedded database'
         'user:add, list and delete the registry'\''s users, change passwords'
@@ -141,13 +142,17 @@ __keyward_gen-root-cert() {
     _arguments -S \
         '--cert-basename=[the files are B.key.pem and so on]:B:_files' \
         '--subject-org-name=[the subject'\''s ORGANIZATION]:ORGANIZATION: ' \
+        '--ledger=[its own ledger FILE, which notes what is signed; none keeps none]:FILE:_files' \
         '--profile=[what it is for]:choice:(peer server client micronets)' \
         '--days=[the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01]:LIFETIME: ' \
         '--expiration-in-days=[the same in DAYS, as the Micronets scripts have it]:DAYS: ' \
         '--key-type=[its key]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
+        '--key-password-file=[encrypt the new key with the first line of FILE, - is stdin]:FILE:_files' \
+        '--encrypt-key[encrypt the new key with a password that is asked for at the terminal]' \
         '--path-len=[how many CAs may stand below it: N]:N: ' \
         '*--permit-dns=[it may sign for this DOMAIN and what is under it; repeatable]:DOMAIN: ' \
         '*--permit-ip=[it may sign for the addresses in this CIDR; repeatable]:CIDR: ' \
+        '--dry-run[check everything, say what would be written, and write nothing]' \
         '(--force-overwrite --force -f)'{--force-overwrite,--force,-f}'[replace the files that are there]' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
         '--json[print data, and errors on stderr, as JSON]' \
@@ -160,14 +165,19 @@ __keyward_gen-intermediate-cert() {
         '--subject-org-name=[the subject'\''s ORGANIZATION]:ORGANIZATION: ' \
         '--ca-certfile=[the issuer'\''s certificate, and those above it if any, in PEM FILE]:FILE:_files' \
         '--ca-keyfile=[the issuer'\''s private key in PEM FILE]:FILE:_files' \
+        '--ca-key-password-file=[the password of an encrypted CA key is the first line of FILE, - is stdin]:FILE:_files' \
+        '--ledger=[the issuer'\''s ledger FILE, which notes what is signed; none keeps none]:FILE:_files' \
         '--clamp[end with the issuer where the lifetime would be longer]' \
         '--profile=[what it is for]:choice:(peer server client micronets)' \
         '--days=[the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01]:LIFETIME: ' \
         '--expiration-in-days=[the same in DAYS, as the Micronets scripts have it]:DAYS: ' \
         '--key-type=[its key]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
+        '--key-password-file=[encrypt the new key with the first line of FILE, - is stdin]:FILE:_files' \
+        '--encrypt-key[encrypt the new key with a password that is asked for at the terminal]' \
         '--path-len=[how many CAs may stand below it: N]:N: ' \
         '*--permit-dns=[it may sign for this DOMAIN and what is under it; repeatable]:DOMAIN: ' \
         '*--permit-ip=[it may sign for the addresses in this CIDR; repeatable]:CIDR: ' \
+        '--dry-run[check everything, say what would be written, and write nothing]' \
         '(--force-overwrite --force -f)'{--force-overwrite,--force,-f}'[replace the files that are there]' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
         '--json[print data, and errors on stderr, as JSON]' \
@@ -180,13 +190,18 @@ __keyward_gen-leaf-cert() {
         '--subject-org-name=[the subject'\''s ORGANIZATION]:ORGANIZATION: ' \
         '--ca-certfile=[the issuer'\''s certificate, and those above it if any, in PEM FILE]:FILE:_files' \
         '--ca-keyfile=[the issuer'\''s private key in PEM FILE]:FILE:_files' \
+        '--ca-key-password-file=[the password of an encrypted CA key is the first line of FILE, - is stdin]:FILE:_files' \
+        '--ledger=[the issuer'\''s ledger FILE, which notes what is signed; none keeps none]:FILE:_files' \
         '--clamp[end with the issuer where the lifetime would be longer]' \
         '--profile=[what it is for]:choice:(peer server client micronets)' \
         '--days=[the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01]:LIFETIME: ' \
         '--expiration-in-days=[the same in DAYS, as the Micronets scripts have it]:DAYS: ' \
         '--key-type=[its key]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
+        '--key-password-file=[encrypt the new key with the first line of FILE, - is stdin]:FILE:_files' \
+        '--encrypt-key[encrypt the new key with a password that is asked for at the terminal]' \
         '*--san=[a NAME it can be checked by: DNS, IP, URI or e-mail, told apart by form; repeatable]:NAME: ' \
         '--pkeycert[write certificate, intermediates and key in one file too]' \
+        '--dry-run[check everything, say what would be written, and write nothing]' \
         '(--force-overwrite --force -f)'{--force-overwrite,--force,-f}'[replace the files that are there]' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
         '--json[print data, and errors on stderr, as JSON]' \
@@ -200,6 +215,9 @@ __keyward_gen-csr() {
         '*--san=[a NAME to ask for: DNS, IP, URI or e-mail, told apart by form; repeatable]:NAME: ' \
         '--key-type=[its key]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
         '--key=[ask with the private key in PEM FILE, and make none]:FILE:_files' \
+        '--key-password-file=[encrypt the new key with the first line of FILE, or open that of --key; - is stdin]:FILE:_files' \
+        '--encrypt-key[encrypt the new key with a password that is asked for at the terminal]' \
+        '--dry-run[check everything, say what would be written, and write nothing]' \
         '(--force-overwrite --force -f)'{--force-overwrite,--force,-f}'[replace the files that are there]' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
         '--json[print data, and errors on stderr, as JSON]' \
@@ -215,6 +233,8 @@ __keyward_sign-csr() {
         '*--san=[sign this NAME instead of those of the request; repeatable]:NAME: ' \
         '--ca-certfile=[the issuer'\''s certificate, and those above it if any, in PEM FILE]:FILE:_files' \
         '--ca-keyfile=[the issuer'\''s private key in PEM FILE]:FILE:_files' \
+        '--ca-key-password-file=[the password of an encrypted CA key is the first line of FILE, - is stdin]:FILE:_files' \
+        '--ledger=[the issuer'\''s ledger FILE, which notes what is signed; none keeps none]:FILE:_files' \
         '--clamp[end with the issuer where the lifetime would be longer]' \
         '--profile=[what it is for]:choice:(peer server client micronets)' \
         '--days=[the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01]:LIFETIME: ' \
@@ -232,6 +252,23 @@ __keyward_show-cert() {
         '1:TARGET...: ' \
         '--text[print everything that is in each, as openssl does]' \
         '--pem[print the certificates as PEM]' \
+        '--timeout=[give a server up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_verify-cert() {
+    _arguments -S \
+        '1:TARGET...: ' \
+        '*--ca-file=[trust the roots in this PEM FILE and no other; may be repeated]:FILE: ' \
+        '*--untrusted=[a FILE with intermediates; may be repeated]:FILE: ' \
+        '--name=[the certificate must be for this NAME: a DNS name, IP address, e-mail address or URI]:NAME: ' \
+        '--for=[it must be for this USE: server, client or any]:USE: ' \
+        '(-at --at)'{-at,--at}'=[verify for this TIME and not for now: 2027-01-31 or 2027-01-31T12:00:00Z]:TIME: ' \
+        '*--crl=[a FILE with CRLs, in PEM or one in DER; may be repeated]:FILE: ' \
+        '--crl-check-all[each certificate of the chain must be covered by a CRL]' \
+        '--strict[hold the rules that verifiers let pass]' \
         '--timeout=[give a server up after this TIME]:TIME: ' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
         '--json[print data, and errors on stderr, as JSON]' \
@@ -357,7 +394,7 @@ __keyward_version() {
 
 __keyward_help() {
     _arguments -S \
-        '1:choice:(keygen getkey addkey listkeys delkey getserverkey login gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr show-cert check-expiry serve user demo completion version)'
+        '1:choice:(keygen getkey addkey listkeys delkey getserverkey login gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr show-cert verify-cert check-expiry serve user demo completion version)'
 }
 
 # A link named like one of the scripts is that command.

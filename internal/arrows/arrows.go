@@ -21,13 +21,14 @@ const module = "keyward"
 // module of others stands for all its packages. The standard library is free to all.
 const list = `
 cmd/keyward         -> cmd
-cmd                 -> completions keys certs certs/ledger store store/sqlstore registry registry/wire restclient
+cmd                 -> completions keys certs certs/export certs/ledger certs/verify store store/sqlstore registry registry/wire restclient
 cmd                 -> internal/fault internal/durable internal/secretfile internal/term
 cmd                 -> github.com/urfave/cli/v2
 completions         ->
 
 keys                -> internal/fault internal/durable internal/secretfile golang.org/x/crypto
 certs               -> internal/fault internal/durable internal/secretfile github.com/cloudflare/cfssl github.com/youmark/pkcs8 golang.org/x/crypto
+certs/export        -> internal/fault internal/durable certs software.sslmate.com/src/go-pkcs12
 certs/ledger        -> certs internal/fault internal/durable internal/secretfile
 certs/verify        -> internal/fault internal/secretfile certs golang.org/x/crypto
 store               -> internal/fault keys
