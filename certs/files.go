@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/cloudflare/cfssl/helpers"
@@ -36,14 +37,18 @@ func (i *Issued) KeyPEM(password []byte) ([]byte, error) { return encodeKey(i.Ke
 // ChainPEM is the certificate and its intermediates, without the root, which a verifier has to have
 // from elsewhere.
 func (i *Issued) ChainPEM() []byte {
-	chain := []*x509.Certificate{i.Cert}
-	for _, cert := range i.Chain {
-		if !isRoot(cert) {
-			chain = append(chain, cert)
-		}
-	}
-	return helpers.EncodeCertificatesPEM(chain)
+	return ChainPEM(append([]*x509.Certificate{i.Cert}, i.Chain...))
 }
+
+// ChainPEM is a chain as PEM: its first certificate, and the others but for the roots.
+func ChainPEM(chain []*x509.Certificate) []byte {
+	return helpers.EncodeCertificatesPEM(slices.DeleteFunc(slices.Clone(chain), func(cert *x509.Certificate) bool {
+		return cert != chain[0] && isRoot(cert)
+	}))
+}
+
+// CertificatePEM is one certificate as PEM.
+func CertificatePEM(cert *x509.Certificate) []byte { return helpers.EncodeCertificatePEM(cert) }
 
 // isRoot does not trust the names alone: a root may have signed an intermediate of its own name.
 func isRoot(cert *x509.Certificate) bool {
@@ -91,6 +96,12 @@ func Write(ctx context.Context, basename string, issued *Issued, p Placing) ([]s
 	if err != nil {
 		return nil, err
 	}
+	return writeSet(ctx, basename, files, p, func() error { return nil })
+}
+
+// WriteFiles puts files of others' making in basename's folder, all or none, under the lock of basename's set, and
+// returns their paths. A file already there is fault.Exists; with p.Replace it is replaced.
+func WriteFiles(ctx context.Context, basename string, files []durable.File, p Placing) ([]string, error) {
 	return writeSet(ctx, basename, files, p, func() error { return nil })
 }
 

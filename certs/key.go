@@ -69,6 +69,11 @@ func keyTypeOf(pub crypto.PublicKey) string {
 	return "unknown"
 }
 
+// KeyPEM is a private key as PKCS#8; with a password it is encrypted.
+func KeyPEM(key crypto.Signer, password []byte) ([]byte, error) {
+	return encodeKey(key, false, password)
+}
+
 // encodeKey is the private key as PEM: SEC1 (RFC 5915) as the Micronets scripts have it, else PKCS#8 (RFC 5958).
 // With a password it is encrypted PKCS#8, since SEC1 has no sound encryption.
 func encodeKey(key crypto.Signer, sec1 bool, password []byte) ([]byte, error) {
