@@ -9,8 +9,8 @@ _keyward_words() {
         words="
             keygen getkey addkey listkeys delkey getserverkey login
             gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr
-            show-cert verify-cert check-expiry serve user demo completion
-            version help --version --help -h" ;;
+            renew-cert show-cert verify-cert export-cert check-expiry serve user
+            demo completion version help --version --help -h" ;;
     "keyward keygen")
         words="
             --keyfile=FILE --force -f --quiet -q --json --help -h" ;;
@@ -78,6 +78,13 @@ _keyward_words() {
             --ledger=FILE --clamp --profile=peer|server|client|micronets --days=
             --expiration-in-days= --dry-run --yes -y --force-overwrite --force
             -f --quiet -q --json --help -h" ;;
+    "keyward renew-cert")
+        words="
+            BASENAME CERTFILE... --ca-certfile=FILE --ca-keyfile=FILE
+            --ca-key-password-file=FILE --ledger=FILE --clamp --within= --now
+            --days= --rekey --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096
+            --key=FILE --key-password-file=FILE --exec= --exec-timeout=
+            --dry-run --force -f --quiet -q --json --help -h" ;;
     "keyward show-cert")
         words="
             --text --pem --timeout= --quiet -q --json --help -h" ;;
@@ -85,6 +92,14 @@ _keyward_words() {
         words="
             --ca-file= --untrusted= --name= --for= --at= --crl= --crl-check-all
             --strict --timeout= --quiet -q --json --help -h" ;;
+    "keyward export-cert")
+        words="
+            CERTFILE BASENAME
+            --to=fullchain|chain|pkeycert|pkcs12|pkcs12-legacy|der|k8s
+            --key=FILE --key-password-file=FILE --ca-certfile=
+            --cert-basename=FILE --password-file=FILE --empty-password
+            --namespace= --out= -o= --dry-run --force-overwrite --force -f
+            --quiet -q --json --help -h" ;;
     "keyward check-expiry")
         words="
             --within= --chart --prometheus --timeout= --quiet -q --json --help
@@ -127,8 +142,8 @@ _keyward_words() {
         words="
             keygen getkey addkey listkeys delkey getserverkey login
             gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr
-            show-cert verify-cert check-expiry serve user demo completion
-            version" ;;
+            renew-cert show-cert verify-cert export-cert check-expiry serve user
+            demo completion version" ;;
     *) return 1 ;;
     esac
 }

@@ -20,8 +20,10 @@ function __keyward_call
                 'keyward gen-leaf-cert' \
                 'keyward gen-csr' \
                 'keyward sign-csr' \
+                'keyward renew-cert' \
                 'keyward show-cert' \
                 'keyward verify-cert' \
+                'keyward export-cert' \
                 'keyward check-expiry' \
                 'keyward serve' \
                 'keyward user' \
@@ -76,8 +78,10 @@ complete -c keyward -n '__keyward_at keyward' -a gen-intermediate-cert -d 'make 
 complete -c keyward -n '__keyward_at keyward' -a gen-leaf-cert -d 'make a leaf certificate and its key: for a server, a client or a peer'
 complete -c keyward -n '__keyward_at keyward' -a gen-csr -d 'make a key and a certificate signing request for a CA elsewhere'
 complete -c keyward -n '__keyward_at keyward' -a sign-csr -d 'sign somebody else\'s request: the names that are allowed, no more'
+complete -c keyward -n '__keyward_at keyward' -a renew-cert -d 'renew the certificates that end soon, each from itself alone'
 complete -c keyward -n '__keyward_at keyward' -a show-cert -d 'show the certificates in a file or of a server'
 complete -c keyward -n '__keyward_at keyward' -a verify-cert -d 'tell whether certificates can be trusted, and if not, why'
+complete -c keyward -n '__keyward_at keyward' -a export-cert -d 'write a certificate in the forms that other programs read'
 complete -c keyward -n '__keyward_at keyward' -a check-expiry -d 'tell which certificates end soon, roots included'
 complete -c keyward -n '__keyward_at keyward' -a serve -d 'run the registry: HTTPS REST API v3 over an embedded database'
 complete -c keyward -n '__keyward_at keyward' -a user -d 'add, list and delete the registry\'s users, change passwords'
@@ -256,6 +260,27 @@ complete -c keyward -n '__keyward_in keyward sign-csr' -l quiet -s q -d 'no note
 complete -c keyward -n '__keyward_in keyward sign-csr' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward sign-csr' -l help -s h -d 'show this help'
 
+complete -c keyward -n '__keyward_at keyward renew-cert' -a 'BASENAME CERTFILE...'
+complete -c keyward -n '__keyward_in keyward renew-cert' -l ca-certfile -r -F -d 'the issuer\'s certificate, and those above it if any, in PEM FILE'
+complete -c keyward -n '__keyward_in keyward renew-cert' -l ca-keyfile -r -F -d 'the issuer\'s private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward renew-cert' -l ca-key-password-file -r -F -d 'the password of an encrypted CA key is the first line of FILE, - is stdin'
+complete -c keyward -n '__keyward_in keyward renew-cert' -l ledger -r -F -d 'the issuer\'s ledger FILE, which notes what is signed; none keeps none'
+complete -c keyward -n '__keyward_in keyward renew-cert' -l clamp -d 'end with the issuer where the lifetime would be longer'
+complete -c keyward -n '__keyward_in keyward renew-cert' -l within -x -d 'renew what ends in this TIME: 30 or 30d, 12w, 1y, until 2027-01-01, or 0 for what has expired'
+complete -c keyward -n '__keyward_in keyward renew-cert' -l now -d 'renew however long it has still to go'
+complete -c keyward -n '__keyward_in keyward renew-cert' -l days -x -d 'the new LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01'
+complete -c keyward -n '__keyward_in keyward renew-cert' -l rekey -d 'make a new key of the same type, encrypted as the old one was'
+complete -c keyward -n '__keyward_in keyward renew-cert' -l key-type -x -a 'p256 p384 ed25519 rsa2048 rsa3072 rsa4096' -d 'with --rekey, a new key of this type'
+complete -c keyward -n '__keyward_in keyward renew-cert' -l key -r -F -d 'the certificate\'s private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward renew-cert' -l key-password-file -r -F -d 'the password of an encrypted key is the first line of FILE, - is stdin'
+complete -c keyward -n '__keyward_in keyward renew-cert' -l exec -x -d 'run COMMAND by the shell after each renewal'
+complete -c keyward -n '__keyward_in keyward renew-cert' -l exec-timeout -x -d 'end the command after this TIME'
+complete -c keyward -n '__keyward_in keyward renew-cert' -l dry-run -d 'say what would be renewed, and write and run nothing'
+complete -c keyward -n '__keyward_in keyward renew-cert' -l force -s f -d 'sign below another CA than the old one\'s, or give a root a new key'
+complete -c keyward -n '__keyward_in keyward renew-cert' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward renew-cert' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward renew-cert' -l help -s h -d 'show this help'
+
 complete -c keyward -n '__keyward_in keyward show-cert' -l text -d 'print everything that is in each, as openssl does'
 complete -c keyward -n '__keyward_in keyward show-cert' -l pem -d 'print the certificates as PEM'
 complete -c keyward -n '__keyward_in keyward show-cert' -l timeout -x -d 'give a server up after this TIME'
@@ -275,6 +300,22 @@ complete -c keyward -n '__keyward_in keyward verify-cert' -l timeout -x -d 'give
 complete -c keyward -n '__keyward_in keyward verify-cert' -l quiet -s q -d 'no notes on stderr'
 complete -c keyward -n '__keyward_in keyward verify-cert' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward verify-cert' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_at keyward export-cert' -a 'CERTFILE BASENAME'
+complete -c keyward -n '__keyward_in keyward export-cert' -l to -o to -x -a 'fullchain chain pkeycert pkcs12 pkcs12-legacy der k8s' -d 'the formats, with commas between them'
+complete -c keyward -n '__keyward_in keyward export-cert' -l key -r -F -d 'the certificate\'s private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward export-cert' -l key-password-file -r -F -d 'the password of an encrypted key is the first line of FILE, - is stdin'
+complete -c keyward -n '__keyward_in keyward export-cert' -l ca-certfile -x -d 'the certificates of its issuers in PEM FILE; repeatable'
+complete -c keyward -n '__keyward_in keyward export-cert' -l cert-basename -r -F -d 'the files are B.fullchain.pem and so on'
+complete -c keyward -n '__keyward_in keyward export-cert' -l password-file -r -F -d 'the password to set on PKCS#12 is the first line of FILE, - is stdin'
+complete -c keyward -n '__keyward_in keyward export-cert' -l empty-password -d 'set the empty password on PKCS#12: who has the file has the key'
+complete -c keyward -n '__keyward_in keyward export-cert' -l namespace -x -d 'the NAMESPACE of the Kubernetes Secret'
+complete -c keyward -n '__keyward_in keyward export-cert' -l out -s o -x -d '- writes one format to stdout, and no file'
+complete -c keyward -n '__keyward_in keyward export-cert' -l dry-run -d 'check everything, say what would be written, and write nothing'
+complete -c keyward -n '__keyward_in keyward export-cert' -l force-overwrite -l force -s f -d 'replace the files that are there'
+complete -c keyward -n '__keyward_in keyward export-cert' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward export-cert' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward export-cert' -l help -s h -d 'show this help'
 
 complete -c keyward -n '__keyward_in keyward check-expiry' -l within -x -d 'what ends in this TIME is due: 30 or 30d, 12w, 1y, until 2027-01-01, or 0 for what has expired'
 complete -c keyward -n '__keyward_in keyward check-expiry' -l chart -d 'print how many end in each of the next twelve months'
@@ -357,4 +398,4 @@ complete -c keyward -n '__keyward_in keyward version' -l keyfile -r -F -d 'the u
 complete -c keyward -n '__keyward_in keyward version' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward version' -l help -s h -d 'show this help'
 
-complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey getserverkey login gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr show-cert verify-cert check-expiry serve user demo completion version'
+complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey getserverkey login gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert check-expiry serve user demo completion version'

@@ -27,8 +27,10 @@ __keyward() {
         'gen-leaf-cert:make a leaf certificate and its key: for a server, a client or a peer'
         'gen-csr:make a key and a certificate signing request for a CA elsewhere'
         'sign-csr:sign somebody else'\''s request: the names that are allowed, no more'
+        'renew-cert:renew the certificates that end soon, each from itself alone'
         'show-cert:show the certificates in a file or of a server'
         'verify-cert:tell whether certificates can be trusted, and if not, why'
+        'export-cert:write a certificate in the forms that other programs read'
         'check-expiry:tell which certificates end soon, roots included'
         'serve:run the registry: HTTPS REST API v3 over an embedded database'
         'user:add, list and delete the registry'\''s users, change passwords'
@@ -247,6 +249,30 @@ __keyward_sign-csr() {
         '(--help -h)'{--help,-h}'[show this help]'
 }
 
+__keyward_renew-cert() {
+    _arguments -S \
+        '1:choice:(BASENAME CERTFILE...)' \
+        '--ca-certfile=[the issuer'\''s certificate, and those above it if any, in PEM FILE]:FILE:_files' \
+        '--ca-keyfile=[the issuer'\''s private key in PEM FILE]:FILE:_files' \
+        '--ca-key-password-file=[the password of an encrypted CA key is the first line of FILE, - is stdin]:FILE:_files' \
+        '--ledger=[the issuer'\''s ledger FILE, which notes what is signed; none keeps none]:FILE:_files' \
+        '--clamp[end with the issuer where the lifetime would be longer]' \
+        '--within=[renew what ends in this TIME: 30 or 30d, 12w, 1y, until 2027-01-01, or 0 for what has expired]:TIME: ' \
+        '--now[renew however long it has still to go]' \
+        '--days=[the new LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01]:LIFETIME: ' \
+        '--rekey[make a new key of the same type, encrypted as the old one was]' \
+        '--key-type=[with --rekey, a new key of this type]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
+        '--key=[the certificate'\''s private key in PEM FILE]:FILE:_files' \
+        '--key-password-file=[the password of an encrypted key is the first line of FILE, - is stdin]:FILE:_files' \
+        '--exec=[run COMMAND by the shell after each renewal]:COMMAND: ' \
+        '--exec-timeout=[end the command after this TIME]:TIME: ' \
+        '--dry-run[say what would be renewed, and write and run nothing]' \
+        '(--force -f)'{--force,-f}'[sign below another CA than the old one'\''s, or give a root a new key]' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
 __keyward_show-cert() {
     _arguments -S \
         '1:TARGET...: ' \
@@ -270,6 +296,25 @@ __keyward_verify-cert() {
         '--crl-check-all[each certificate of the chain must be covered by a CRL]' \
         '--strict[hold the rules that verifiers let pass]' \
         '--timeout=[give a server up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_export-cert() {
+    _arguments -S \
+        '1:choice:(CERTFILE BASENAME)' \
+        '(-to --to)'{-to,--to}'=[the formats, with commas between them]:choice:(fullchain chain pkeycert pkcs12 pkcs12-legacy der k8s)' \
+        '--key=[the certificate'\''s private key in PEM FILE]:FILE:_files' \
+        '--key-password-file=[the password of an encrypted key is the first line of FILE, - is stdin]:FILE:_files' \
+        '*--ca-certfile=[the certificates of its issuers in PEM FILE; repeatable]:FILE: ' \
+        '--cert-basename=[the files are B.fullchain.pem and so on]:B:_files' \
+        '--password-file=[the password to set on PKCS#12 is the first line of FILE, - is stdin]:FILE:_files' \
+        '--empty-password[set the empty password on PKCS#12: who has the file has the key]' \
+        '--namespace=[the NAMESPACE of the Kubernetes Secret]:NAMESPACE: ' \
+        '(--out -o)'{--out,-o}'=[- writes one format to stdout, and no file]:-: ' \
+        '--dry-run[check everything, say what would be written, and write nothing]' \
+        '(--force-overwrite --force -f)'{--force-overwrite,--force,-f}'[replace the files that are there]' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
         '--json[print data, and errors on stderr, as JSON]' \
         '(--help -h)'{--help,-h}'[show this help]'
@@ -394,7 +439,7 @@ __keyward_version() {
 
 __keyward_help() {
     _arguments -S \
-        '1:choice:(keygen getkey addkey listkeys delkey getserverkey login gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr show-cert verify-cert check-expiry serve user demo completion version)'
+        '1:choice:(keygen getkey addkey listkeys delkey getserverkey login gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert check-expiry serve user demo completion version)'
 }
 
 # A link named like one of the scripts is that command.

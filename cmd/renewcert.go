@@ -1,0 +1,320 @@
+package cmd
+
+import (
+	"cmp"
+	"crypto"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"keyward/certs"
+	"keyward/certs/ledger"
+	"keyward/internal/fault"
+)
+
+func (e *env) renewCertCommand() *cli.Command {
+	return &cli.Command{
+		Name: "renew-cert", Category: certificates, ArgsUsage: "BASENAME|CERTFILE...",
+		Usage: "renew the certificates that end soon, each from itself alone",
+		Description: "Signs a successor with the same subject, names, usages and key, and a lifetime as long as the old one's, and puts it in the old one's place. " +
+			"A BASENAME B is B.cert.pem with what is there of B.cert.der, B.pkeycert.pem and B.fullchain.pem, which are replaced with it, all or none. A CERTFILE is one file in PEM or DER, from any tool. " +
+			"Run it every day: what does not end within the window is left alone, and the exit code is 12 where nothing was to be done. " +
+			"A root signs itself with its key. The private key is needed for nothing else. A CA keeps its subject and key, so what it signed before still verifies below it; --rekey makes a new key. " +
+			"--exec runs a command by the shell after each renewal, with KEYWARD_CERT_BASENAME, KEYWARD_CERT_FILE, KEYWARD_KEY_FILE and KEYWARD_NOT_AFTER in its environment; what it prints goes to stderr. " +
+			"Where it fails the exit code is 1, and the certificate stays renewed.",
+		UsageText: "keyward renew-cert --exec 'systemctl reload nginx' web " + issuerFiles + "\n" +
+			"keyward renew-cert --within 14d --json certs/web certs/db /etc/ssl/mail.crt " + issuerFiles + "\n" +
+			"keyward renew-cert --now --rekey web " + issuerFiles + "\n" +
+			"keyward renew-cert root",
+		Flags: slices.Concat(issuerFlags(), []cli.Flag{
+			&cli.StringFlag{Name: "within", EnvVars: variable("within"), Usage: "renew what ends in this `TIME`: 30 or 30d, 12w, 1y, until 2027-01-01, or 0 for what has expired", DefaultText: "30d, or a third of its lifetime where that is less"},
+			&cli.BoolFlag{Name: "now", Usage: "renew however long it has still to go"},
+			&cli.StringFlag{Name: "days", EnvVars: variable("days"), Usage: "the new `LIFETIME`: 90 or 90d, 12w, 1y, or the last day 2027-01-01", DefaultText: "the old one's"},
+			&cli.BoolFlag{Name: "rekey", EnvVars: variable("rekey"), Usage: "make a new key of the same type, encrypted as the old one was"},
+			&cli.StringFlag{Name: "key-type", EnvVars: variable("key-type"), Usage: "with --rekey, a new key of this type: `" + joined(certs.KeyTypes()) + "`", DefaultText: "the old one's"},
+			&cli.StringFlag{Name: "key", EnvVars: variable("key"), TakesFile: true, Usage: "the certificate's private key in PEM `FILE`", DefaultText: "B.key.pem"},
+			keyPasswordFlag("the password of an encrypted key is the first line of `FILE`, - is stdin", "asked at the terminal"),
+			&cli.StringFlag{Name: "exec", EnvVars: variable("exec"), Usage: "run `COMMAND` by the shell after each renewal"},
+			&cli.DurationFlag{Name: "exec-timeout", EnvVars: variable("exec-timeout"), Value: 5 * time.Minute, Usage: "end the command after this `TIME`"},
+			dryRunFlag("say what would be renewed, and write and run nothing"),
+			forceFlag("sign below another CA than the old one's, or give a root a new key"),
+			e.quietFlag(), e.jsonFlag(),
+		}),
+		Action: e.renewCert,
+	}
+}
+
+// renewal is what became of a certificate, as --json prints it.
+type renewal struct {
+	Basename    string     `json:"basename,omitempty"` // absent where a file alone was named
+	File        string     `json:"file"`
+	Renewed     bool       `json:"renewed"` // or would be, in a dry run
+	DryRun      bool       `json:"dry_run,omitempty"`
+	OldNotAfter time.Time  `json:"old_not_after"`
+	NotAfter    *time.Time `json:"not_after,omitempty"` // this and the rest of a renewed one alone
+	Serial      string     `json:"serial,omitempty"`    // absent in a dry run, too
+	Replaces    string     `json:"replaces,omitempty"`  // the old serial number
+	Rekeyed     bool       `json:"rekeyed,omitempty"`
+	Files       []string   `json:"files,omitempty"`
+	Notes       []string   `json:"notes,omitempty"`
+	HookExit    *int       `json:"hook_exit,omitempty"` // -1 where it did not end by itself
+}
+
+// renewer has what the renewals of one call share.
+type renewer struct {
+	*env
+	c       *cli.Context
+	issuer  func() (*certs.Issuer, error)
+	keyType certs.KeyType // of new keys, "" for the old one's
+	end     time.Time     // of the lifetimes, zero for the old ones'
+}
+
+func (e *env) renewCert(c *cli.Context) error {
+	r, err := e.renewer(c)
+	if err != nil {
+		return err
+	}
+	done, renewed := []renewal{}, 0
+	var faults []error
+	for _, name := range c.Args().Slice() {
+		one, err := r.renew(name)
+		if err != nil {
+			faults = append(faults, err)
+		}
+		if one == nil {
+			continue
+		}
+		done = append(done, *one)
+		if one.Renewed {
+			renewed++
+		}
+	}
+	if e.json {
+		if err := e.print(done, ""); err != nil {
+			return err
+		}
+	}
+	switch {
+	case len(faults) > 0:
+		return several(faults)
+	case renewed == 0:
+		return fault.New(fault.NothingDue, "", "none of %d certificates is due", len(done))
+	}
+	return nil
+}
+
+// several makes one error of those of several certificates: its kind is that of the first.
+func several(faults []error) error {
+	if len(faults) == 1 {
+		return faults[0]
+	}
+	words := fmt.Sprintf("%d things failed:", len(faults))
+	for _, err := range faults {
+		words += "\n  " + err.Error()
+	}
+	return fault.New(kindOf(faults[0]), fault.HintOf(faults[0]), "%s", words)
+}
+
+func (e *env) renewer(c *cli.Context) (*renewer, error) {
+	r := &renewer{env: e, c: c, issuer: sync.OnceValues(func() (*certs.Issuer, error) { return e.issuer(c, certs.Leaf) })}
+	switch {
+	case c.NArg() == 0:
+		return nil, fault.New(fault.Usage, "name the basenames or files of certificates", "there is nothing to renew")
+	case c.NArg() > 1 && c.String("key") != "":
+		return nil, fault.New(fault.Usage, "renew them one by one", "--key is the key of one certificate, and there are %d", c.NArg())
+	case c.String("key-type") != "" && !c.Bool("rekey"):
+		return nil, fault.New(fault.Usage, "add --rekey", "--key-type is of a new key, and the old one is kept")
+	case e.call.given["now"] && e.call.given["within"]:
+		return nil, fault.New(fault.Usage, "take one of them", "--now and --within do not go together")
+	}
+	var err error
+	if word := c.String("key-type"); word != "" {
+		if r.keyType, err = certs.ParseKeyType(word); err != nil {
+			return nil, err
+		}
+	}
+	if days := c.String("days"); days != "" {
+		r.end, err = certs.ParseDays(days, e.dated())
+	}
+	if err == nil && c.String("within") != "" {
+		_, err = windowEnd(c.String("within"), e.now())
+	}
+	return r, err
+}
+
+// renew renews one certificate if it is due. Beside a renewal the error is that of its hook.
+func (r *renewer) renew(name string) (*renewal, error) {
+	held, err := certs.Hold(r.c.Context, name)
+	if err != nil {
+		return nil, err
+	}
+	held.KeyFile = cmp.Or(r.c.String("key"), held.KeyFile)
+	old := certs.Describe(held.Cert)
+	one := &renewal{Basename: held.Base, File: held.File, OldNotAfter: old.NotAfter, DryRun: r.c.Bool("dry-run")}
+	if !r.due(held) {
+		r.note("%s ends on %s and is not due", printable(held.File), one.OldNotAfter.Format(time.DateOnly))
+		return one, nil
+	}
+	issued, err := r.sign(held, one)
+	if err != nil {
+		return nil, fault.New(kindOf(err), fault.HintOf(err), "%s: %w", held.File, err)
+	}
+	one.Replaces = old.Serial
+	r.tell(one, issued)
+	if one.DryRun || r.c.String("exec") == "" {
+		return one, nil
+	}
+	return one, r.runHook(held, issued, one)
+}
+
+// due tells whether the certificate's end is within the window.
+func (r *renewer) due(held *certs.Held) bool {
+	if r.c.Bool("now") {
+		return true
+	}
+	now, life := r.now(), held.Cert.NotAfter.Sub(held.Cert.NotBefore)
+	limit := now.Add(min(30*24*time.Hour, life/3))
+	if within := r.c.String("within"); within != "" {
+		limit, _ = windowEnd(within, now) // it was read before
+	}
+	return !held.Cert.NotAfter.After(limit)
+}
+
+// sign makes the successor and puts it in place, or only tries to in a dry run.
+func (r *renewer) sign(held *certs.Held, one *renewal) (*certs.Issued, error) {
+	req, err := certs.Renewal(held.Cert)
+	if err != nil {
+		return nil, err
+	}
+	issuer, err := r.issuerOf(held, req.Role)
+	if err != nil {
+		return nil, err
+	}
+	var password []byte
+	if req.Key, password, err = r.key(held, req.Role); err != nil {
+		return nil, err
+	}
+	one.Rekeyed = r.c.Bool("rekey")
+	switch {
+	case one.Rekeyed:
+		req.Key, req.KeyType = nil, cmp.Or(r.keyType, req.KeyType)
+	case req.Key == nil:
+		req.PublicKey = held.Cert.PublicKey
+	}
+	req.NotAfter, req.Clamp = r.end, r.c.Bool("clamp")
+	issued, err := certs.Issue(req, issuer, r.dated())
+	if err != nil {
+		return nil, err
+	}
+	placing := certs.Placing{DryRun: one.DryRun, Password: password, Record: r.recordRenewal(issuer, issued, held)}
+	files, outdated, err := held.Replace(r.c.Context, issued, one.Rekeyed, placing)
+	one.Files, one.Notes = files, slices.Concat(issued.Notes, outdated)
+	return issued, err
+}
+
+// issuerOf is the CA that signs; nil for a root.
+func (r *renewer) issuerOf(held *certs.Held, role certs.Role) (*certs.Issuer, error) {
+	if role == certs.Root {
+		if r.c.Bool("rekey") && !r.c.Bool("force") {
+			return nil, fault.New(fault.Policy, "make a new root with gen-root-cert, move over to it, and then drop this one; --force makes the key all the same",
+				"a root with a new key is another CA: nothing that the old one signed verifies below it")
+		}
+		return nil, nil
+	}
+	issuer, err := r.issuer()
+	if err == nil && !issuer.Signed(held.Cert) && !r.c.Bool("force") {
+		err = fault.New(fault.Policy, "give the CA that did with --ca-certfile and --ca-keyfile, or --force to have it signed by this one",
+			"%s did not sign it", printable(issuer.Chain[0].Subject.String()))
+	}
+	return issuer, err
+}
+
+// key is the certificate's key where it is needed: to sign a root, and to be replaced. The password is what it is
+// encrypted with; nil where it is plain.
+func (r *renewer) key(held *certs.Held, role certs.Role) (key crypto.Signer, password []byte, err error) {
+	if role != certs.Root && !r.c.Bool("rekey") {
+		return nil, nil, nil
+	}
+	if held.KeyFile == "" {
+		return nil, nil, fault.New(fault.Usage, "give it with --key", "its private key is needed, and it is not known which file that is")
+	}
+	unlock := r.unlock(r.c, "key-password-file")
+	key, warnings, err := certs.LoadKey(r.c.Context, held.KeyFile, func(file string) ([]byte, error) {
+		var err error
+		password, err = unlock(file)
+		return password, err
+	})
+	for _, warning := range warnings {
+		r.note("warning: %s", warning)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if own, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool }); !ok || !own.Equal(held.Cert.PublicKey) {
+		return nil, nil, fault.New(fault.Policy, "give its key with --key", "%s is the key of another certificate", held.KeyFile)
+	}
+	return key, password, nil
+}
+
+// recordRenewal notes the renewal in the issuer's ledger. A CA with a new key begins one of its own.
+func (r *renewer) recordRenewal(issuer *certs.Issuer, issued *certs.Issued, held *certs.Held) func() error {
+	entry := ledger.Renewed(issued.Cert, held.Cert)
+	role, own := certs.RoleOf(issued.Cert), ledgerPath(r.c, held.File)
+	if role == certs.Root && own != "" && !r.c.Bool("rekey") {
+		return func() error { return ledger.Append(r.c.Context, own, issued.Issuer(), r.dated(), entry) }
+	}
+	start := func() error { return ledger.Start(r.c.Context, own, issued.Issuer(), r.dated()) }
+	if role == certs.Root {
+		if own == "" {
+			return nil
+		}
+		return start
+	}
+	inIssuer := r.record(r.c, issuer, entry)
+	if role == certs.Leaf || inIssuer == nil || !r.c.Bool("rekey") {
+		return inIssuer
+	}
+	own = ledger.Path(held.File)
+	return func() error {
+		if err := inIssuer(); err != nil {
+			return err
+		}
+		return start()
+	}
+}
+
+// tell says what was done, to people and in one.
+func (r *renewer) tell(one *renewal, issued *certs.Issued) {
+	end := issued.Cert.NotAfter.UTC()
+	one.Renewed, one.NotAfter = true, &end
+	verb := "would renew"
+	if !one.DryRun {
+		verb = "renewed"
+		one.Serial = certs.Describe(issued.Cert).Serial
+	}
+	r.note("%s %s until %s, not %s", verb, printable(strings.Join(one.Files, ", ")), end.Format(time.DateOnly), one.OldNotAfter.Format(time.DateOnly))
+	for _, note := range one.Notes {
+		r.note("note: %s", printable(note))
+	}
+}
+
+// hookVariables tell the hook what was renewed, with whole paths since a script may change its folder.
+func hookVariables(held *certs.Held, issued *certs.Issued) []string {
+	whole := func(path string) string {
+		if abs, err := filepath.Abs(path); err == nil && path != "" {
+			return abs
+		}
+		return path
+	}
+	return []string{
+		"KEYWARD_CERT_BASENAME=" + whole(held.Base),
+		"KEYWARD_CERT_FILE=" + whole(held.File),
+		"KEYWARD_KEY_FILE=" + whole(held.KeyFile),
+		"KEYWARD_NOT_AFTER=" + issued.Cert.NotAfter.UTC().Format(time.RFC3339),
+	}
+}
