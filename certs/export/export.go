@@ -116,14 +116,14 @@ func (s Source) check(format Format) error {
 	cert := s.Chain[0]
 	if format.TakesKey() {
 		if s.Key == nil {
-			return fault.New(fault.Usage, "give its private key", "the format %s holds the private key, and there is none", format)
+			return fault.New(fault.Usage, "give its private key with --key", "the format %s holds the private key, and there is none", format)
 		}
 		if own, ok := s.Key.Public().(interface{ Equal(crypto.PublicKey) bool }); !ok || !own.Equal(cert.PublicKey) {
-			return fault.New(fault.Policy, "give the key that the certificate was made for", "the key is not that of %q", cert.Subject)
+			return fault.New(fault.Policy, "give the key that the certificate was made for with --key", "the key is not that of %q", cert.Subject)
 		}
 	}
 	if len(s.Chain) == 1 && !signedItself(cert) && format != DER {
-		return fault.New(fault.NotFound, "give the file of its issuer", "the issuer of %q is not at hand: %q", cert.Subject, cert.Issuer)
+		return fault.New(fault.NotFound, "give the file of its issuer with --ca-certfile", "the issuer of %q is not at hand: %q", cert.Subject, cert.Issuer)
 	}
 	return nil
 }

@@ -34,6 +34,12 @@ func Open(in, out *os.File) *Terminal {
 	return &Terminal{out: out, keys: terminal.NewRuneReader(terminal.Stdio{In: &typing{File: in}, Out: out, Err: out})}
 }
 
+// IsTerminal tells whether what is written to w is shown at a terminal.
+func IsTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && xterm.IsTerminal(int(f.Fd()))
+}
+
 // Confirm asks a question; the answer is no unless it is yes.
 func (t *Terminal) Confirm(question string) (bool, error) {
 	answer, err := t.line(question+" [y/N] ", true)
