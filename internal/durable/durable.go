@@ -83,32 +83,14 @@ type Set struct {
 // Change is Put of files that Build makes. Where Build or Record fails its error is returned and
 // nothing is changed. A kill after Record may still leave the old set.
 func Change(ctx context.Context, want Set) error {
-	if err := checkNames(want.Name, nil); err != nil {
-		return err
-	}
-	s, err := open(ctx, want.Dir, want.Name)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	if err := s.settle(); err != nil {
-		return err
-	}
-	files, err := want.Build()
-	if err != nil {
-		return err
-	}
-	r := record{replace: want.Replace}
-	for _, f := range files {
-		r.names = append(r.names, f.Name)
-	}
-	if err := checkNames(want.Name, r.names); err != nil {
-		return err
-	}
-	if err := s.discard(len(files)); err != nil {
-		return s.explain("remove what a killed command left in", "", err)
-	}
-	return s.put(ctx, r, files, want.Record)
+	errs := []error{nil}
+	putAll(ctx, []Set{want}, func([]int) error {
+		if want.Record == nil {
+			return nil
+		}
+		return want.Record()
+	}, errs)
+	return errs[0]
 }
 
 // Settle finishes or discards what a killed Put of that name left, and waits for one
@@ -122,12 +104,12 @@ func Settle(ctx context.Context, dir, name string) error {
 	if _, err := os.Lstat(filepath.Join(dir, lockName(name))); isMissing(err) {
 		return nil
 	}
-	s, err := open(ctx, dir, name)
+	f, err := openFolder(dir)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	return s.settle()
+	defer f.close()
+	return f.tidy(ctx, name)
 }
 
 // checkNames refuses what is not one plain name inside the folder, or is there twice.
@@ -145,28 +127,4 @@ func checkNames(set string, names []string) error {
 		seen[n] = true
 	}
 	return nil
-}
-
-// put stages, decides and places the set.
-func (s *set) put(ctx context.Context, r record, files []File, recorded func() error) error {
-	for _, n := range r.names {
-		if err := s.free(n, r.replace); err != nil {
-			return err
-		}
-	}
-	err := s.stage(files)
-	if err == nil {
-		err = ctx.Err() // the last moment to stop
-	}
-	if err == nil && recorded != nil {
-		err = recorded()
-	}
-	if err == nil && r.journaled() {
-		err = s.commit(r)
-	}
-	if err != nil {
-		s.abandon(r)
-		return s.explain("write in", "", err)
-	}
-	return s.forward(r)
 }

@@ -1,67 +1,89 @@
 package durable
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// record is what the journal says: the set's names, how they are placed, and whether
-// that is decided. Its text is one line "replace" or "create", each name as a Go
-// string on a line of its own, and "place" when it is decided.
+// record is what a journal says of one set: its name and its files' names, how they are placed, and
+// whether that is decided. Its text is a line "create" or "replace" with the set's name as a Go string,
+// and each file's name on a line of its own. A journal is one such text or more, and
+// "place" in the end when they are decided.
 type record struct {
+	set     string
 	replace bool
 	names   []string
 	decided bool
+	alone   bool // the journal says nothing of other sets
 }
 
-// maxJournal bounds a journal in bytes; ours are a few hundred.
-const maxJournal = 64 << 10
+// journal is one file with a name for each of its sets.
+type journal struct {
+	file *os.File
+	name string // that of the first set
+	sets []*set
+	size int // of the text up to the decision
+}
+
+// maxJournal bounds a journal in bytes; ours are a few thousand.
+const maxJournal = 1 << 20
 
 // journaled tells whether the set needs a journal at all: one file does not.
 func (r record) journaled() bool { return len(r.names) > 1 }
 
 // header is the text up to the decision.
 func (r record) header() []byte {
-	var b bytes.Buffer
+	verb := "create"
 	if r.replace {
-		b.WriteString("replace\n")
-	} else {
-		b.WriteString("create\n")
+		verb = "replace"
 	}
+	text := fmt.Appendf(nil, "%s %q\n", verb, r.set)
 	for _, n := range r.names {
-		fmt.Fprintf(&b, "%q\n", n)
+		text = fmt.Appendf(text, "%q\n", n)
 	}
-	return b.Bytes()
+	return text
 }
 
 const decision = "place\n"
 
-// parseRecord reads a journal. One that was torn was never synced, so nothing hung on
+// parseRecord reads what a journal says of a set. One that was torn was never synced, so nothing hung on
 // it yet: it reads as the empty record, which decides nothing.
-func parseRecord(text string) record {
-	var r record
-	text, r.decided = strings.CutSuffix(text, decision)
+func parseRecord(set, text string) record {
+	text, decided := strings.CutSuffix(text, decision)
 	text, whole := strings.CutSuffix(text, "\n")
-	lines := strings.Split(text, "\n")
-	r.replace = lines[0] == "replace"
-	if !whole || !r.replace && lines[0] != "create" {
+	if !whole {
 		return record{}
 	}
-	for _, l := range lines[1:] {
-		n, err := strconv.Unquote(l)
-		if err != nil {
-			return record{}
+	var all []record
+	for l := range strings.SplitSeq(text, "\n") {
+		verb, quoted, head := strings.Cut(l, " ")
+		head = head && (verb == "create" || verb == "replace")
+		if !head {
+			quoted = l
 		}
-		r.names = append(r.names, n)
+		name, err := strconv.Unquote(quoted)
+		switch {
+		case err != nil || !head && len(all) == 0:
+			return record{}
+		case head:
+			all = append(all, record{set: name, replace: verb == "replace", decided: decided})
+		default:
+			last := &all[len(all)-1]
+			last.names = append(last.names, name)
+		}
 	}
-	if checkNames("journal", r.names) != nil {
-		return record{}
+	for _, r := range all {
+		if r.set == set && checkNames(set, r.names) == nil {
+			r.alone = len(all) == 1
+			return r
+		}
 	}
-	return r
+	return record{}
 }
 
 // readJournal reads what a killed run decided; the empty record where there is no journal.
@@ -73,35 +95,71 @@ func (s *set) readJournal() (record, error) {
 	if !there.Mode().IsRegular() {
 		return record{}, errNotRegular
 	}
-	if s.log, err = s.root.OpenFile(s.journal(), os.O_RDWR|noFollow, 0); err != nil {
+	f, err := s.root.OpenFile(s.journal(), os.O_RDONLY|noFollow, 0)
+	if err != nil {
 		return record{}, err
 	}
-	text, err := io.ReadAll(io.LimitReader(s.log, maxJournal))
-	return parseRecord(string(text)), err
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxJournal))
+	return parseRecord(s.name, string(text)), err
 }
 
-// startJournal makes the empty journal, and its name and those of the staged files durable.
-func (s *set) startJournal() (err error) {
-	s.log, err = s.root.OpenFile(s.journal(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+// startJournal gives the folder's journal the set's name, or makes an empty one. Its
+// name lasts once the folder is synced.
+func (s *set) startJournal() error {
+	if s.folder.log != nil && s.root.Link(s.folder.log.name, s.journal()) == nil {
+		return nil
+	}
+	f, err := s.root.OpenFile(s.journal(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		s.folder.log = &journal{file: f, name: s.journal()}
+	}
+	return err
+}
+
+// text is the journal's without the decision. What was dropped is not in it.
+func (j *journal) text() []byte {
+	var text []byte
+	for _, s := range j.sets {
+		if s.err == nil {
+			text = append(text, s.record.header()...)
+		}
+	}
+	return text
+}
+
+// commit decides its sets.
+func (j *journal) commit() error {
+	defer j.file.Close()
+	text := j.text()
+	j.size = len(text)
+	text = append(text, decision...)
+	if len(text) > maxJournal {
+		return errors.New("the names of the files are too long")
+	}
+	if _, err := j.file.Write(text); err != nil {
+		return err
+	}
+	return j.file.Sync()
+}
+
+// cut takes the decision back when the sets are in place. One that is left for the next run needs it.
+func (j *journal) cut() {
+	if slices.ContainsFunc(j.sets, func(s *set) bool { return s.keep }) {
+		return
+	}
+	if i := slices.IndexFunc(j.sets, func(s *set) bool { return s.err == nil }); i >= 0 {
+		j.sets[i].cut(j.size)
+	}
+}
+
+// cut cuts the journal after so many bytes. Without it the next run would place the set
+// again, which comes to the same unless others have changed the files in between.
+func (s *set) cut(size int) {
+	f, err := s.root.OpenFile(s.journal(), os.O_WRONLY|noFollow, 0)
 	if err != nil {
-		return err
+		return
 	}
-	return syncFolder(s.folder)
-}
-
-// commit decides the set.
-func (s *set) commit(r record) error {
-	if _, err := s.log.Write(append(r.header(), decision...)); err != nil {
-		return err
-	}
-	return s.log.Sync()
-}
-
-// removeJournal removes it, if there is one.
-func (s *set) removeJournal() error {
-	if s.log != nil {
-		s.log.Close()
-		s.log = nil
-	}
-	return s.remove(s.journal())
+	defer f.Close()
+	_ = f.Truncate(int64(size))
 }

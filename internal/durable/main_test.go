@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"testing"
 
 	"keyward/internal/durable"
@@ -15,19 +16,28 @@ import (
 // sets are what a helper process can be told to put.
 var sets = map[string][]durable.File{"old1": oldSet[:1], "new1": newSet[:1], "old": oldSet, "new": newSet}
 
-// TestMain is a helper process instead where the environment says so: it puts one set,
-// or settles where none is named, and its exit code is the error's kind.
+// TestMain is a helper process instead where the environment says so: it puts one set or
+// a batch, or settles where none is named, and its exit code is the error's kind.
 func TestMain(m *testing.M) {
 	dir := os.Getenv("DURABLE_DIR")
 	if dir == "" {
 		os.Exit(m.Run())
 	}
 	runtime.LockOSThread() // so that strace's count of calls is exact
+	replace := os.Getenv("DURABLE_REPLACE") == "true"
 	var err error
-	if set := os.Getenv("DURABLE_SET"); set == "" {
+	if names := os.Getenv("DURABLE_BATCH"); names != "" {
+		todo := batchOf(dir, sets[os.Getenv("DURABLE_SET")], replace, strings.Fields(names)...)
+		for i, e := range durable.PutAll(context.Background(), todo, nil) {
+			if e != nil {
+				err = fmt.Errorf("set %s: %w", todo[i].Name, e)
+				fmt.Fprintln(os.Stderr, err)
+			}
+		}
+	} else if set := os.Getenv("DURABLE_SET"); set == "" {
 		err = durable.Settle(context.Background(), dir, "peer")
 	} else {
-		err = durable.Put(context.Background(), dir, "peer", sets[set], os.Getenv("DURABLE_REPLACE") == "true")
+		err = durable.Put(context.Background(), dir, "peer", sets[set], replace)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

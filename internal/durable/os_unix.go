@@ -43,9 +43,11 @@ func noLinks(err error) bool {
 	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EMLINK)
 }
 
-// release removes the file first: whoever waits for this lock will find that the
+// release removes the files first: whoever waits for this lock will find that the
 // file is gone and open a new one.
-func release(l *flock.Flock) {
-	_ = os.Remove(l.Path())
+func release(l *flock.Flock, paths []string) {
+	for _, p := range paths {
+		_ = os.Remove(p)
+	}
 	_ = l.Close()
 }

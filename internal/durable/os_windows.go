@@ -26,7 +26,9 @@ func noLinks(err error) bool {
 
 // release closes the file first, since an open one cannot be removed. That also makes
 // it safe: where another command has the lock by now, the removal fails and is its to do.
-func release(l *flock.Flock) {
+func release(l *flock.Flock, paths []string) {
 	_ = l.Close()
-	_ = os.Remove(l.Path())
+	for _, p := range paths {
+		_ = os.Remove(p)
+	}
 }

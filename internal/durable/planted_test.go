@@ -41,7 +41,7 @@ func leave(t *testing.T, uid int, path, text string) {
 	}
 }
 
-const theft = "replace\n\"peer.key.pem\"\n\"peer.cert.pem\"\nplace\n"
+const theft = "replace \"peer\"\n\"peer.key.pem\"\n\"peer.cert.pem\"\nplace\n"
 
 // TestPlanted has another user leave each hidden file, beside those that a killed run of
 // the caller's would have left. Nobody obeys it, and nothing is touched.

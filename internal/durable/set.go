@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
 	"syscall"
 
 	"github.com/gofrs/flock"
@@ -15,54 +14,65 @@ import (
 	"keyward/internal/fault"
 )
 
+// folder is an opened folder.
+type folder struct {
+	dir    string
+	root   *os.Root
+	handle *os.File // the folder itself, to be synced
+	info   fs.FileInfo
+	log    *journal // that of the sets that are being put; nil where there is none
+}
+
 // set is a locked set in an opened folder.
 type set struct {
-	dir    string
+	*folder
+	index  int // among the caller's
 	name   string
-	root   *os.Root
-	folder *os.File    // the folder itself, to be synced
-	info   fs.FileInfo // the folder's
 	lock   *flock.Flock
 	stale  bool            // a killed run may have left the lock's file
-	log    *os.File        // the journal; nil where there is none
+	record record          // what is being put
+	open   []*os.File      // its staged files, until they are synced
 	kept   map[string]bool // the old files of this run, whoever owns what it replaces
 	keep   bool            // something is left for the next run, so the lock's file stays too
 	final  bool            // the replaced file could not be kept: the placing cannot be undone
+	err    error           // why it is not put
 }
 
-func lockName(set string) string        { return "." + set + ".lock" }
-func (s *set) journal() string          { return "." + s.name + ".journal" }
-func (s *set) staged(i int) string      { return fmt.Sprintf(".%s.%d.staged", s.name, i) }
-func (s *set) old(i int) string         { return fmt.Sprintf(".%s.%d.old", s.name, i) }
-func (s *set) path(file string) string  { return filepath.Join(s.dir, file) }
-func (s *set) missing(file string) bool { _, err := s.root.Lstat(file); return isMissing(err) }
-func (s *set) present(file string) bool { _, err := s.root.Lstat(file); return err == nil }
+func lockName(set string) string   { return "." + set + ".lock" }
+func (s *set) journal() string     { return "." + s.name + ".journal" }
+func (s *set) staged(i int) string { return fmt.Sprintf(".%s.%d.staged", s.name, i) }
+func (s *set) old(i int) string    { return fmt.Sprintf(".%s.%d.old", s.name, i) }
+
+func (f *folder) path(file string) string  { return filepath.Join(f.dir, file) }
+func (f *folder) missing(file string) bool { _, err := f.root.Lstat(file); return isMissing(err) }
+func (f *folder) present(file string) bool { _, err := f.root.Lstat(file); return err == nil }
 
 func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
-// open opens the folder and waits for the set's lock.
-func open(ctx context.Context, dir, name string) (*set, error) {
-	s := &set{dir: dir, name: name, kept: map[string]bool{}}
+// openFolder opens the folder.
+func openFolder(dir string) (*folder, error) {
+	f := &folder{dir: dir}
 	var err error
-	if s.root, err = os.OpenRoot(dir); err != nil {
+	if f.root, err = os.OpenRoot(dir); err != nil {
 		if info, e := os.Stat(dir); e == nil && !info.IsDir() {
 			err = syscall.ENOTDIR
 		}
-		return nil, s.explain("open folder", "", err)
+		return nil, f.explain("open folder", "", err)
 	}
-	if s.folder, err = s.root.Open("."); err != nil {
-		s.root.Close()
-		return nil, s.explain("open folder", "", err)
+	if f.handle, err = f.root.Open("."); err != nil {
+		f.root.Close()
+		return nil, f.explain("open folder", "", err)
 	}
-	if s.info, err = s.folder.Stat(); err == nil {
-		err = s.acquire(ctx)
+	if f.info, err = f.handle.Stat(); err != nil {
+		f.close()
+		return nil, f.explain("look at folder", "", err)
 	}
-	if err != nil {
-		defer s.folder.Close()
-		defer s.root.Close()
-		return nil, s.notLocked(ctx, err)
-	}
-	return s, nil
+	return f, nil
+}
+
+func (f *folder) close() {
+	f.handle.Close()
+	f.root.Close()
 }
 
 func (s *set) notLocked(ctx context.Context, err error) error {
@@ -77,17 +87,56 @@ func (s *set) notLocked(ctx context.Context, err error) error {
 	return s.explain("lock", lock, err)
 }
 
+// open opens the folder and waits for the set's lock.
+func open(ctx context.Context, dir, name string) (*set, error) {
+	f, err := openFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	s, err := f.lock(ctx, name)
+	if err != nil {
+		f.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// close lets go of a set that open gave.
 func (s *set) close() {
-	if s.log != nil {
-		s.log.Close()
+	s.unlock()
+	s.folder.close()
+}
+
+// lock waits for the set's lock.
+func (f *folder) lock(ctx context.Context, name string) (*set, error) {
+	s := &set{folder: f, name: name, kept: map[string]bool{}}
+	if err := s.acquire(ctx); err != nil {
+		return nil, s.notLocked(ctx, err)
 	}
+	return s, nil
+}
+
+// tidy locks the set, finishes or discards what a killed run left of it, and lets go.
+func (f *folder) tidy(ctx context.Context, name string) error {
+	s, err := f.lock(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer s.unlock()
+	err = s.settle()
+	if err == nil && s.keep {
+		err = s.explain("remove what a killed command left in", "", s.discard(0))
+	}
+	return err
+}
+
+// unlock lets go of a lock that is the set's alone.
+func (s *set) unlock() {
 	if s.keep {
-		_ = s.lock.Close()
-	} else {
-		release(s.lock)
+		release(s.lock, nil)
+		return
 	}
-	s.folder.Close()
-	s.root.Close()
+	release(s.lock, []string{s.path(lockName(s.name))})
 }
 
 // found looks for a hidden file; nil where there is none. It refuses what another user may
@@ -176,75 +225,101 @@ func (s *set) free(target string, replace bool) error {
 	return nil
 }
 
-// stage writes each file whole under its staged name, and makes an empty journal where
-// the set needs one. They are synced side by side, which the disk does in one go.
-func (s *set) stage(files []File) error {
-	staged := make([]*os.File, len(files))
-	defer func() {
-		for _, w := range staged {
-			w.Close()
+// prepare builds a locked set and stages it.
+func (s *set) prepare(want Set) error {
+	if err := s.settle(); err != nil {
+		return err
+	}
+	files, err := want.Build()
+	if err != nil {
+		return err
+	}
+	s.record = record{set: s.name, replace: want.Replace}
+	for _, f := range files {
+		s.record.names = append(s.record.names, f.Name)
+	}
+	if err := checkNames(s.name, s.record.names); err != nil {
+		return err
+	}
+	if err := s.discard(len(files)); err != nil {
+		return s.explain("remove what a killed command left in", "", err)
+	}
+	for _, n := range s.record.names {
+		if err := s.free(n, want.Replace); err != nil {
+			return err
 		}
-	}()
+	}
 	for i, f := range files {
-		var err error
-		if staged[i], err = s.write(s.staged(i), f); err != nil {
+		if err := s.stage(s.staged(i), f); err != nil {
+			s.abandon(s.record)
 			return s.explain("write", f.Name, err)
 		}
 	}
-	errs := make([]error, len(files)+1)
-	var syncs sync.WaitGroup
-	for i, w := range staged {
-		syncs.Go(func() { errs[i] = w.Sync() })
-	}
-	if len(files) > 1 {
-		errs[len(files)] = s.startJournal()
-	}
-	syncs.Wait()
-	return s.explain("sync", "", errors.Join(errs...))
+	return nil
 }
 
-// write makes one file, with its final mode from the first moment.
-func (s *set) write(name string, f File) (*os.File, error) {
+// stage writes one file whole, with its final mode from the first moment. It is not synced yet.
+func (s *set) stage(name string, f File) error {
 	w, err := s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, f.Mode.Perm())
 	if err != nil {
-		return nil, err
+		return err
 	}
+	s.open = append(s.open, w)
 	_, err = w.Write(f.Data)
-	return w, err
+	return err
 }
 
-// forward puts a decided set in place. What fails is undone.
-func (s *set) forward(r record) error {
-	for i, n := range r.names {
-		if err := s.place(i, r); err != nil {
-			return s.undo(r, s.explain("put in place", n, err))
-		}
+func (s *set) closeStaged() {
+	for _, f := range s.open {
+		f.Close()
 	}
-	if err := syncFolder(s.folder); err != nil {
+	s.open = nil
+}
+
+// drop gives up a set that is not decided.
+func (s *set) drop(doing string, why error) {
+	s.abandon(s.record)
+	s.err = s.explain(doing, "", why)
+}
+
+// forward puts in place what a killed run decided. What fails is undone.
+func (s *set) forward(r record) error {
+	if err := s.placeAll(r); err != nil {
+		return err
+	}
+	if err := syncFolder(s.handle); err != nil {
 		return s.undo(r, s.explain("sync folder", "", err))
+	}
+	if r.alone {
+		s.cut(len(r.header()))
 	}
 	s.finish(r)
 	return nil
 }
 
-// finish cleans up after a set that is in place. The cut says so; without it the next
-// run would place the set again, which comes to the same. What cannot be removed is
-// harmless: the lock's file stays, and tells the next run to try again.
-func (s *set) finish(r record) {
-	if s.log != nil {
-		_ = s.log.Truncate(int64(len(r.header())))
+// placeAll puts a decided set in place, without a sync. What fails is undone.
+func (s *set) placeAll(r record) error {
+	for i, n := range r.names {
+		if err := s.place(i, r); err != nil {
+			return s.undo(r, s.explain("put in place", n, err))
+		}
 	}
-	_ = s.discard(len(r.names))
+	return nil
 }
+
+// finish cleans up after a set that is in place. What cannot be removed is
+// harmless: the lock's file stays, and tells the next run to try again.
+func (s *set) finish(r record) { _ = s.discard(len(r.names)) }
 
 // abandon cleans up after a set that is not in place. The journal is gone for good
 // before the staged files are, else a power cut could leave half of them decided.
 func (s *set) abandon(r record) {
-	if s.log != nil {
-		if s.removeJournal() != nil {
+	s.closeStaged()
+	if s.present(s.journal()) {
+		if s.remove(s.journal()) != nil {
 			return
 		}
-		_ = syncFolder(s.folder)
+		_ = syncFolder(s.handle)
 	}
 	_ = s.discard(len(r.names))
 }
@@ -318,7 +393,7 @@ func (s *set) undo(r record, why error) error {
 		err = s.unplace(i, r)
 	}
 	if err == nil {
-		err = syncFolder(s.folder)
+		err = syncFolder(s.handle)
 	}
 	if err != nil {
 		s.keep = true
@@ -357,7 +432,7 @@ func (s *set) discard(n int) error {
 			return err
 		}
 	}
-	return s.removeJournal()
+	return s.remove(s.journal())
 }
 
 // remove removes a file that may be missing. Where it cannot, the next run tries again.
@@ -372,8 +447,8 @@ func (s *set) remove(file string) error {
 	return err
 }
 
-func (s *set) same(a, b string) bool {
-	x, errX := s.root.Lstat(a)
-	y, errY := s.root.Lstat(b)
+func (f *folder) same(a, b string) bool {
+	x, errX := f.root.Lstat(a)
+	y, errY := f.root.Lstat(b)
 	return errX == nil && errY == nil && os.SameFile(x, y)
 }

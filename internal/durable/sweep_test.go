@@ -140,11 +140,11 @@ func TestKillTwice(t *testing.T) {
 		want    map[string]string
 	}{
 		{"staged", oldSet, "", nil, want(oldSet)},
-		{"create", nil, "create\n" + names, nil, want(newSet)},
-		{"replace", oldSet, "replace\n" + names, nil, want(newSet)},
-		{"replace without links", oldSet, "replace\n" + names, noLinks, want(newSet)},
-		{"create beside a stranger", stranger, "create\n" + names, nil, want(stranger)},
-		{"create beside a stranger without links", stranger, "create\n" + names, noLinks, want(stranger)},
+		{"create", nil, "create \"peer\"\n" + names, nil, want(newSet)},
+		{"replace", oldSet, "replace \"peer\"\n" + names, nil, want(newSet)},
+		{"replace without links", oldSet, "replace \"peer\"\n" + names, noLinks, want(newSet)},
+		{"create beside a stranger", stranger, "create \"peer\"\n" + names, nil, want(stranger)},
+		{"create beside a stranger without links", stranger, "create \"peer\"\n" + names, noLinks, want(stranger)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
