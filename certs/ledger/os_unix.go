@@ -8,8 +8,11 @@ import (
 	"syscall"
 )
 
-// noFollow refuses a link in the ledger's place, and does not wait for a FIFO's other end.
-const noFollow = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+// nonblock does not wait for a FIFO's other end; noFollow refuses a link in the ledger's place besides.
+const (
+	nonblock = syscall.O_NONBLOCK
+	noFollow = syscall.O_NOFOLLOW | nonblock
+)
 
 // syncFolder makes the folder's names durable, where its filesystem can.
 func syncFolder(dir string) error {

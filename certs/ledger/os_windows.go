@@ -1,6 +1,6 @@
 package ledger
 
-const noFollow = 0
+const nonblock, noFollow = 0, 0
 
 // syncFolder does nothing: NTFS journals its names.
 func syncFolder(string) error { return nil }

@@ -1,0 +1,172 @@
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/big"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"keyward/certs"
+	"keyward/internal/durable"
+	"keyward/internal/fault"
+	"keyward/internal/secretfile"
+)
+
+// maxCRL is the largest CRL that is read, in bytes.
+const maxCRL = 64 << 20
+
+// CRLPath is where a CA's revocation list lies: beside its certificate, root.crl.pem for root.cert.pem.
+func CRLPath(caCertFile string) string { return Basename(caCertFile) + ".crl.pem" }
+
+// WriteCRL signs a list of what the ledger says is revoked (RFC 5280 section 5) and puts it in the place of
+// the one at out, as PEM, or as DER where out ends so. Beside an out that ends in .crl.pem goes the same
+// in .crl.der. It gives the list and its files.
+//
+// The list's number is one more than that of the last one in the ledger, or in the file that is
+// replaced, and is noted in the ledger before the list is placed. A certificate that has ended stays on it until a
+// list that was made after its end had it (section 3.3). A CA that may not sign CRLs is fault.Policy.
+func WriteCRL(ctx context.Context, ledgerPath, out string, issuer *certs.Issuer, now, next time.Time) (*x509.RevocationList, []string, error) {
+	if err := MayList(issuer.Chain[0]); err != nil {
+		return nil, nil, err
+	}
+	dir, name := filepath.Split(out)
+	base, both := strings.CutSuffix(name, ".pem")
+	both = both && strings.HasSuffix(base, ".crl")
+	var list *x509.RevocationList
+	var paths []string
+	err := durable.Change(ctx, durable.Set{Dir: filepath.Clean(dir), Name: base, Replace: true, Build: func() ([]durable.File, error) {
+		last, err := numberOf(out, issuer.Chain[0])
+		if err != nil {
+			return nil, err
+		}
+		if list, err = noteCRL(ctx, ledgerPath, issuer, last, now, next); err != nil {
+			return nil, err
+		}
+		text := durable.File{Name: name, Data: pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: list.Raw}), Mode: 0o644}
+		der := durable.File{Name: base + ".der", Data: list.Raw, Mode: 0o644}
+		files := []durable.File{text}
+		switch {
+		case both:
+			files = append(files, der)
+		case strings.HasSuffix(name, ".der"):
+			files[0].Data = list.Raw
+		}
+		for _, file := range files {
+			paths = append(paths, filepath.Join(dir, file.Name))
+		}
+		return files, nil
+	}})
+	return list, paths, err
+}
+
+// MayList refuses, as fault.Policy, a CA whose lists no verifier takes.
+func MayList(ca *x509.Certificate) error {
+	switch {
+	case ca.KeyUsage&x509.KeyUsageCRLSign == 0:
+		return fault.New(fault.Policy, "use a CA of another profile; verifiers take no CRL of this one", "%q may not sign CRLs: its key usage lacks cRLSign", ca.Subject)
+	case len(ca.SubjectKeyId) == 0:
+		return fault.New(fault.Policy, "use another CA", "%q has no subject key identifier, which its CRLs have to name (RFC 5280 section 5.2.1)", ca.Subject)
+	}
+	return nil
+}
+
+// noteCRL signs the list and notes it in the ledger.
+func noteCRL(ctx context.Context, path string, issuer *certs.Issuer, last int64, now, next time.Time) (list *x509.RevocationList, err error) {
+	err = Update(ctx, path, issuer, now, func(b *Book) ([]Entry, error) {
+		if list, err = b.sign(issuer, max(last, b.LastCRL.Number)+1, now, next); err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(list.Raw)
+		return []Entry{{Op: CRL, Number: list.Number.Int64(), NextUpdate: list.NextUpdate, Fingerprint: "sha256:" + hex.EncodeToString(sum[:])}}, nil
+	})
+	return list, err
+}
+
+func (b *Book) sign(issuer *certs.Issuer, number int64, now, next time.Time) (*x509.RevocationList, error) {
+	template := &x509.RevocationList{Number: big.NewInt(number), ThisUpdate: now.UTC().Truncate(time.Second), NextUpdate: next.UTC().Truncate(time.Second)}
+	for _, revocation := range b.revocations() {
+		if b.listed(revocation) {
+			continue
+		}
+		serial, _ := new(big.Int).SetString(revocation.Serial, 16)
+		template.RevokedCertificateEntries = append(template.RevokedCertificateEntries, x509.RevocationListEntry{
+			SerialNumber: serial, RevocationTime: revocation.Revoked, ReasonCode: revocation.Reason.Code(),
+		})
+	}
+	der, err := x509.CreateRevocationList(rand.Reader, template, issuer.Chain[0], issuer.Key)
+	if err != nil {
+		return nil, fault.New(fault.Failed, "", "sign the CRL: %w", err)
+	}
+	return x509.ParseRevocationList(der)
+}
+
+// listed tells whether a certificate that has ended was on a list after its end.
+func (b *Book) listed(revocation Entry) bool {
+	return !revocation.NotAfter.IsZero() && revocation.Seq < b.LastCRL.Seq && revocation.NotAfter.Before(b.LastCRL.Time)
+}
+
+// numberOf is the number of the list in a file; 0 where there is none, or one without a number.
+func numberOf(path string, ca *x509.Certificate) (int64, error) {
+	list, err := ReadCRL(path, ca)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, nil
+	case err != nil:
+		return 0, err
+	case list.Number == nil:
+		return 0, nil
+	case list.Number.BitLen() > 62:
+		return 0, fault.New(fault.Policy, "move it away", "%s: its CRL number has no room for more", path)
+	}
+	return list.Number.Int64(), nil
+}
+
+// ReadCRL reads a revocation list in PEM or DER that ca signed. What is none is fault.InvalidFile.
+func ReadCRL(path string, ca *x509.Certificate) (*x509.RevocationList, error) {
+	data, _, err := secretfile.Read(path, maxCRL)
+	if err != nil {
+		return nil, err
+	}
+	if block, _ := pem.Decode(data); block != nil && block.Type == "X509 CRL" {
+		data = block.Bytes
+	}
+	list, err := x509.ParseRevocationList(data)
+	if err == nil {
+		err = list.CheckSignatureFrom(ca)
+	}
+	if err != nil {
+		return nil, fault.New(fault.InvalidFile, "move it away, or name another file", "%s is not a CRL of this CA: %w", path, err)
+	}
+	return list, nil
+}
+
+// CheckCRL holds the CA's list in a file against the ledger. The error is fault.Due where the list is behind.
+func (b *Book) CheckCRL(path string) error {
+	const hint = "make it anew with `keyward gen-crl`"
+	number, err := numberOf(path, b.ca)
+	switch {
+	case err != nil:
+		return err
+	case b.Behind():
+		return fault.New(fault.Due, hint, "the CRL is behind: what line %d revoked or released is not in it", b.changed)
+	case number < b.LastCRL.Number:
+		return fault.New(fault.Due, hint, "the CRL is behind: %s, and the ledger knows of number %d", numbered(path, number), b.LastCRL.Number)
+	}
+	return nil
+}
+
+func numbered(path string, number int64) string {
+	if number == 0 {
+		return path + " is not there"
+	}
+	return fmt.Sprintf("%s has number %d", path, number)
+}

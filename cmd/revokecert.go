@@ -1,0 +1,238 @@
+package cmd
+
+import (
+	"bytes"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"keyward/certs"
+	"keyward/certs/ledger"
+	"keyward/internal/fault"
+)
+
+func (e *env) revokeCertCommand() *cli.Command {
+	return &cli.Command{
+		Name: "revoke-cert", Category: certificates, ArgsUsage: "SERIAL|NAME|FILE",
+		Usage: "revoke a certificate, and sign the list that says so",
+		Description: "Finds the certificate in the CA's ledger by its serial number in hex, by a name (or the subject's CN or O) of those that have not ended, or by its file, which may be one that the ledger does not know. " +
+			"Notes in the ledger that it is revoked, and writes the CA's revocation list anew, as gen-crl does. " +
+			"At a terminal it asks; elsewhere --yes says so. What is revoked stays so; only a certificateHold is taken back, by --release. " +
+			"A kill between the two leaves the list behind the ledger: the next gen-crl or revoke-cert makes it right, and `keyward ledger verify` tells of it.",
+		UsageText: "keyward revoke-cert web.example.org --reason keyCompromise " + issuerFiles + "\n" +
+			"keyward revoke-cert 5f:3a:09 --reason superseded --yes " + issuerFiles + "\n" +
+			"keyward revoke-cert laptop.cert.pem --reason certificateHold " + issuerFiles + "\n" +
+			"keyward revoke-cert laptop.cert.pem --release " + issuerFiles,
+		Flags: append(append([]cli.Flag{
+			&cli.StringFlag{Name: "reason", EnvVars: variable("reason"), Value: string(ledger.Reasons()[0]), Usage: "why, as RFC 5280 has it: `" + joined(ledger.Reasons()) + "`"},
+			&cli.BoolFlag{Name: "release", Usage: "end a certificateHold"},
+			&cli.BoolFlag{Name: "all", Usage: "all certificates of that name"},
+			&cli.BoolFlag{Name: "if-missing", Usage: "succeed where it is revoked already; the list is written all the same"},
+			dryRunFlag("say what would be revoked, and write nothing"),
+			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"},
+		}, caFlags()...), append(crlFlags(), e.quietFlag(), e.jsonFlag())...),
+		Action: e.revokeCert,
+	}
+}
+
+func (e *env) revokeCert(c *cli.Context) error {
+	if c.NArg() != 1 {
+		return fault.New(fault.Usage, "name one by its serial number, name or file", "revoke-cert takes one certificate, and got %d", c.NArg())
+	}
+	reason, err := ledger.ParseReason(c.String("reason"))
+	if err != nil {
+		return err
+	}
+	ca, err := e.ledgerCA(c)
+	if err == nil {
+		err = ledger.MayList(ca.Chain[0])
+	}
+	if err != nil {
+		return err
+	}
+	r := revoking{ledgerCA: ca, what: c.Args().First(), reason: reason, release: c.Bool("release"), ifMissing: c.Bool("if-missing")}
+	found, err := r.find(c.Bool("all"))
+	if err != nil {
+		return err
+	}
+	if c.Bool("dry-run") {
+		return r.tell(nil, "would "+r.verb())
+	}
+	if len(r.changed) > 0 {
+		if err := e.agree(c.Bool("yes"), r.question()); err != nil {
+			return err
+		}
+	}
+	err = ledger.Update(c.Context, ca.ledger, ca.Issuer, e.dated(), func(b *ledger.Book) ([]ledger.Entry, error) { return r.entries(b, found) })
+	if err != nil {
+		return err
+	}
+	list, err := ca.writeCRL(c)
+	if err != nil {
+		return fault.New(fault.KindOf(err), "it is noted in the ledger; write the list with `keyward gen-crl`", "%w", err)
+	}
+	return r.tell(list, r.verb()+"d")
+}
+
+// revoking is one call of revoke-cert.
+type revoking struct {
+	*ledgerCA
+	what      string
+	reason    ledger.Reason
+	release   bool
+	ifMissing bool
+
+	changed []ledger.Certificate // those whose state changes
+}
+
+func (r *revoking) verb() string {
+	if r.release {
+		return "release"
+	}
+	return "revoke"
+}
+
+func (r *revoking) question() string {
+	var words []string
+	for _, cert := range r.changed {
+		words = append(words, summed(cert))
+	}
+	question := r.verb() + " " + strings.Join(words, "; ")
+	if !r.release {
+		question += fmt.Sprintf(", for the reason %s", r.reason)
+	}
+	return strings.ToUpper(question[:1]) + question[1:] + "?"
+}
+
+func summed(cert ledger.Certificate) string {
+	return fmt.Sprintf("%s (serial %s, until %s)", called(cert), cert.Serial, stamp(cert.NotAfter))
+}
+
+// find looks for what is to be revoked, and refuses what cannot be before anybody is asked.
+func (r *revoking) find(all bool) ([]ledger.Certificate, error) {
+	cert, err := r.certificate()
+	if err != nil {
+		return nil, err
+	}
+	book, err := ledger.Open(r.ledger, r.Chain[0])
+	if cert != nil && errors.Is(err, fault.NotFound) {
+		r.changed = []ledger.Certificate{ledger.Unlisted(cert)} // the ledger begins with it
+		return r.changed, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = book.Close() }()
+	found, err := r.search(book, cert, all)
+	if err != nil {
+		return nil, err
+	}
+	_, err = r.entries(book, found)
+	return found, err
+}
+
+// certificate is the one in the file that the argument names; nil where it names none.
+func (r *revoking) certificate() (*x509.Certificate, error) {
+	if info, err := os.Stat(r.what); err != nil || !info.Mode().IsRegular() {
+		return nil, nil
+	}
+	found, err := certs.ReadFile(r.what)
+	if err != nil {
+		return nil, err
+	}
+	cert, ca := found.Certs[0], r.Chain[0]
+	switch {
+	case cert.Equal(ca):
+		return nil, fault.New(fault.Policy, "have its issuer revoke it, or end the trust in it where it is trusted", "%s is the CA itself", r.what)
+	case !bytes.Equal(cert.RawIssuer, ca.RawSubject), ca.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) != nil:
+		return nil, fault.New(fault.Policy, "give --ca-certfile and --ca-keyfile of the CA that signed it", "%s was not signed by %q", r.what, ca.Subject)
+	}
+	return cert, nil
+}
+
+// search goes through the ledger: for the file's certificate, else for a serial number, else for a name.
+func (r *revoking) search(book *ledger.Book, cert *x509.Certificate, all bool) ([]ledger.Certificate, error) {
+	serial, isSerial := ledger.ParseSerial(r.what)
+	if cert != nil {
+		serial, isSerial = certs.Describe(cert).Serial, true
+	}
+	var named, revoked []ledger.Certificate
+	for x, err := range book.Certificates(r.now()) {
+		switch {
+		case err != nil:
+			return nil, err
+		case isSerial && x.Serial == serial:
+			return []ledger.Certificate{x}, nil
+		case cert != nil || !x.Named(func(name string) bool { return strings.EqualFold(name, r.what) }):
+		case x.State == ledger.StateRevoked && x.Reason != ledger.Hold:
+			revoked = append(revoked, x)
+		case r.release && x.State == ledger.StateRevoked, !r.release && x.State != ledger.StateExpired:
+			named = append(named, x)
+		}
+	}
+	switch {
+	case cert != nil:
+		return []ledger.Certificate{ledger.Unlisted(cert)}, nil
+	case len(named) == 0 && len(revoked) == 0:
+		return nil, fault.New(fault.NotFound, "`keyward list-certs` lists them; a certificate that the ledger does not know is named by its file", "no certificate with the serial number or name %q is to be %sd", r.what, r.verb())
+	case len(named) == 0:
+		return revoked, nil // which says so
+	case len(named) > 1 && !all:
+		var words []string
+		for _, x := range named {
+			words = append(words, summed(x))
+		}
+		return nil, fault.New(fault.Usage, "give a serial number, or --all", "%d certificates have the name %q: %s", len(named), r.what, strings.Join(words, "; "))
+	}
+	return named, nil
+}
+
+// entries are what goes into the ledger, as it is by now.
+func (r *revoking) entries(b *ledger.Book, found []ledger.Certificate) ([]ledger.Entry, error) {
+	var all []ledger.Entry
+	r.changed = nil
+	for _, cert := range found {
+		entry, err := b.Revocation(cert, r.reason)
+		if r.release {
+			entry, err = b.Released(cert)
+		}
+		if r.ifMissing && errors.Is(err, fault.Exists) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		all, r.changed = append(all, entry), append(r.changed, cert)
+	}
+	return all, nil
+}
+
+// tell prints what was done.
+func (r *revoking) tell(list *crlInfo, done string) error {
+	serials := []string{}
+	for _, cert := range r.changed {
+		r.note("%s %s", done, summed(cert))
+		serials = append(serials, cert.Serial)
+	}
+	if list != nil {
+		list.note()
+	}
+	return r.printJSON(struct {
+		Serials []string      `json:"serials"`
+		Release bool          `json:"release,omitempty"`
+		Reason  ledger.Reason `json:"reason,omitempty"`
+		DryRun  bool          `json:"dry_run,omitempty"`
+		CRL     *crlInfo      `json:"crl,omitempty"`
+	}{serials, r.release, r.reasonGiven(), list == nil, list})
+}
+
+func (r *revoking) reasonGiven() ledger.Reason {
+	if r.release {
+		return ""
+	}
+	return r.reason
+}
