@@ -200,9 +200,9 @@ func (b *batch) ready() []*set {
 func (b *batch) seal(ctx context.Context, record func(ready []int) error) error {
 	journals := b.startJournals()
 	b.syncStaged()
-	if err := b.recorded(ctx, record); err != nil {
+	err := b.recorded(ctx, record)
+	if err != nil {
 		b.dropAll(err)
-		return err
 	}
 	b.commit(journals)
 	for _, s := range b.ready() {
@@ -220,7 +220,7 @@ func (b *batch) seal(ctx context.Context, record func(ready []int) error) error 
 	for _, s := range b.ready() {
 		s.finish(s.record)
 	}
-	return nil
+	return err
 }
 
 // recorded has the caller record what is about to be decided: the last moment to stop.
@@ -295,7 +295,7 @@ func (b *batch) folderSyncs(sets []*set) []syncing {
 	return syncs
 }
 
-// commit decides the sets of the journals.
+// commit decides the sets of the journals, and closes these.
 func (b *batch) commit(journals []*journal) {
 	var commits []syncing
 	for _, j := range journals {

@@ -117,22 +117,18 @@ func (s *set) startJournal() error {
 	return err
 }
 
-// text is the journal's without the decision. What was dropped is not in it.
-func (j *journal) text() []byte {
+// commit decides those of its sets that nothing is against.
+func (j *journal) commit() error {
+	defer j.file.Close()
 	var text []byte
 	for _, s := range j.sets {
 		if s.err == nil {
 			text = append(text, s.record.header()...)
 		}
 	}
-	return text
-}
-
-// commit decides its sets.
-func (j *journal) commit() error {
-	defer j.file.Close()
-	text := j.text()
-	j.size = len(text)
+	if j.size = len(text); j.size == 0 {
+		return nil
+	}
 	text = append(text, decision...)
 	if len(text) > maxJournal {
 		return errors.New("the names of the files are too long")

@@ -346,3 +346,20 @@ func TestSyncs(t *testing.T) {
 		}
 	}
 }
+
+// TestBatchSyncs has three sets cost the syncs of their files and three more, and one lock and one journal.
+func TestBatchSyncs(t *testing.T) {
+	dir := t.TempDir()
+	calls := killsweep.Trace(t, batchHelper(t, dir, "new", false), "fsync", "linkat", "renameat", "ftruncate", "unlinkat")
+	for call, want := range map[string]int{
+		"fsync":     9 + 3,
+		"linkat":    9 + 2 + 2, // a lock and a journal more of the second set and the third
+		"unlinkat":  9 + 3 + 3,
+		"renameat":  0,
+		"ftruncate": 1,
+	} {
+		if got := len(slices.DeleteFunc(slices.Clone(calls), func(c string) bool { return c != call })); got != want {
+			t.Errorf("%d calls of %s, want %d", got, call, want)
+		}
+	}
+}
