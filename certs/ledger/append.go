@@ -134,9 +134,10 @@ func (w *writer) undo() error {
 	return errors.Join(w.file.Truncate(w.size), w.file.Sync())
 }
 
-// open opens the ledger, made where it is missing, cuts off an unfinished line and checks the last ones.
-func open(path string, ca *x509.Certificate) (w *writer, err error) {
-	w = &writer{path: path, ca: ca}
+// open opens the ledger, made where it is missing, checks its last lines and cuts off an unfinished one.
+func open(path string, ca *x509.Certificate) (*writer, error) {
+	w := &writer{path: path, ca: ca}
+	var err error
 	w.file, err = os.OpenFile(path, os.O_RDWR|os.O_APPEND|noFollow, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		w.created = true
@@ -145,34 +146,37 @@ func open(path string, ca *x509.Certificate) (w *writer, err error) {
 	if err != nil {
 		return nil, unwritable(path, err)
 	}
-	defer func() {
-		if err != nil {
-			w.file.Close()
-		}
-	}()
+	if err := w.findHead(); err != nil {
+		_ = w.file.Close()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *writer) findHead() error {
 	info, err := w.file.Stat()
 	switch {
 	case err != nil:
-		return nil, unwritable(path, err)
+		return unwritable(w.path, err)
 	case !info.Mode().IsRegular():
-		return nil, fault.New(fault.Policy, "move it away", "%s is not a regular file", path)
+		return fault.New(fault.Policy, "move it away", "%s is not a regular file", w.path)
 	case secretfile.Foreign(info):
-		return nil, fault.New(fault.Policy, "move it away, or use a folder of your own", "%s belongs to another user", path)
+		return fault.New(fault.Policy, "move it away, or use a folder of your own", "%s belongs to another user", w.path)
 	}
 	last, err := w.tail(info.Size())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if w.size < info.Size() {
-		if err := w.file.Truncate(w.size); err != nil {
-			return nil, unwritable(path, err)
-		}
+	if w.head, err = checkTail(last, w.ca); err != nil {
+		return damaged(w.path, err)
 	}
-	w.head, err = checkTail(last, ca)
-	if err != nil {
-		return nil, damaged(path, err)
+	if w.size == info.Size() {
+		return nil
 	}
-	return w, nil
+	if err := w.file.Truncate(w.size); err != nil {
+		return unwritable(w.path, err)
+	}
+	return nil
 }
 
 // tail reads the last two whole lines, as far as they are there, and says where they end.
