@@ -32,14 +32,11 @@ const fullchainSuffix = ".fullchain.pem"
 // A killed command's set is finished or discarded. Nothing of that name is fault.NotFound, a file that does
 // not parse fault.InvalidFile.
 func Hold(ctx context.Context, name string) (*Held, error) {
-	h := &Held{File: name}
-	if base, ok := strings.CutSuffix(name, certSuffix); ok && checkBasename(base) == nil {
-		h.Base = base
-	} else if isFile(name+certSuffix) || !isFile(name) {
-		h.Base, h.File = name, name+certSuffix
-	}
+	h := &Held{File: name, Base: setOf(name)}
 	if h.Base != "" {
-		h.KeyFile = h.Base + keySuffix
+		h.File, h.KeyFile = h.Base+certSuffix, h.Base+keySuffix
+	} else if target, err := filepath.EvalSymlinks(name); err == nil {
+		h.File = target // a link to the file stays one
 	}
 	if err := settle(ctx, h.File); err != nil {
 		return nil, err
@@ -54,6 +51,19 @@ func Hold(ctx context.Context, name string) (*Held, error) {
 	}
 	h.Cert, h.data = found[0], data
 	return h, nil
+}
+
+// setOf is the basename of the set that name is, or that it is a file of; empty where it is of none.
+func setOf(name string) string {
+	for _, suffix := range []string{certSuffix, derSuffix, bundleSuffix, fullchainSuffix} {
+		if base, ok := strings.CutSuffix(name, suffix); ok && !isMissing(base+certSuffix) {
+			return base
+		}
+	}
+	if !isMissing(name) && isMissing(name+certSuffix) {
+		return ""
+	}
+	return strings.TrimSuffix(name, certSuffix)
 }
 
 // Replace puts issued in the old certificate's place, in every file of its set that is there, all or none: the certificate
@@ -92,7 +102,7 @@ func (h *Held) Replace(ctx context.Context, issued *Issued, newKey bool, p Placi
 	for _, file := range files {
 		paths = append(paths, filepath.Join(dir, file.Name))
 	}
-	return paths, h.outdated(), nil
+	return paths, h.outdated(issued), nil
 }
 
 // successors are the files as they will be.
@@ -155,7 +165,7 @@ func (h *Held) successor(data []byte, issued *Issued, key []byte) []byte {
 // inPlaceOf is what stands in a bundle instead of a certificate: issued, with its chain where that is another one
 // now; nothing instead of the old chain then; else a CA as the chain has it now, or what was there.
 func (h *Held) inPlaceOf(block *pem.Block, issued *Issued, bundle bool) []byte {
-	moved := len(issued.Chain) > 0 && !signed(issued.Chain[0], h.Cert)
+	moved := h.moved(issued)
 	switch {
 	case bytes.Equal(block.Bytes, h.Cert.Raw) && moved && bundle:
 		return issued.ChainPEM()
@@ -174,16 +184,22 @@ func (h *Held) inPlaceOf(block *pem.Block, issued *Issued, bundle bool) []byte {
 	return pem.EncodeToMemory(block)
 }
 
-// outdated tells of files that are made from the certificate and need a password or another command to be made again.
-func (h *Held) outdated() []string {
-	if h.Base == "" {
-		return nil
+// outdated tells of files that still hold the old certificate, or the chain of another issuer.
+func (h *Held) outdated(issued *Issued) []string {
+	suffixes := []string{".p12", ".legacy.p12", ".k8s.yaml"}
+	if h.moved(issued) {
+		suffixes = append(suffixes, ".chain.pem")
 	}
 	var notes []string
-	for _, suffix := range []string{".p12", ".pfx", ".jks", ".secret.yaml", ".secret.json"} {
-		if _, err := os.Lstat(h.Base + suffix); err == nil {
-			notes = append(notes, h.Base+suffix+" still holds the old certificate: make it again with `keyward export-cert`")
+	for _, suffix := range suffixes {
+		if h.Base != "" && !isMissing(h.Base+suffix) {
+			notes = append(notes, h.Base+suffix+" is still that of the old certificate: make it again with `keyward export-cert`")
 		}
 	}
 	return notes
+}
+
+// moved tells whether issued has another issuer than the old certificate.
+func (h *Held) moved(issued *Issued) bool {
+	return len(issued.Chain) > 0 && !signed(issued.Chain[0], h.Cert)
 }
