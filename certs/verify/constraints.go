@@ -29,6 +29,11 @@ func outside(ca, cert *x509.Certificate) (name, words string) {
 	if name, words = breach(ca.PermittedIPRanges, ca.ExcludedIPRanges, cert.IPAddresses, (*net.IPNet).String, net.IP.String, (*net.IPNet).Contains); name != "" {
 		return name, words
 	}
+	return outsideHosts(ca, cert)
+}
+
+// outsideHosts is outside for e-mail addresses and URIs. crypto/x509 takes a host for all below it too, and so permits more.
+func outsideHosts(ca, cert *x509.Certificate) (name, words string) {
 	if name, words = breach(ca.PermittedEmailAddresses, ca.ExcludedEmailAddresses, cert.EmailAddresses, text, text, mailbox); name != "" {
 		return name, words
 	}
@@ -62,18 +67,18 @@ func below(domain, name string) bool {
 	return domain == "" || name == domain || strings.HasSuffix(name, "."+domain)
 }
 
-// host reads a constraint on hosts: one host, or with a leading dot all hosts below it.
+// host reads a constraint on hosts: one host, with a leading dot all hosts below it, or where it is empty all.
 func host(constraint, name string) bool {
 	if strings.HasPrefix(constraint, ".") {
 		return below(constraint, name) && len(name) >= len(constraint)
 	}
-	return strings.EqualFold(constraint, name)
+	return constraint == "" || strings.EqualFold(constraint, name)
 }
 
 func mailbox(constraint, address string) bool {
-	if strings.Contains(constraint, "@") {
-		return constraint == address
+	at := strings.LastIndexByte(address, '@') + 1
+	if local := strings.LastIndexByte(constraint, '@') + 1; local > 0 {
+		return constraint[:local] == address[:at] && strings.EqualFold(constraint[local:], address[at:])
 	}
-	_, domain, _ := strings.Cut(address, "@")
-	return host(constraint, domain)
+	return host(constraint, address[at:])
 }

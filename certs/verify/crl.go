@@ -3,10 +3,12 @@ package verify
 import (
 	"bytes"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +24,7 @@ type CRL struct {
 	list    *x509.RevocationList
 	entries map[string]*x509.RevocationListEntry // by serial number
 	unfit   string                               // why it cannot be used; "" where it can
+	twice   bool                                 // a serial number is listed twice
 }
 
 // ReadCRLs reads a file of at most 16 MiB with CRLs: any number in PEM, or one in DER. What does not parse
@@ -79,6 +82,7 @@ func parseCRL(der []byte) (*CRL, error) {
 	crl := &CRL{list: list, entries: map[string]*x509.RevocationListEntry{}, unfit: unfit(list)}
 	for i := range list.RevokedCertificateEntries {
 		entry := &list.RevokedCertificateEntries[i]
+		crl.twice = crl.twice || crl.entries[key(entry.SerialNumber)] != nil
 		crl.entries[key(entry.SerialNumber)] = entry
 	}
 	return crl, nil
@@ -123,9 +127,26 @@ func unfit(list *x509.RevocationList) string {
 	return ""
 }
 
+// unlawful is a rule that --strict holds and the CRL breaks.
+func (crl *CRL) unlawful() string {
+	number := slices.IndexFunc(crl.list.Extensions, func(ext pkix.Extension) bool { return ext.Id.Equal(idCRLNumber) })
+	switch {
+	case number < 0:
+		return "it has no number (RFC 5280 5.2.3)"
+	case crl.list.Extensions[number].Critical:
+		return "its number is critical (RFC 5280 5.2.3)"
+	case len(crl.list.AuthorityKeyId) == 0:
+		return "it has no authority key identifier (RFC 5280 5.2.1)"
+	case crl.twice:
+		return "it lists a serial number twice (BR 7.2.2)"
+	}
+	return ""
+}
+
 // crls are the CRLs of a Verifier. Whether an issuer signed one is found out once.
 type crls struct {
 	byIssuer map[string][]*CRL // by the issuer's name in DER
+	strict   bool
 
 	mu     sync.Mutex
 	signed map[signing]error
@@ -136,8 +157,8 @@ type signing struct {
 	issuer string // the issuer's certificate in DER
 }
 
-func newCRLs(list []*CRL) *crls {
-	c := &crls{byIssuer: map[string][]*CRL{}, signed: map[signing]error{}}
+func newCRLs(list []*CRL, strict bool) *crls {
+	c := &crls{strict: strict, byIssuer: map[string][]*CRL{}, signed: map[signing]error{}}
 	for _, crl := range list {
 		c.byIssuer[string(crl.list.RawIssuer)] = append(c.byIssuer[string(crl.list.RawIssuer)], crl)
 	}
@@ -193,9 +214,13 @@ func (c *crls) usable(crl *CRL, chain []*x509.Certificate, depth int, at time.Ti
 		e.Err = err
 		return e
 	}
+	unfit := crl.unfit
+	if unfit == "" && c.strict {
+		unfit = crl.unlawful()
+	}
 	switch {
-	case crl.unfit != "":
-		return failure(CRLInvalid, chain, depth, "the CRL of %s cannot be used: %s", NameOf(issuer), crl.unfit)
+	case unfit != "":
+		return failure(CRLInvalid, chain, depth, "the CRL of %s cannot be used: %s", NameOf(issuer), unfit)
 	case at.Before(crl.list.ThisUpdate):
 		return failure(CRLStale, chain, depth, "the CRL of %s is not valid before %s", NameOf(issuer), stamp(crl.list.ThisUpdate))
 	case at.After(crl.list.NextUpdate):

@@ -89,10 +89,19 @@ func (v *Verifier) trusted(cert *x509.Certificate) bool {
 func noIssuer(chain []*x509.Certificate) *Error {
 	depth := len(chain) - 1
 	top := chain[depth]
-	if bytes.Equal(top.RawSubject, top.RawIssuer) && verifies(top, top) == nil {
+	if selfSigned(top) {
 		return failure(UntrustedRoot, chain, depth, "it signed itself and is not among the roots that are trusted")
 	}
 	return failure(IssuerMissing, chain, depth, "its issuer %s is not here", cmp.Or(top.Issuer.String(), "without a name"))
+}
+
+func selfSigned(c *x509.Certificate) bool {
+	if !bytes.Equal(c.RawSubject, c.RawIssuer) {
+		return false
+	}
+	err := verifies(c, c)
+	_, old := errors.AsType[x509.InsecureAlgorithmError](err)
+	return err == nil || old
 }
 
 func badSignature(chain []*x509.Certificate, err error) *Error {
@@ -158,6 +167,10 @@ func keyIDsFit(issuer, child *x509.Certificate) bool {
 func verifies(issuer, child *x509.Certificate) error {
 	if outsize(issuer) != "" {
 		return errors.New("not looked at")
+	}
+	switch child.SignatureAlgorithm {
+	case x509.SHA1WithRSA, x509.ECDSAWithSHA1: // CheckSignature takes them, Verify does not
+		return x509.InsecureAlgorithmError(child.SignatureAlgorithm)
 	}
 	return issuer.CheckSignature(child.SignatureAlgorithm, child.RawTBSCertificate, child.Signature)
 }

@@ -77,7 +77,7 @@ func New(opts Options) (*Verifier, error) {
 		return nil, fault.New(fault.Failed, "", "verify at no time")
 	}
 	opts.At = opts.At.Truncate(time.Second) // validity counts in seconds (RFC 5280 section 4.1.2.5)
-	v := &Verifier{opts: opts, trust: map[string]bool{}, issuer: map[string][]*x509.Certificate{}, crls: newCRLs(opts.CRLs)}
+	v := &Verifier{opts: opts, trust: map[string]bool{}, issuer: map[string][]*x509.Certificate{}, crls: newCRLs(opts.CRLs, opts.Strict)}
 	roots, err := x509.NewCertPool(), error(nil)
 	if opts.Roots == nil {
 		roots, err = x509.SystemCertPool()
