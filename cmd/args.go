@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"keyward/internal/fault"
+	"keyward/internal/nearest"
 )
 
 // call is what the arguments ask for.
@@ -102,7 +103,7 @@ func find(c *call, arg string) (cli.Flag, error) {
 		known = append(known, f.Names()...)
 	}
 	hint := c.helpHint()
-	if near := nearest(name, known); near != "" {
+	if near := nearest.Word(name, known); near != "" {
 		hint = "did you mean " + dashed(near) + "?"
 	}
 	return nil, fault.New(fault.Usage, hint, "%s has no flag %s", c.name(), dashed(name))
@@ -124,7 +125,7 @@ func lookup(commands []*cli.Command, name string) *cli.Command {
 
 func (c *call) unknownCommand(commands []*cli.Command, name string) error {
 	hint := c.helpHint()
-	if near := nearest(name, names(commands)); near != "" {
+	if near := nearest.Word(name, names(commands)); near != "" {
 		hint = "did you mean " + near + "?"
 	}
 	return fault.New(fault.Usage, hint, "unknown command %q", name)
@@ -156,36 +157,4 @@ func (e *env) wantsJSON(args []string) bool {
 	return variable || slices.ContainsFunc(args, func(arg string) bool {
 		return slices.Contains([]string{"--json", "-json", "--json=true"}, arg)
 	})
-}
-
-// nearest is the known word that name most likely meant: at most a third of it mistyped.
-func nearest(name string, known []string) string {
-	best, bestDistance := "", max(1, len(name)/3)+1
-	for _, word := range known {
-		if d := distance(name, word); d < bestDistance {
-			best, bestDistance = word, d
-		}
-	}
-	return best
-}
-
-// distance is Levenshtein's, in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -38,9 +38,13 @@ func caFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "ca-certfile", EnvVars: variable("ca-certfile"), TakesFile: true, Usage: "the issuer's certificate, and those above it if any, in PEM `FILE`"},
 		&cli.StringFlag{Name: "ca-keyfile", EnvVars: variable("ca-keyfile"), TakesFile: true, Usage: "the issuer's private key in PEM `FILE`"},
-		&cli.StringFlag{Name: "ca-key-password-file", EnvVars: variable("ca-key-password-file"), TakesFile: true, Usage: "the password of an encrypted CA key is the first line of `FILE`, - is stdin", DefaultText: "asked at the terminal"},
+		caKeyPasswordFlag(),
 		ledgerFlag("the issuer's"),
 	}
+}
+
+func caKeyPasswordFlag() cli.Flag {
+	return &cli.StringFlag{Name: "ca-key-password-file", EnvVars: variable("ca-key-password-file"), TakesFile: true, Usage: "the password of an encrypted CA key is the first line of `FILE`, - is stdin", DefaultText: "asked at the terminal"}
 }
 
 // profileFlags say what a certificate is for, and for how long.

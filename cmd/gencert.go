@@ -71,7 +71,7 @@ func (e *env) genCertFlags(role certs.Role) []cli.Flag {
 	if e.script {
 		profile, days = certs.Micronets, scriptLifetime
 	}
-	flags := []cli.Flag{basenameFlag(role, profile), organizationFlag("B" + organizationSuffix(role))}
+	flags := []cli.Flag{basenameFlag(role, profile), organizationFlag(certs.DefaultOrganization("B", role))}
 	if role == certs.Root {
 		flags = append(flags, ledgerFlag("its own"))
 	} else {
@@ -157,7 +157,7 @@ func (e *env) certRequest(c *cli.Context, role certs.Role) (req certs.Request, b
 	base = cmp.Or(c.String("cert-basename"), defaultBasename(role, profile))
 	req = certs.Request{
 		Role: role, Profile: profile, KeyType: keyType, NotAfter: end, Clamp: c.Bool("clamp") || e.script,
-		Organization: cmp.Or(c.String("subject-org-name"), filepath.Base(base)+organizationSuffix(role)),
+		Organization: cmp.Or(c.String("subject-org-name"), certs.DefaultOrganization(filepath.Base(base), role)),
 		SANs:         c.StringSlice("san"),
 		PermitDNS:    c.StringSlice("permit-dns"),
 		PermitIP:     c.StringSlice("permit-ip"),
@@ -188,15 +188,23 @@ func (e *env) certEnd(c *cli.Context) (time.Time, error) {
 	}
 }
 
+// needIssuer refuses a call that does not name the CA's files.
+func needIssuer(c *cli.Context) error {
+	for _, flag := range []string{"ca-certfile", "ca-keyfile"} {
+		if c.String(flag) == "" {
+			return fault.New(fault.Usage, "give the issuer with --ca-certfile and --ca-keyfile", "--%s is missing", flag)
+		}
+	}
+	return nil
+}
+
 // issuer loads the CA that signs; a root has none. Under the scripts' names a key that others can read is a warning.
 func (e *env) issuer(c *cli.Context, role certs.Role) (*certs.Issuer, error) {
 	if role == certs.Root {
 		return nil, nil
 	}
-	for _, flag := range []string{"ca-certfile", "ca-keyfile"} {
-		if c.String(flag) == "" {
-			return nil, fault.New(fault.Usage, "give the issuer with --ca-certfile and --ca-keyfile", "--%s is missing", flag)
-		}
+	if err := needIssuer(c); err != nil {
+		return nil, err
 	}
 	issuer, warnings, err := certs.LoadIssuer(c.Context, c.String("ca-certfile"), c.String("ca-keyfile"), e.unlock(c, "ca-key-password-file"), e.script)
 	for _, warning := range warnings {
@@ -241,18 +249,6 @@ func defaultBasename(role certs.Role, profile certs.Profile) string {
 		return "ocf_intermediate_ca"
 	default:
 		return "ocf_dev"
-	}
-}
-
-// organizationSuffix follows the basename where no organization is given, as the scripts have it.
-func organizationSuffix(role certs.Role) string {
-	switch role {
-	case certs.Root:
-		return "-RootCA"
-	case certs.Intermediate:
-		return "-IntermediateCA"
-	default:
-		return "-Leaf"
 	}
 }
 

@@ -21,7 +21,7 @@ func (e *env) genCSRCommand() *cli.Command {
 		UsageText: "keyward gen-csr --cert-basename web --san web.example.org --subject-org-name \"Example Web\"\n" +
 			"keyward gen-csr --cert-basename web --san web.example.org --key web.key.pem --force",
 		Flags: []cli.Flag{
-			basenameFlag(certs.Leaf, certs.Peer), organizationFlag("B" + organizationSuffix(certs.Leaf)), sanFlag("a `NAME` to ask for: DNS, IP, URI or e-mail, told apart by form; repeatable"),
+			basenameFlag(certs.Leaf, certs.Peer), organizationFlag(certs.DefaultOrganization("B", certs.Leaf)), sanFlag("a `NAME` to ask for: DNS, IP, URI or e-mail, told apart by form; repeatable"),
 			keyTypeFlag(),
 			&cli.StringFlag{Name: "key", EnvVars: variable("key"), TakesFile: true, Usage: "ask with the private key in PEM `FILE`, and make none"},
 			keyPasswordFlag("encrypt the new key with the first line of `FILE`, or open that of --key; - is stdin", "a plain key; an encrypted one is asked about"),
@@ -39,7 +39,7 @@ func (e *env) genCSR(c *cli.Context) error {
 		return err
 	}
 	base := cmp.Or(c.String("cert-basename"), defaultBasename(certs.Leaf, certs.Peer))
-	organization := cmp.Or(c.String("subject-org-name"), filepath.Base(base)+organizationSuffix(certs.Leaf))
+	organization := cmp.Or(c.String("subject-org-name"), certs.DefaultOrganization(filepath.Base(base), certs.Leaf))
 	csr, err := certs.NewCSR(organization, c.StringSlice("san"), key)
 	if err != nil {
 		return err

@@ -9,8 +9,9 @@ _keyward_words() {
         words="
             keygen getkey addkey listkeys delkey getserverkey login
             gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr
-            renew-cert show-cert verify-cert export-cert check-expiry serve user
-            demo completion version help --version --help -h" ;;
+            renew-cert show-cert verify-cert export-cert list-certs revoke-cert
+            gen-crl ledger check-expiry plan apply ensure serve user demo
+            completion version help --version --help -h" ;;
     "keyward keygen")
         words="
             --keyfile=FILE --force -f --quiet -q --json --help -h" ;;
@@ -87,11 +88,12 @@ _keyward_words() {
             --dry-run --force -f --quiet -q --json --help -h" ;;
     "keyward show-cert")
         words="
-            --text --pem --timeout= --quiet -q --json --help -h" ;;
+            --text --pem --password-file=FILE --timeout= --quiet -q --json
+            --help -h" ;;
     "keyward verify-cert")
         words="
             --ca-file= --untrusted= --name= --for= --at= --crl= --crl-check-all
-            --strict --timeout= --quiet -q --json --help -h" ;;
+            --strict --password-file=FILE --timeout= --quiet -q --json --help -h" ;;
     "keyward export-cert")
         words="
             CERTFILE BASENAME
@@ -100,10 +102,58 @@ _keyward_words() {
             --cert-basename=FILE --password-file=FILE --empty-password
             --namespace= --out= -o= --dry-run --force-overwrite --force -f
             --quiet -q --json --help -h" ;;
+    "keyward list-certs")
+        words="
+            LEDGER CA-CERTFILE... --state=valid|revoked|expired|superseded
+            --within= --name= --serial= --since= --quiet -q --json --help -h" ;;
+    "keyward revoke-cert")
+        words="
+            SERIAL NAME FILE
+            --reason=unspecified|keyCompromise|caCompromise|affiliationChanged|superseded|cessationOfOperation|certificateHold|privilegeWithdrawn|aACompromise
+            --release --all --if-missing --dry-run --yes -y --ca-certfile=FILE
+            --ca-keyfile=FILE --ca-key-password-file=FILE --ledger=FILE --days=
+            --out=FILE --quiet -q --json --help -h" ;;
+    "keyward gen-crl")
+        words="
+            --ca-certfile=FILE --ca-keyfile=FILE --ca-key-password-file=FILE
+            --ledger=FILE --days= --out=FILE --quiet -q --json --help -h" ;;
+    "keyward ledger")
+        words="
+            verify head import export --help -h" ;;
+    "keyward ledger verify")
+        words="
+            --ca-certfile=FILE --head= --quiet -q --json --help -h" ;;
+    "keyward ledger head")
+        words="
+            LEDGER CA-CERTFILE --quiet -q --json --help -h" ;;
+    "keyward ledger import")
+        words="
+            --certs=DIR --ca-certfile=FILE --ca-keyfile=FILE
+            --ca-key-password-file=FILE --ledger=FILE --quiet -q --json --help
+            -h" ;;
+    "keyward ledger export")
+        words="
+            LEDGER CA-CERTFILE --format= --quiet -q --help -h" ;;
     "keyward check-expiry")
         words="
-            --within= --chart --prometheus --timeout= --quiet -q --json --help
-            -h" ;;
+            --within= --chart --prometheus --password-file=FILE --timeout=
+            --quiet -q --json --help -h" ;;
+    "keyward plan")
+        words="
+            --all --schema --parallel= --quiet -q --json --help -h" ;;
+    "keyward apply")
+        words="
+            --ca-key-password-file=FILE --parallel= --dry-run --quiet -q --json
+            --help -h" ;;
+    "keyward ensure")
+        words="
+            --cert-basename=FILE --subject-org-name= --ca-certfile=FILE
+            --ca-keyfile=FILE --ca-key-password-file=FILE --ledger=FILE --clamp
+            --profile=peer|server|client|micronets --days= --expiration-in-days=
+            --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096 --san=
+            --renew-within= --rekey
+            --output=fullchain|chain|pkeycert|pkcs12|pkcs12-legacy|der|k8s
+            --key-password-file=FILE --dry-run --quiet -q --json --help -h" ;;
     "keyward serve")
         words="
             --listen= --data-dir=DIR --name= --tls-cert=FILE --tls-key=FILE
@@ -142,8 +192,9 @@ _keyward_words() {
         words="
             keygen getkey addkey listkeys delkey getserverkey login
             gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr
-            renew-cert show-cert verify-cert export-cert check-expiry serve user
-            demo completion version" ;;
+            renew-cert show-cert verify-cert export-cert list-certs revoke-cert
+            gen-crl ledger check-expiry plan apply ensure serve user demo
+            completion version" ;;
     *) return 1 ;;
     esac
 }

@@ -24,13 +24,26 @@ function __keyward_call
                 'keyward show-cert' \
                 'keyward verify-cert' \
                 'keyward export-cert' \
+                'keyward list-certs' \
+                'keyward revoke-cert' \
+                'keyward gen-crl' \
+                'keyward ledger' \
                 'keyward check-expiry' \
+                'keyward plan' \
+                'keyward apply' \
+                'keyward ensure' \
                 'keyward serve' \
                 'keyward user' \
                 'keyward demo' \
                 'keyward completion' \
                 'keyward version' \
                 'keyward help'
+                set path "$path $word"
+                set behind 0
+            case 'keyward ledger verify' \
+                'keyward ledger head' \
+                'keyward ledger import' \
+                'keyward ledger export'
                 set path "$path $word"
                 set behind 0
             case 'keyward user add' \
@@ -82,7 +95,14 @@ complete -c keyward -n '__keyward_at keyward' -a renew-cert -d 'renew the certif
 complete -c keyward -n '__keyward_at keyward' -a show-cert -d 'show the certificates in a file or of a server'
 complete -c keyward -n '__keyward_at keyward' -a verify-cert -d 'tell whether certificates can be trusted, and if not, why'
 complete -c keyward -n '__keyward_at keyward' -a export-cert -d 'write a certificate in the forms that other programs read'
+complete -c keyward -n '__keyward_at keyward' -a list-certs -d 'list what a CA issued, and what has become of it'
+complete -c keyward -n '__keyward_at keyward' -a revoke-cert -d 'revoke a certificate, and sign the list that says so'
+complete -c keyward -n '__keyward_at keyward' -a gen-crl -d 'sign a list of the certificates that a CA revoked'
+complete -c keyward -n '__keyward_at keyward' -a ledger -d 'check, import and export what a CA keeps of its certificates'
 complete -c keyward -n '__keyward_at keyward' -a check-expiry -d 'tell which certificates end soon, roots included'
+complete -c keyward -n '__keyward_at keyward' -a plan -d 'tell what apply would do for a manifest, and why'
+complete -c keyward -n '__keyward_at keyward' -a apply -d 'make, renew and mend certificates as a manifest says'
+complete -c keyward -n '__keyward_at keyward' -a ensure -d 'make, renew or leave one certificate, as it needs'
 complete -c keyward -n '__keyward_at keyward' -a serve -d 'run the registry: HTTPS REST API v3 over an embedded database'
 complete -c keyward -n '__keyward_at keyward' -a user -d 'add, list and delete the registry\'s users, change passwords'
 complete -c keyward -n '__keyward_at keyward' -a demo -d 'show the whole story in a temporary folder'
@@ -283,6 +303,7 @@ complete -c keyward -n '__keyward_in keyward renew-cert' -l help -s h -d 'show t
 
 complete -c keyward -n '__keyward_in keyward show-cert' -l text -d 'print everything that is in each, as openssl does'
 complete -c keyward -n '__keyward_in keyward show-cert' -l pem -d 'print the certificates as PEM'
+complete -c keyward -n '__keyward_in keyward show-cert' -l password-file -r -F -d 'the password of PKCS#12 is the first line of FILE, - is stdin'
 complete -c keyward -n '__keyward_in keyward show-cert' -l timeout -x -d 'give a server up after this TIME'
 complete -c keyward -n '__keyward_in keyward show-cert' -l quiet -s q -d 'no notes on stderr'
 complete -c keyward -n '__keyward_in keyward show-cert' -l json -d 'print data, and errors on stderr, as JSON'
@@ -296,6 +317,7 @@ complete -c keyward -n '__keyward_in keyward verify-cert' -l at -o at -x -d 'ver
 complete -c keyward -n '__keyward_in keyward verify-cert' -l crl -x -d 'a FILE with CRLs, in PEM or one in DER; may be repeated'
 complete -c keyward -n '__keyward_in keyward verify-cert' -l crl-check-all -d 'each certificate of the chain must be covered by a CRL'
 complete -c keyward -n '__keyward_in keyward verify-cert' -l strict -d 'hold the rules that verifiers let pass'
+complete -c keyward -n '__keyward_in keyward verify-cert' -l password-file -r -F -d 'the password of PKCS#12 is the first line of FILE, - is stdin'
 complete -c keyward -n '__keyward_in keyward verify-cert' -l timeout -x -d 'give a server up after this TIME'
 complete -c keyward -n '__keyward_in keyward verify-cert' -l quiet -s q -d 'no notes on stderr'
 complete -c keyward -n '__keyward_in keyward verify-cert' -l json -d 'print data, and errors on stderr, as JSON'
@@ -317,13 +339,117 @@ complete -c keyward -n '__keyward_in keyward export-cert' -l quiet -s q -d 'no n
 complete -c keyward -n '__keyward_in keyward export-cert' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward export-cert' -l help -s h -d 'show this help'
 
+complete -c keyward -n '__keyward_at keyward list-certs' -a 'LEDGER CA-CERTFILE...'
+complete -c keyward -n '__keyward_in keyward list-certs' -l state -x -a 'valid revoked expired superseded' -d 'only those that are ; repeatable'
+complete -c keyward -n '__keyward_in keyward list-certs' -l within -x -d 'only those that end in this TIME and have not ended: 30 or 30d, 12w, 1y, until 2027-01-01'
+complete -c keyward -n '__keyward_in keyward list-certs' -l name -x -d 'only those with a name, or a subject\'s CN or O, like this GLOB'
+complete -c keyward -n '__keyward_in keyward list-certs' -l serial -x -d 'only the one with this serial NUMBER in hex'
+complete -c keyward -n '__keyward_in keyward list-certs' -l since -x -d 'only those issued since this DAY: 2026-11-22'
+complete -c keyward -n '__keyward_in keyward list-certs' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward list-certs' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward list-certs' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_at keyward revoke-cert' -a 'SERIAL NAME FILE'
+complete -c keyward -n '__keyward_in keyward revoke-cert' -l reason -x -a 'unspecified keyCompromise caCompromise affiliationChanged superseded cessationOfOperation certificateHold privilegeWithdrawn aACompromise' -d 'why, as RFC 5280 has it'
+complete -c keyward -n '__keyward_in keyward revoke-cert' -l release -d 'end a certificateHold'
+complete -c keyward -n '__keyward_in keyward revoke-cert' -l all -d 'all certificates of that name'
+complete -c keyward -n '__keyward_in keyward revoke-cert' -l if-missing -d 'succeed where it is revoked already; the list is written all the same'
+complete -c keyward -n '__keyward_in keyward revoke-cert' -l dry-run -d 'say what would be revoked, and write nothing'
+complete -c keyward -n '__keyward_in keyward revoke-cert' -l yes -s y -d 'do not ask'
+complete -c keyward -n '__keyward_in keyward revoke-cert' -l ca-certfile -r -F -d 'the issuer\'s certificate, and those above it if any, in PEM FILE'
+complete -c keyward -n '__keyward_in keyward revoke-cert' -l ca-keyfile -r -F -d 'the issuer\'s private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward revoke-cert' -l ca-key-password-file -r -F -d 'the password of an encrypted CA key is the first line of FILE, - is stdin'
+complete -c keyward -n '__keyward_in keyward revoke-cert' -l ledger -r -F -d 'the issuer\'s ledger FILE, which notes what is signed; none keeps none'
+complete -c keyward -n '__keyward_in keyward revoke-cert' -l days -x -d 'the next list is due in this TIME: 30 or 30d, 12w, 1y, or on 2027-01-01'
+complete -c keyward -n '__keyward_in keyward revoke-cert' -l out -r -F -d 'write the list to FILE, as DER if it ends in .der, else as PEM'
+complete -c keyward -n '__keyward_in keyward revoke-cert' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward revoke-cert' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward revoke-cert' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward gen-crl' -l ca-certfile -r -F -d 'the issuer\'s certificate, and those above it if any, in PEM FILE'
+complete -c keyward -n '__keyward_in keyward gen-crl' -l ca-keyfile -r -F -d 'the issuer\'s private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward gen-crl' -l ca-key-password-file -r -F -d 'the password of an encrypted CA key is the first line of FILE, - is stdin'
+complete -c keyward -n '__keyward_in keyward gen-crl' -l ledger -r -F -d 'the issuer\'s ledger FILE, which notes what is signed; none keeps none'
+complete -c keyward -n '__keyward_in keyward gen-crl' -l days -x -d 'the next list is due in this TIME: 30 or 30d, 12w, 1y, or on 2027-01-01'
+complete -c keyward -n '__keyward_in keyward gen-crl' -l out -r -F -d 'write the list to FILE, as DER if it ends in .der, else as PEM'
+complete -c keyward -n '__keyward_in keyward gen-crl' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward gen-crl' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward gen-crl' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_at keyward ledger' -a verify -d 'check every line of a ledger'
+complete -c keyward -n '__keyward_at keyward ledger' -a head -d 'print the number and the hash of the last line'
+complete -c keyward -n '__keyward_at keyward ledger' -a import -d 'take over the index.txt of openssl ca or easy-rsa'
+complete -c keyward -n '__keyward_at keyward ledger' -a export -d 'print the ledger as another tool\'s database'
+complete -c keyward -n '__keyward_in keyward ledger' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward ledger verify' -l ca-certfile -r -F -d 'the CA\'s certificate in FILE'
+complete -c keyward -n '__keyward_in keyward ledger verify' -l head -x -d 'the HEAD that `keyward ledger head` printed: it must still be in the ledger'
+complete -c keyward -n '__keyward_in keyward ledger verify' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward ledger verify' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward ledger verify' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_at keyward ledger head' -a 'LEDGER CA-CERTFILE'
+complete -c keyward -n '__keyward_in keyward ledger head' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward ledger head' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward ledger head' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward ledger import' -l certs -x -a '(__fish_complete_directories)' -d 'the FOLDER with the certificates'
+complete -c keyward -n '__keyward_in keyward ledger import' -l ca-certfile -r -F -d 'the issuer\'s certificate, and those above it if any, in PEM FILE'
+complete -c keyward -n '__keyward_in keyward ledger import' -l ca-keyfile -r -F -d 'the issuer\'s private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward ledger import' -l ca-key-password-file -r -F -d 'the password of an encrypted CA key is the first line of FILE, - is stdin'
+complete -c keyward -n '__keyward_in keyward ledger import' -l ledger -r -F -d 'the issuer\'s ledger FILE, which notes what is signed; none keeps none'
+complete -c keyward -n '__keyward_in keyward ledger import' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward ledger import' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward ledger import' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_at keyward ledger export' -a 'LEDGER CA-CERTFILE'
+complete -c keyward -n '__keyward_in keyward ledger export' -l format -x -d 'openssl, which is all there is'
+complete -c keyward -n '__keyward_in keyward ledger export' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward ledger export' -l help -s h -d 'show this help'
+
 complete -c keyward -n '__keyward_in keyward check-expiry' -l within -x -d 'what ends in this TIME is due: 30 or 30d, 12w, 1y, until 2027-01-01, or 0 for what has expired'
 complete -c keyward -n '__keyward_in keyward check-expiry' -l chart -d 'print how many end in each of the next twelve months'
 complete -c keyward -n '__keyward_in keyward check-expiry' -l prometheus -d 'print the ends as metrics in Prometheus\'s text format'
+complete -c keyward -n '__keyward_in keyward check-expiry' -l password-file -r -F -d 'the password of PKCS#12 is the first line of FILE, - is stdin'
 complete -c keyward -n '__keyward_in keyward check-expiry' -l timeout -x -d 'give a server up after this TIME'
 complete -c keyward -n '__keyward_in keyward check-expiry' -l quiet -s q -d 'no notes on stderr'
 complete -c keyward -n '__keyward_in keyward check-expiry' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward check-expiry' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward plan' -l all -d 'list what stays as it is too'
+complete -c keyward -n '__keyward_in keyward plan' -l schema -d 'print the manifest\'s JSON schema, for editors'
+complete -c keyward -n '__keyward_in keyward plan' -l parallel -x -d 'look at and make N certificates at a time'
+complete -c keyward -n '__keyward_in keyward plan' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward plan' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward plan' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward apply' -l ca-key-password-file -r -F -d 'the password of an encrypted CA key is the first line of FILE, - is stdin'
+complete -c keyward -n '__keyward_in keyward apply' -l parallel -x -d 'look at and make N certificates at a time'
+complete -c keyward -n '__keyward_in keyward apply' -l dry-run -d 'do as plan does: print what would be done, and write nothing'
+complete -c keyward -n '__keyward_in keyward apply' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward apply' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward apply' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward ensure' -l cert-basename -r -F -d 'the files are B.key.pem and so on'
+complete -c keyward -n '__keyward_in keyward ensure' -l subject-org-name -x -d 'the subject\'s ORGANIZATION'
+complete -c keyward -n '__keyward_in keyward ensure' -l ca-certfile -r -F -d 'the issuer\'s certificate, and those above it if any, in PEM FILE'
+complete -c keyward -n '__keyward_in keyward ensure' -l ca-keyfile -r -F -d 'the issuer\'s private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward ensure' -l ca-key-password-file -r -F -d 'the password of an encrypted CA key is the first line of FILE, - is stdin'
+complete -c keyward -n '__keyward_in keyward ensure' -l ledger -r -F -d 'the issuer\'s ledger FILE, which notes what is signed; none keeps none'
+complete -c keyward -n '__keyward_in keyward ensure' -l clamp -d 'end with the issuer where the lifetime would be longer'
+complete -c keyward -n '__keyward_in keyward ensure' -l profile -x -a 'peer server client micronets' -d 'what it is for'
+complete -c keyward -n '__keyward_in keyward ensure' -l days -x -d 'the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01'
+complete -c keyward -n '__keyward_in keyward ensure' -l expiration-in-days -x -d 'the same in DAYS, as the Micronets scripts have it'
+complete -c keyward -n '__keyward_in keyward ensure' -l key-type -x -a 'p256 p384 ed25519 rsa2048 rsa3072 rsa4096' -d 'its key'
+complete -c keyward -n '__keyward_in keyward ensure' -l san -x -d 'a NAME it can be checked by: DNS, IP, URI or e-mail, told apart by form; repeatable'
+complete -c keyward -n '__keyward_in keyward ensure' -l renew-within -x -d 'renew what ends in this TIME: 30 or 30d, 12w, 1y'
+complete -c keyward -n '__keyward_in keyward ensure' -l rekey -d 'make a new key at each renewal'
+complete -c keyward -n '__keyward_in keyward ensure' -l output -x -a 'fullchain chain pkeycert pkcs12 pkcs12-legacy der k8s' -d 'a file to make besides; repeatable'
+complete -c keyward -n '__keyward_in keyward ensure' -l key-password-file -r -F -d 'encrypt the key, and PKCS#12, with the first line of FILE, - is stdin'
+complete -c keyward -n '__keyward_in keyward ensure' -l dry-run -d 'say what would be done, and write nothing'
+complete -c keyward -n '__keyward_in keyward ensure' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward ensure' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward ensure' -l help -s h -d 'show this help'
 
 complete -c keyward -n '__keyward_in keyward serve' -l listen -x -d 'the ADDRESS and port; port 0 takes a free one'
 complete -c keyward -n '__keyward_in keyward serve' -l data-dir -x -a '(__fish_complete_directories)' -d 'the data DIR'
@@ -398,4 +524,4 @@ complete -c keyward -n '__keyward_in keyward version' -l keyfile -r -F -d 'the u
 complete -c keyward -n '__keyward_in keyward version' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward version' -l help -s h -d 'show this help'
 
-complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey getserverkey login gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert check-expiry serve user demo completion version'
+complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey getserverkey login gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user demo completion version'

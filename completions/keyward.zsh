@@ -31,7 +31,14 @@ __keyward() {
         'show-cert:show the certificates in a file or of a server'
         'verify-cert:tell whether certificates can be trusted, and if not, why'
         'export-cert:write a certificate in the forms that other programs read'
+        'list-certs:list what a CA issued, and what has become of it'
+        'revoke-cert:revoke a certificate, and sign the list that says so'
+        'gen-crl:sign a list of the certificates that a CA revoked'
+        'ledger:check, import and export what a CA keeps of its certificates'
         'check-expiry:tell which certificates end soon, roots included'
+        'plan:tell what apply would do for a manifest, and why'
+        'apply:make, renew and mend certificates as a manifest says'
+        'ensure:make, renew or leave one certificate, as it needs'
         'serve:run the registry: HTTPS REST API v3 over an embedded database'
         'user:add, list and delete the registry'\''s users, change passwords'
         'demo:show the whole story in a temporary folder'
@@ -278,6 +285,7 @@ __keyward_show-cert() {
         '1:TARGET...: ' \
         '--text[print everything that is in each, as openssl does]' \
         '--pem[print the certificates as PEM]' \
+        '--password-file=[the password of PKCS#12 is the first line of FILE, - is stdin]:FILE:_files' \
         '--timeout=[give a server up after this TIME]:TIME: ' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
         '--json[print data, and errors on stderr, as JSON]' \
@@ -295,6 +303,7 @@ __keyward_verify-cert() {
         '*--crl=[a FILE with CRLs, in PEM or one in DER; may be repeated]:FILE: ' \
         '--crl-check-all[each certificate of the chain must be covered by a CRL]' \
         '--strict[hold the rules that verifiers let pass]' \
+        '--password-file=[the password of PKCS#12 is the first line of FILE, - is stdin]:FILE:_files' \
         '--timeout=[give a server up after this TIME]:TIME: ' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
         '--json[print data, and errors on stderr, as JSON]' \
@@ -320,13 +329,156 @@ __keyward_export-cert() {
         '(--help -h)'{--help,-h}'[show this help]'
 }
 
+__keyward_list-certs() {
+    _arguments -S \
+        '1:choice:(LEDGER CA-CERTFILE...)' \
+        '*--state=[only those that are ; repeatable]:choice:(valid revoked expired superseded)' \
+        '--within=[only those that end in this TIME and have not ended: 30 or 30d, 12w, 1y, until 2027-01-01]:TIME: ' \
+        '--name=[only those with a name, or a subject'\''s CN or O, like this GLOB]:GLOB: ' \
+        '--serial=[only the one with this serial NUMBER in hex]:NUMBER: ' \
+        '--since=[only those issued since this DAY: 2026-11-22]:DAY: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_revoke-cert() {
+    _arguments -S \
+        '1:choice:(SERIAL NAME FILE)' \
+        '--reason=[why, as RFC 5280 has it]:choice:(unspecified keyCompromise caCompromise affiliationChanged superseded cessationOfOperation certificateHold privilegeWithdrawn aACompromise)' \
+        '--release[end a certificateHold]' \
+        '--all[all certificates of that name]' \
+        '--if-missing[succeed where it is revoked already; the list is written all the same]' \
+        '--dry-run[say what would be revoked, and write nothing]' \
+        '(--yes -y)'{--yes,-y}'[do not ask]' \
+        '--ca-certfile=[the issuer'\''s certificate, and those above it if any, in PEM FILE]:FILE:_files' \
+        '--ca-keyfile=[the issuer'\''s private key in PEM FILE]:FILE:_files' \
+        '--ca-key-password-file=[the password of an encrypted CA key is the first line of FILE, - is stdin]:FILE:_files' \
+        '--ledger=[the issuer'\''s ledger FILE, which notes what is signed; none keeps none]:FILE:_files' \
+        '--days=[the next list is due in this TIME: 30 or 30d, 12w, 1y, or on 2027-01-01]:TIME: ' \
+        '--out=[write the list to FILE, as DER if it ends in .der, else as PEM]:FILE:_files' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_gen-crl() {
+    _arguments -S \
+        '--ca-certfile=[the issuer'\''s certificate, and those above it if any, in PEM FILE]:FILE:_files' \
+        '--ca-keyfile=[the issuer'\''s private key in PEM FILE]:FILE:_files' \
+        '--ca-key-password-file=[the password of an encrypted CA key is the first line of FILE, - is stdin]:FILE:_files' \
+        '--ledger=[the issuer'\''s ledger FILE, which notes what is signed; none keeps none]:FILE:_files' \
+        '--days=[the next list is due in this TIME: 30 or 30d, 12w, 1y, or on 2027-01-01]:TIME: ' \
+        '--out=[write the list to FILE, as DER if it ends in .der, else as PEM]:FILE:_files' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_ledger() {
+    local -a commands=(
+        'verify:check every line of a ledger'
+        'head:print the number and the hash of the last line'
+        'import:take over the index.txt of openssl ca or easy-rsa'
+        'export:print the ledger as another tool'\''s database'
+    )
+    __keyward_hand_over __keyward_ledger \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_ledger_verify() {
+    _arguments -S \
+        '1:[LEDGER]: ' \
+        '--ca-certfile=[the CA'\''s certificate in FILE]:FILE:_files' \
+        '--head=[the HEAD that `keyward ledger head` printed: it must still be in the ledger]:HEAD: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_ledger_head() {
+    _arguments -S \
+        '1:choice:(LEDGER CA-CERTFILE)' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_ledger_import() {
+    _arguments -S \
+        '1:INDEX.TXT: ' \
+        '--certs=[the FOLDER with the certificates]:FOLDER:_files -/' \
+        '--ca-certfile=[the issuer'\''s certificate, and those above it if any, in PEM FILE]:FILE:_files' \
+        '--ca-keyfile=[the issuer'\''s private key in PEM FILE]:FILE:_files' \
+        '--ca-key-password-file=[the password of an encrypted CA key is the first line of FILE, - is stdin]:FILE:_files' \
+        '--ledger=[the issuer'\''s ledger FILE, which notes what is signed; none keeps none]:FILE:_files' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_ledger_export() {
+    _arguments -S \
+        '1:choice:(LEDGER CA-CERTFILE)' \
+        '--format=[openssl, which is all there is]:openssl: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
 __keyward_check-expiry() {
     _arguments -S \
         '1:TARGET...: ' \
         '--within=[what ends in this TIME is due: 30 or 30d, 12w, 1y, until 2027-01-01, or 0 for what has expired]:TIME: ' \
         '--chart[print how many end in each of the next twelve months]' \
         '--prometheus[print the ends as metrics in Prometheus'\''s text format]' \
+        '--password-file=[the password of PKCS#12 is the first line of FILE, - is stdin]:FILE:_files' \
         '--timeout=[give a server up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_plan() {
+    _arguments -S \
+        '1:[MANIFEST]: ' \
+        '--all[list what stays as it is too]' \
+        '--schema[print the manifest'\''s JSON schema, for editors]' \
+        '--parallel=[look at and make N certificates at a time]:N: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_apply() {
+    _arguments -S \
+        '1:[MANIFEST]: ' \
+        '--ca-key-password-file=[the password of an encrypted CA key is the first line of FILE, - is stdin]:FILE:_files' \
+        '--parallel=[look at and make N certificates at a time]:N: ' \
+        '--dry-run[do as plan does: print what would be done, and write nothing]' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_ensure() {
+    _arguments -S \
+        '--cert-basename=[the files are B.key.pem and so on]:B:_files' \
+        '--subject-org-name=[the subject'\''s ORGANIZATION]:ORGANIZATION: ' \
+        '--ca-certfile=[the issuer'\''s certificate, and those above it if any, in PEM FILE]:FILE:_files' \
+        '--ca-keyfile=[the issuer'\''s private key in PEM FILE]:FILE:_files' \
+        '--ca-key-password-file=[the password of an encrypted CA key is the first line of FILE, - is stdin]:FILE:_files' \
+        '--ledger=[the issuer'\''s ledger FILE, which notes what is signed; none keeps none]:FILE:_files' \
+        '--clamp[end with the issuer where the lifetime would be longer]' \
+        '--profile=[what it is for]:choice:(peer server client micronets)' \
+        '--days=[the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01]:LIFETIME: ' \
+        '--expiration-in-days=[the same in DAYS, as the Micronets scripts have it]:DAYS: ' \
+        '--key-type=[its key]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
+        '*--san=[a NAME it can be checked by: DNS, IP, URI or e-mail, told apart by form; repeatable]:NAME: ' \
+        '--renew-within=[renew what ends in this TIME: 30 or 30d, 12w, 1y]:TIME: ' \
+        '--rekey[make a new key at each renewal]' \
+        '*--output=[a file to make besides; repeatable]:choice:(fullchain chain pkeycert pkcs12 pkcs12-legacy der k8s)' \
+        '--key-password-file=[encrypt the key, and PKCS#12, with the first line of FILE, - is stdin]:FILE:_files' \
+        '--dry-run[say what would be done, and write nothing]' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
         '--json[print data, and errors on stderr, as JSON]' \
         '(--help -h)'{--help,-h}'[show this help]'
@@ -439,7 +591,7 @@ __keyward_version() {
 
 __keyward_help() {
     _arguments -S \
-        '1:choice:(keygen getkey addkey listkeys delkey getserverkey login gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert check-expiry serve user demo completion version)'
+        '1:choice:(keygen getkey addkey listkeys delkey getserverkey login gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user demo completion version)'
 }
 
 # A link named like one of the scripts is that command.

@@ -21,8 +21,8 @@ const module = "keyward"
 // module of others stands for all its packages. The standard library is free to all.
 const list = `
 cmd/keyward         -> cmd
-cmd                 -> completions keys certs certs/export certs/ledger certs/verify store store/sqlstore registry registry/wire restclient
-cmd                 -> internal/fault internal/durable internal/secretfile internal/term
+cmd                 -> completions keys certs certs/export certs/ledger certs/plan certs/verify store store/sqlstore registry registry/wire restclient
+cmd                 -> internal/fault internal/durable internal/nearest internal/secretfile internal/term
 cmd                 -> github.com/urfave/cli/v2
 completions         ->
 
@@ -30,6 +30,7 @@ keys                -> internal/fault internal/durable internal/secretfile golan
 certs               -> internal/fault internal/durable internal/secretfile github.com/cloudflare/cfssl github.com/youmark/pkcs8 golang.org/x/crypto
 certs/export        -> internal/fault internal/durable certs software.sslmate.com/src/go-pkcs12
 certs/ledger        -> certs internal/fault internal/durable internal/secretfile
+certs/plan          -> keys certs certs/export certs/ledger internal/fault internal/durable internal/nearest internal/secretfile go.yaml.in/yaml/v4
 certs/verify        -> internal/fault internal/secretfile certs golang.org/x/crypto
 store               -> internal/fault keys
 store/sqlstore      -> internal/fault internal/secretfile keys store github.com/gofrs/flock github.com/pressly/goose/v3 modernc.org/sqlite
@@ -44,6 +45,7 @@ internal/durable    -> internal/fault internal/secretfile github.com/gofrs/flock
 internal/fault      ->
 internal/gen        -> cmd
 internal/killsweep  ->
+internal/nearest    ->
 internal/sbom       ->
 internal/secretfile -> internal/fault
 internal/term       -> internal/fault github.com/AlecAivazis/survey/v2 golang.org/x/sys golang.org/x/term

@@ -1,0 +1,90 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"keyward/internal/fault"
+)
+
+// Fault is something wrong in a manifest. Line and Column start at 1; both are 0 where a fault
+// has no place, as in a manifest that was made of flags.
+type Fault struct {
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+
+	kind fault.Kind
+}
+
+// Error is "file:line:column: message (hint)".
+func (f Fault) Error() string {
+	text := f.Message
+	if f.Hint != "" {
+		text += " (" + f.Hint + ")"
+	}
+	if f.Line == 0 {
+		return text
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", f.File, f.Line, f.Column, text)
+}
+
+// Faults are all that is wrong, in the order of the lines.
+type Faults []Fault
+
+// maxTold is how many faults Error lists.
+const maxTold = 100
+
+// Error has a line for each of the first 100 faults.
+func (f Faults) Error() string {
+	var lines []string
+	for _, one := range f[:min(len(f), maxTold)] {
+		lines = append(lines, one.Error())
+	}
+	if len(f) > maxTold {
+		lines = append(lines, fmt.Sprintf("and %d faults more", len(f)-maxTold))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// place is where something stands in the manifest's text.
+type place struct{ line, column uint32 }
+
+// faults collects what is wrong with one manifest.
+type faults struct {
+	file string
+	list Faults
+}
+
+// add takes an error with its hint.
+func (f *faults) add(at place, err error) {
+	f.list = append(f.list, Fault{
+		File: f.file, Line: int(at.line), Column: int(at.column),
+		Message: err.Error(), Hint: fault.HintOf(err), kind: fault.KindOf(err),
+	})
+}
+
+func (f *faults) addf(at place, hint, format string, args ...any) {
+	f.add(at, fault.New(fault.InvalidFile, hint, format, args...))
+}
+
+// err is nil where nothing is wrong, else fault.InvalidFile.
+func (f *faults) err() error { return f.asOne(fault.InvalidFile) }
+
+// asOne is one error of that kind for all; a single fault without a place keeps its own kind and hint.
+func (f *faults) asOne(kind fault.Kind) error {
+	if len(f.list) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(f.list, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	if first := f.list[0]; len(f.list) == 1 && first.Line == 0 {
+		return fault.New(first.kind, first.Hint, "%s", first.Message)
+	}
+	return fault.New(kind, "", "%w", f.list)
+}

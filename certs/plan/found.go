@@ -1,0 +1,68 @@
+package plan
+
+import (
+	"crypto"
+	"crypto/x509"
+	"errors"
+	"os"
+	"time"
+
+	"keyward/certs"
+	"keyward/internal/fault"
+	"keyward/internal/secretfile"
+)
+
+// The largest files of a certificate that are read, in bytes.
+const maxFile = 1 << 20
+
+// found is what there is of a certificate in its folder.
+type found struct {
+	cert   *x509.Certificate // nil where it is missing
+	key    crypto.Signer     // nil where it is missing or locked
+	keyed  bool              // there is a key file
+	locked bool              // and it is encrypted
+	made   time.Time         // when the certificate's file was written
+}
+
+// find reads a certificate and its key. What does not parse, or does not belong together, is
+// fault.InvalidFile: it may be somebody's.
+func (m *Manifest) find(e *Entry) (found, error) {
+	const hint = "move it away, and it is made again"
+	var f found
+	certFile, keyFile := m.base(e)+certSuffix, m.base(e)+keySuffix
+	text, err := readIfThere(certFile)
+	if err != nil {
+		return f, err
+	}
+	if text != nil {
+		contents, err := certs.Parse(text)
+		if err == nil && len(contents.Certs) > 1 {
+			err = errors.New("more than one certificate")
+		}
+		if err != nil {
+			return f, fault.New(fault.InvalidFile, hint, "%s: %w", certFile, err)
+		}
+		f.cert = contents.Certs[0]
+		if info, err := os.Stat(certFile); err == nil {
+			f.made = info.ModTime()
+		}
+	}
+	if text, err = readIfThere(keyFile); err != nil || text == nil {
+		return f, err
+	}
+	f.keyed = true
+	if f.key, err = certs.ReadKey(text, f.cert); err != nil {
+		return f, fault.New(fault.InvalidFile, hint, "%s: %w", keyFile, err)
+	}
+	f.locked = f.key == nil
+	return f, nil
+}
+
+// readIfThere is nil for a file that is missing.
+func readIfThere(path string) ([]byte, error) {
+	text, _, err := secretfile.Read(path, maxFile)
+	if errors.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	return text, err
+}

@@ -1,0 +1,223 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/urfave/cli/v2"
+
+	"keyward/certs"
+	"keyward/certs/plan"
+	"keyward/internal/fault"
+	"keyward/internal/term"
+)
+
+const defaultManifest = "keyward.yaml"
+
+func (e *env) planCommand() *cli.Command {
+	return &cli.Command{
+		Name: "plan", Category: certificates, ArgsUsage: "[MANIFEST]",
+		Usage: "tell what apply would do for a manifest, and why",
+		Description: "The MANIFEST, " + defaultManifest + " where none is named, says in YAML which certificates and user keys there are to be in its folder. " +
+			"Prints what is missing, ends soon or is no longer as asked for, and writes nothing. " +
+			"All faults of the manifest are told at once, each with its line and column. " +
+			"The exit code is 10 where something is to be done, 12 where nothing is, 11 where the manifest or a file in the way is at fault.",
+		UsageText: "keyward plan\nkeyward plan --json pki/keyward.yaml\nkeyward plan --schema > manifest.schema.json",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "all", EnvVars: variable("all"), Usage: "list what stays as it is too"},
+			&cli.BoolFlag{Name: "schema", Usage: "print the manifest's JSON schema, for editors"},
+			parallelFlag(), e.quietFlag(), e.jsonFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			if c.Bool("schema") {
+				_, err := fmt.Fprint(e.stdout, plan.Schema)
+				return err
+			}
+			m, err := e.manifest(c)
+			if err != nil {
+				return err
+			}
+			return e.showPlan(c, m)
+		},
+	}
+}
+
+func (e *env) applyCommand() *cli.Command {
+	return &cli.Command{
+		Name: "apply", Category: certificates, ArgsUsage: "[MANIFEST]",
+		Usage: "make, renew and mend certificates as a manifest says",
+		Description: "Does what `keyward plan` tells, issuers first: the MANIFEST is " + defaultManifest + " where none is named. " +
+			"What is as asked for is left alone, so it can run at any time and by several at once, and after a kill it does the rest. " +
+			"Each signature is noted in its CA's ledger before its files are placed. What fails does not stop what does not hang on it. " +
+			"The exit code is 0 where all is as the manifest says in the end, whether or not something was done.",
+		UsageText: "keyward apply\nkeyward apply --dry-run pki/keyward.yaml\nkeyward apply --json --ca-key-password-file ca.password",
+		Flags: []cli.Flag{
+			caKeyPasswordFlag(), parallelFlag(),
+			dryRunFlag("do as plan does: print what would be done, and write nothing"),
+			e.quietFlag(), e.jsonFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			m, err := e.manifest(c)
+			if err != nil {
+				return err
+			}
+			if c.Bool("dry-run") {
+				return e.showPlan(c, m)
+			}
+			_, err = e.apply(c, m)
+			return err
+		},
+	}
+}
+
+func parallelFlag() cli.Flag {
+	return &cli.IntFlag{Name: "parallel", EnvVars: variable("parallel"), Usage: "look at and make `N` certificates at a time", DefaultText: "the cores"}
+}
+
+func parallel(c *cli.Context) (int, error) {
+	if !c.IsSet("parallel") {
+		return runtime.GOMAXPROCS(0), nil
+	}
+	if n := c.Int("parallel"); n > 0 {
+		return n, nil
+	}
+	return 0, fault.New(fault.Usage, "set it to 1 or more", "--parallel %d", c.Int("parallel"))
+}
+
+// manifest reads the one that is named.
+func (e *env) manifest(c *cli.Context) (*plan.Manifest, error) {
+	file := defaultManifest
+	switch {
+	case c.NArg() > 1:
+		return nil, fault.New(fault.Usage, e.call.helpHint(), "%s takes one manifest, and got %d", e.call.name(), c.NArg())
+	case c.NArg() == 1:
+		file = c.Args().First()
+	}
+	return plan.Read(file, e.dated())
+}
+
+// planned is the JSON of plan and apply.
+type planned struct {
+	Steps  []plan.Step         `json:"steps"`
+	Counts map[plan.Action]int `json:"counts"`
+}
+
+// showPlan prints what is to be done; the exit code tells whether anything is.
+func (e *env) showPlan(c *cli.Context, m *plan.Manifest) error {
+	n, err := parallel(c)
+	if err != nil {
+		return err
+	}
+	p, err := m.Judge(c.Context, e.dated(), n)
+	if err != nil {
+		return err
+	}
+	shown := p.Steps
+	if !c.Bool("all") {
+		shown = slices.DeleteFunc(slices.Clone(shown), func(s plan.Step) bool { return s.Action == plan.Leave })
+	}
+	counts := p.Counts()
+	if err := e.print(planned{append([]plan.Step{}, shown...), counts}, stepLines(shown)+countLine(counts)); err != nil {
+		return err
+	}
+	if err := p.Faults(); err != nil {
+		return err
+	}
+	if due := len(p.Steps) - counts[plan.Leave]; due > 0 {
+		return fault.New(fault.Due, "do it with `keyward apply`", "%d of %d are to be changed", due, len(p.Steps))
+	}
+	return fault.New(fault.NothingDue, "", "nothing is to be done")
+}
+
+// stepLines has a line for each step: the action, the name and why.
+func stepLines(steps []plan.Step) string {
+	var b strings.Builder
+	for _, s := range steps {
+		line := fmt.Sprintf("%-8s  %s", s.Action, printable(s.Name))
+		if len(s.Reasons) > 0 {
+			line += ": " + printable(strings.Join(s.Reasons, "; "))
+		}
+		if s.NewKey && s.Action != plan.Make {
+			line += "; with a new key"
+		}
+		b.WriteString(line + "\n")
+	}
+	return b.String()
+}
+
+// countLine sums up, the greatest action first.
+func countLine(counts map[plan.Action]int) string {
+	var parts []string
+	for _, action := range slices.Backward(plan.Actions()) {
+		if n := counts[action]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d to %s", n, action))
+		}
+	}
+	return strings.Join(parts, ", ") + "\n"
+}
+
+// apply does what is to be done and prints it.
+func (e *env) apply(c *cli.Context, m *plan.Manifest) (*plan.Done, error) {
+	n, err := parallel(c)
+	if err != nil {
+		return nil, err
+	}
+	p, err := m.Judge(c.Context, e.dated(), n)
+	if err != nil {
+		return nil, err
+	}
+	options := plan.Options{Parallel: n, Unlock: e.unlockOnce(c), Password: e.firstLineOf}
+	var bar *term.Progress
+	if !e.quiet && !e.json {
+		bar = term.NewProgress(e.stderr, "making")
+		options.Progress = bar.Show
+	}
+	done, failed := p.Apply(c.Context, options)
+	bar.Clear()
+	counts := map[plan.Action]int{}
+	for _, s := range done.Steps {
+		counts[s.Action]++
+	}
+	counts[plan.Leave] = len(p.Steps) - len(done.Steps)
+	text := stepLines(done.Steps) + doneLine(counts)
+	if e.quiet {
+		text = ""
+	}
+	if err := e.print(planned{append([]plan.Step{}, done.Steps...), counts}, text); err != nil {
+		return done, errors.Join(failed, err)
+	}
+	return done, failed
+}
+
+// doneLine sums up what was done.
+func doneLine(counts map[plan.Action]int) string {
+	words := map[plan.Action]string{plan.Make: "made", plan.Reissue: "re-issued", plan.Renew: "renewed", plan.Write: "written", plan.Set: "set", plan.Leave: "left"}
+	var parts []string
+	for _, action := range slices.Backward(plan.Actions()) {
+		if n := counts[action]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, words[action]))
+		}
+	}
+	return strings.Join(parts, ", ") + "\n"
+}
+
+// unlockOnce asks for one password at a time.
+func (e *env) unlockOnce(c *cli.Context) certs.Unlock {
+	unlock := e.unlock(c, "ca-key-password-file")
+	var one sync.Mutex
+	return func(file string) ([]byte, error) {
+		one.Lock()
+		defer one.Unlock()
+		return unlock(file)
+	}
+}
+
+// firstLineOf is the first line of a manifest's password file.
+func (e *env) firstLineOf(file string) ([]byte, error) {
+	password, err := e.secretLine(file, "password-file")
+	return []byte(password), err
+}
