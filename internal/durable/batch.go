@@ -218,7 +218,7 @@ func (b *batch) seal(ctx context.Context, record func(ready []int) error) error 
 		j.cut()
 	}
 	for _, s := range b.ready() {
-		s.finish(s.record)
+		s.finish()
 	}
 	return err
 }

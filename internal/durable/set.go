@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/gofrs/flock"
@@ -227,8 +228,10 @@ func (s *set) free(target string, replace bool) error {
 
 // prepare builds a locked set and stages it.
 func (s *set) prepare(want Set) error {
-	if err := s.settle(); err != nil {
-		return err
+	if s.present(s.journal()) { // though the lock's file was not: it was taken away
+		if err := s.settle(); err != nil {
+			return err
+		}
 	}
 	files, err := want.Build()
 	if err != nil {
@@ -293,7 +296,7 @@ func (s *set) forward(r record) error {
 	if r.alone {
 		s.cut(len(r.header()))
 	}
-	s.finish(r)
+	_ = s.discard(len(r.names)) // what cannot be removed tells the next run to try again
 	return nil
 }
 
@@ -307,9 +310,28 @@ func (s *set) placeAll(r record) error {
 	return nil
 }
 
-// finish cleans up after a set that is in place. What cannot be removed is
-// harmless: the lock's file stays, and tells the next run to try again.
-func (s *set) finish(r record) { _ = s.discard(len(r.names)) }
+// finish cleans up after a set that this run has put in place, and of which it knows what is left.
+// What cannot be removed is harmless: the lock's file stays, and tells the next run to try again.
+func (s *set) finish() {
+	var left []string
+	if s.record.journaled() {
+		left = append(left, s.journal())
+	}
+	for i := range s.record.names {
+		if old := s.old(i); s.kept[old] {
+			left = append(left, old)
+		}
+		if !s.record.replace {
+			left = append(left, s.staged(i))
+		}
+	}
+	for _, file := range slices.Backward(left) { // as discard does
+		if err := s.root.Remove(file); err != nil && !isMissing(err) {
+			s.keep = true
+			return
+		}
+	}
+}
 
 // abandon cleans up after a set that is not in place. The journal is gone for good
 // before the staged files are, else a power cut could leave half of them decided.
