@@ -2,7 +2,7 @@
 // turns, and prints the tables of docs/performance.md. It runs on Linux and other Unixes;
 // what a machine does not have the tools for is printed as not measured.
 //
-//	go run -tags urfave_cli_no_docs ./internal/bench [-short] [start] [leaf] [logins] [packages]
+//	go run -tags urfave_cli_no_docs ./internal/bench [-short] [start] [leaf] [apply] [plan] [verify] [logins] [packages]
 package main
 
 import (
@@ -49,6 +49,9 @@ const (
 	keywardFolder = "./cmd/keyward"
 	helloFolder   = "./internal/bench/testdata/hello"
 	bareFolder    = "./internal/bench/testdata/bare"
+	limitFolder   = "./internal/bench/testdata/limit"
+	verifyFolder  = "./internal/bench/testdata/bareverify"
+	minicaFolder  = "internal/bench/testdata/minica" // a module of its own
 	scriptFile    = "internal/bench/testdata/micronets.sh"
 )
 
@@ -62,7 +65,7 @@ type bench struct {
 	mem   string   // temporary, in memory; empty where there is no such thing
 	env   []string // added to the environment of what is measured
 
-	keyward, hello, bare string // programs
+	keyward, hello, bare, limit, bareVerify string // programs
 }
 
 // prepare builds the programs.
@@ -84,6 +87,8 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 		{&b.keyward, "keyward", keywardFolder},
 		{&b.hello, "hello", helloFolder},
 		{&b.bare, "bare", bareFolder},
+		{&b.limit, "limit", limitFolder},
+		{&b.bareVerify, "bareverify", verifyFolder},
 	} {
 		fmt.Fprintln(b.log, "building", p.name)
 		if *p.program, err = b.build(ctx, p.name, tag, p.folder); err != nil {
@@ -110,6 +115,9 @@ func (b *bench) report(ctx context.Context, w io.Writer) error {
 	}{
 		{"start", b.start},
 		{"leaf", b.leaf},
+		{"apply", b.apply},
+		{"plan", b.plan},
+		{"verify", b.verify},
 		{"logins", b.logins},
 	} {
 		if !b.wants(part.name) {

@@ -6,30 +6,61 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
+	"syscall"
 	"time"
 )
 
-// cost is what a process took, in milliseconds: from its start to its end, and of CPU
-// with that of the processes it started.
-type cost struct{ wall, cpu float64 }
+// cost is what a process took: milliseconds from its start to its end, and of CPU with that
+// of the processes it started.
+type cost struct {
+	wall, cpu float64
+	peak      float64 // the most memory it held, in KiB; 0 where the system does not tell
+}
 
-// spend runs a command, its output thrown away.
+// job is a command to be run, its output thrown away.
+type job struct {
+	dir  string
+	env  []string // added to this program's
+	code int      // with which it ends
+	argv []string
+}
+
+// spend runs a command that ends well.
 func spend(ctx context.Context, env []string, argv ...string) (cost, error) {
-	c := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	c.Env = append(os.Environ(), env...)
+	return job{env: env, argv: argv}.spend(ctx)
+}
+
+func (j job) spend(ctx context.Context) (cost, error) {
+	c := exec.CommandContext(ctx, j.argv[0], j.argv[1:]...)
+	c.Dir = j.dir
+	c.Env = append(os.Environ(), j.env...)
 	start := time.Now()
 	err := c.Run()
 	wall := time.Since(start)
-	if err != nil {
-		return cost{}, explain(ctx, c, err)
+	switch {
+	case c.ProcessState == nil:
+		return cost{}, err
+	case c.ProcessState.ExitCode() != j.code:
+		return cost{}, explain(ctx, c, fmt.Errorf("exit code %d", c.ProcessState.ExitCode()))
 	}
-	return cost{ms(wall), ms(c.ProcessState.UserTime() + c.ProcessState.SystemTime())}, nil
+	return cost{ms(wall), ms(c.ProcessState.UserTime() + c.ProcessState.SystemTime()), peak(c.ProcessState)}, nil
+}
+
+// peak is the most memory that a process held, in KiB as Linux counts it. A process holds at first what
+// the one that starts it does, so that this program must be the smaller one.
+func peak(p *os.ProcessState) float64 {
+	usage, ok := p.SysUsage().(*syscall.Rusage)
+	if !ok || runtime.GOOS != "linux" {
+		return 0
+	}
+	return float64(usage.Maxrss)
 }
 
 // explain runs a command that failed once more, for what it says.
 func explain(ctx context.Context, c *exec.Cmd, err error) error {
 	again := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
-	again.Env = c.Env
+	again.Dir, again.Env = c.Dir, c.Env
 	said, _ := again.CombinedOutput()
 	return fmt.Errorf("%s: %w\n%s", c.Args, err, bytes.TrimSpace(said))
 }

@@ -16,6 +16,15 @@ func (p *pairs) add(ours, ref float64) {
 	}
 }
 
+// rates makes things a second of milliseconds, where ours took the time for n things and the reference for m.
+func (p pairs) rates(n, m int) pairs {
+	var r pairs
+	for i := range p.ours {
+		r.add(float64(n)*1000/p.ours[i], float64(m)*1000/p.ref[i])
+	}
+	return r
+}
+
 // ratio is that of the ratios of the pairs, not of the medians.
 func (p pairs) ratio() quartiles {
 	ratios := make([]float64, len(p.ours))
