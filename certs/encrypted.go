@@ -25,8 +25,8 @@ import (
 	"keyward/internal/secretfile"
 )
 
-// keyIterations is what OWASP asks of PBKDF2-HMAC-SHA256: about a tenth of a second at each use of the key.
-// Of the functions that derive keys, it is the one that OpenSSL, GnuTLS and Java all read.
+// keyIterations is what OWASP asks of PBKDF2-HMAC-SHA256: about a seventh of a second at each use of the
+// key. GnuTLS writes as many. Of the functions that derive keys it is the one that OpenSSL, GnuTLS and Java all read.
 const keyIterations = 600_000
 
 // The most that is spent on the password of a file that anybody may have made: a few seconds, and 256 MiB.
@@ -77,7 +77,23 @@ func decryptKey(block *pem.Block, ask func() ([]byte, error)) (*pem.Block, error
 		}
 		return &pem.Block{Type: block.Type, Bytes: der}, nil
 	}
-	scheme, err := parsePBES2(block.Bytes)
+	plain, err := openPKCS8(block.Bytes, ask)
+	if kind := fault.KindOf(err); kind == fault.InvalidFile || kind == fault.Policy {
+		err = fault.New(kind, "encrypt it anew: openssl pkcs8 -topk8 -v2 aes256 -in FILE", "the encrypted private key: %w", err)
+	}
+	return &pem.Block{Type: "PRIVATE KEY", Bytes: plain}, err
+}
+
+// openPKCS8 decrypts an EncryptedPrivateKeyInfo of RFC 5958 section 3.
+func openPKCS8(der []byte, ask func() ([]byte, error)) ([]byte, error) {
+	var info struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Data      []byte
+	}
+	if rest, err := asn1.Unmarshal(der, &info); err != nil || len(rest) > 0 {
+		return nil, unknown("it does not parse")
+	}
+	sealed, err := parsePBES2(info.Algorithm, info.Data)
 	if err != nil {
 		return nil, err
 	}
@@ -85,20 +101,33 @@ func decryptKey(block *pem.Block, ask func() ([]byte, error)) (*pem.Block, error
 	if err != nil {
 		return nil, err
 	}
-	der, err := scheme.decrypt(password)
-	return &pem.Block{Type: "PRIVATE KEY", Bytes: der}, err
+	return sealed.open(password)
 }
 
 func wrongPassword() error {
 	return fault.New(fault.LoginRefused, "give the password that it was encrypted with", "wrong password, or the file is damaged")
 }
 
-// pbes2 is an encrypted message of RFC 8018 section 6.2, which can be decrypted at a cost within the bounds.
-type pbes2 struct {
-	derive    func(password []byte) ([]byte, error)
-	newCipher func(key []byte) (cipher.Block, error)
-	iv        []byte
-	encrypted []byte
+// sealed is data encrypted in CBC mode with a password, which can be decrypted at a cost within the bounds.
+type sealed struct {
+	data   []byte // whole blocks, at least one
+	rounds int    // of hashing that it takes to open it
+	cipher func(password []byte) (cipher.BlockMode, error)
+}
+
+// open decrypts the data and takes its padding off (RFC 8018 section 6.1.1).
+func (s sealed) open(password []byte) ([]byte, error) {
+	mode, err := s.cipher(password)
+	if err != nil {
+		return nil, fault.New(fault.Failed, "", "derive a key from the password: %w", err)
+	}
+	plain := make([]byte, len(s.data))
+	mode.CryptBlocks(plain, s.data)
+	pad := int(plain[len(plain)-1])
+	if pad == 0 || pad > mode.BlockSize() || !bytes.HasSuffix(plain, bytes.Repeat([]byte{byte(pad)}, pad)) {
+		return nil, wrongPassword()
+	}
+	return plain[:len(plain)-pad], nil
 }
 
 // pbes2Cipher is a cipher in CBC mode, with its sizes in bytes.
@@ -138,52 +167,58 @@ func pbkdf2Hash(oid asn1.ObjectIdentifier) func() hash.Hash {
 	return nil
 }
 
-// parsePBES2 reads an EncryptedPrivateKeyInfo of RFC 5958 section 3. What is none is fault.InvalidFile, as is
-// an algorithm that is not known; one that would cost too much is fault.Policy. The library that
-// writes keys reads them too, but takes any cost, and panics at some that are damaged.
-func parsePBES2(der []byte) (*pbes2, error) {
-	var info struct {
-		Algorithm pkix.AlgorithmIdentifier
-		Encrypted []byte
-	}
+// parsePBES2 reads the parameters of RFC 8018 section 6.2. What does not parse, or is not known, is fault.InvalidFile;
+// what would cost too much is fault.Policy. The library that encrypts keys opens them too, but
+// takes any cost, and panics at some that are damaged.
+func parsePBES2(algorithm pkix.AlgorithmIdentifier, data []byte) (s sealed, err error) {
 	var params struct{ KDF, Cipher pkix.AlgorithmIdentifier }
 	var iv []byte
-	if rest, err := asn1.Unmarshal(der, &info); err != nil || len(rest) > 0 {
-		return nil, notPBES2("it does not parse")
+	if oid := algorithm.Algorithm.String(); oid != "1.2.840.113549.1.5.13" {
+		return s, unknown("it is encrypted with %s and not with PBES2", oid)
 	}
-	if oid := info.Algorithm.Algorithm.String(); oid != "1.2.840.113549.1.5.13" {
-		return nil, notPBES2("it is encrypted with %s and not with PBES2", oid)
-	}
-	if _, err := asn1.Unmarshal(info.Algorithm.Parameters.FullBytes, &params); err != nil {
-		return nil, notPBES2("its parameters do not parse")
+	if _, err := asn1.Unmarshal(algorithm.Parameters.FullBytes, &params); err != nil {
+		return s, unknown("its parameters do not parse")
 	}
 	c, known := pbes2Ciphers(params.Cipher.Algorithm)
 	if !known {
-		return nil, notPBES2("its cipher %v is not known", params.Cipher.Algorithm)
+		return s, unknown("its cipher %v is not known", params.Cipher.Algorithm)
 	}
 	if _, err := asn1.Unmarshal(params.Cipher.Parameters.FullBytes, &iv); err != nil || len(iv) != c.blockSize {
-		return nil, notPBES2("its initialization vector is not one of the cipher's")
+		return s, unknown("its initialization vector is not one of the cipher's")
 	}
-	if len(info.Encrypted) == 0 || len(info.Encrypted)%c.blockSize != 0 {
-		return nil, notPBES2("it is cut off")
+	if len(data) == 0 || len(data)%c.blockSize != 0 {
+		return s, unknown("it is cut off")
 	}
-	derive, err := parseKDF(params.KDF, c.keySize)
-	return &pbes2{derive, c.new, iv, info.Encrypted}, err
+	derive, rounds, err := parseKDF(params.KDF, c.keySize)
+	return sealed{data, rounds, func(password []byte) (cipher.BlockMode, error) {
+		key, err := derive(password)
+		if err != nil {
+			return nil, err
+		}
+		block, err := c.new(key)
+		if err != nil {
+			return nil, err
+		}
+		return cipher.NewCBCDecrypter(block, iv), nil
+	}}, err
 }
 
-// parseKDF gives the function that makes a key of size bytes from a password.
-func parseKDF(kdf pkix.AlgorithmIdentifier, size int) (func(password []byte) ([]byte, error), error) {
-	switch oid := kdf.Algorithm.String(); oid {
+// keyDerivation makes a key from a password.
+type keyDerivation func(password []byte) ([]byte, error)
+
+// parseKDF gives the derivation of a key of size bytes, and how many rounds it takes; scrypt counts for as many as there may be.
+func parseKDF(kdf pkix.AlgorithmIdentifier, size int) (derive keyDerivation, rounds int, err error) {
+	switch kdf.Algorithm.String() {
 	case "1.2.840.113549.1.5.12":
 		return parsePBKDF2(kdf.Parameters.FullBytes, size)
 	case "1.3.6.1.4.1.11591.4.11":
-		return parseScrypt(kdf.Parameters.FullBytes, size)
-	default:
-		return nil, notPBES2("its key derivation %s is not known", oid)
+		derive, err = parseScrypt(kdf.Parameters.FullBytes, size)
+		return derive, maxIterations, err
 	}
+	return nil, 0, unknown("its key derivation %v is not known", kdf.Algorithm)
 }
 
-func parsePBKDF2(der []byte, size int) (func(password []byte) ([]byte, error), error) {
+func parsePBKDF2(der []byte, size int) (derive keyDerivation, rounds int, err error) {
 	var p struct {
 		Salt       []byte
 		Iterations int
@@ -191,22 +226,29 @@ func parsePBKDF2(der []byte, size int) (func(password []byte) ([]byte, error), e
 		PRF        pkix.AlgorithmIdentifier `asn1:"optional"`
 	}
 	if _, err := asn1.Unmarshal(der, &p); err != nil || p.Iterations < 1 || p.KeyLength != 0 && p.KeyLength != size {
-		return nil, notPBES2("the parameters of PBKDF2 are not sound")
+		return nil, 0, unknown("the parameters of PBKDF2 are not sound")
 	}
 	newHash := pbkdf2Hash(p.PRF.Algorithm)
 	if newHash == nil {
-		return nil, notPBES2("the hash %v of PBKDF2 is not known", p.PRF.Algorithm)
+		return nil, 0, unknown("the hash %v of PBKDF2 is not known", p.PRF.Algorithm)
 	}
-	if p.Iterations > maxIterations {
-		return nil, tooCostly("%d rounds of PBKDF2 are more than %d", p.Iterations, maxIterations)
+	if err := checkRounds(p.Iterations); err != nil {
+		return nil, 0, err
 	}
 	return func(password []byte) ([]byte, error) {
 		return pbkdf2.Key(newHash, string(password), p.Salt, p.Iterations, size)
-	}, nil
+	}, p.Iterations, nil
+}
+
+func checkRounds(rounds int) error {
+	if rounds > maxIterations {
+		return tooCostly("%d rounds are more than %d", rounds, maxIterations)
+	}
+	return nil
 }
 
 // parseScrypt reads the parameters of RFC 7914 section 7.
-func parseScrypt(der []byte, size int) (func(password []byte) ([]byte, error), error) {
+func parseScrypt(der []byte, size int) (keyDerivation, error) {
 	var p struct {
 		Salt               []byte
 		Cost, Block, Lanes int
@@ -214,7 +256,7 @@ func parseScrypt(der []byte, size int) (func(password []byte) ([]byte, error), e
 	}
 	_, err := asn1.Unmarshal(der, &p)
 	if err != nil || p.Cost < 2 || p.Cost&(p.Cost-1) != 0 || p.Block < 1 || p.Lanes < 1 || p.KeyLength != 0 && p.KeyLength != size {
-		return nil, notPBES2("the parameters of scrypt are not sound")
+		return nil, unknown("the parameters of scrypt are not sound")
 	}
 	const most = math.MaxInt32 // so that nothing overflows
 	memory := 128 * float64(p.Block) * (float64(p.Cost) + float64(p.Lanes))
@@ -228,28 +270,10 @@ func parseScrypt(der []byte, size int) (func(password []byte) ([]byte, error), e
 	}, nil
 }
 
-func notPBES2(format string, args ...any) error {
-	return fault.New(fault.InvalidFile, "encrypt it anew: openssl pkcs8 -topk8 -v2 aes256 -in FILE", "the encrypted private key: "+format, args...)
+func unknown(format string, args ...any) error {
+	return fault.New(fault.InvalidFile, "", format, args...)
 }
 
 func tooCostly(format string, args ...any) error {
-	return fault.New(fault.Policy, "encrypt it anew with fewer: openssl pkcs8 -topk8 -v2 aes256 -iter 600000 -in FILE", "the encrypted private key costs too much to open: "+format, args...)
-}
-
-func (s *pbes2) decrypt(password []byte) ([]byte, error) {
-	key, err := s.derive(password)
-	if err != nil {
-		return nil, fault.New(fault.Failed, "", "derive a key from the password: %w", err)
-	}
-	block, err := s.newCipher(key)
-	if err != nil {
-		return nil, fault.New(fault.Failed, "", "decrypt the private key: %w", err)
-	}
-	plain := make([]byte, len(s.encrypted))
-	cipher.NewCBCDecrypter(block, s.iv).CryptBlocks(plain, s.encrypted)
-	pad := int(plain[len(plain)-1])
-	if pad == 0 || pad > block.BlockSize() || !bytes.HasSuffix(plain, bytes.Repeat([]byte{byte(pad)}, pad)) {
-		return nil, wrongPassword()
-	}
-	return plain[:len(plain)-pad], nil
+	return fault.New(fault.Policy, "", "it costs too much to open: "+format, args...)
 }

@@ -208,7 +208,7 @@ func TestLoadIssuerRefuses(t *testing.T) {
 		{"broken key", cert, block("PRIVATE KEY", []byte{0x30, 0}), fault.InvalidFile, "openssl pkey"},
 		{"encrypted PKCS#8", cert, block("ENCRYPTED PRIVATE KEY", []byte{0x30, 0}), fault.InvalidFile, "encrypted"},
 		{"encrypted by OpenSSL of old", cert, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY",
-			Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-256-CBC,00"}, Bytes: []byte{1}}), fault.InvalidFile, "encrypted"},
+			Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-256-CBC,00"}, Bytes: []byte{1}}), fault.Usage, "encrypted"},
 		{"chain upside down", slices.Concat(f.root.CertPEM(), cert), keyPEM(t, f.root), fault.InvalidFile, "CA first"},
 		{"chain with a namesake", slices.Concat(cert, other.CertPEM()), key, fault.InvalidFile, "did not sign"},
 		{"chain with the right key under another name", slices.Concat(cert, renamed.CertPEM()), key, fault.InvalidFile, "not the issuer"},

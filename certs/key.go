@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -139,18 +140,25 @@ func keyPEM(data []byte) (*pem.Block, error) {
 	return found, nil
 }
 
-// Unlock gives the password of the encrypted private key in a file. It is called for a key that is
-// encrypted, and for no other. A nil Unlock has none, which is fault.Usage.
+// Unlock gives the password of a file with an encrypted private key, or of a PKCS#12 file. It is called for what is
+// encrypted, and for nothing else. A nil Unlock has none, which is fault.Usage.
 type Unlock func(file string) ([]byte, error)
 
-func (u Unlock) parserOf(file string) func([]byte) (crypto.Signer, error) {
-	ask := func() ([]byte, error) {
+// ErrLocked says that something is encrypted, and that there is no password for it.
+var ErrLocked = errors.New("it is encrypted, and there is no password for it")
+
+// of asks for the password of one file.
+func (u Unlock) of(file string) func() ([]byte, error) {
+	return func() ([]byte, error) {
 		if u == nil {
-			return nil, fault.New(fault.Usage, "decrypt it first: (umask 077; openssl pkey -in FILE -out DECRYPTED)", "the private key is encrypted, and there is no password for it")
+			return nil, fault.New(fault.Usage, "decrypt it first", "%w", ErrLocked)
 		}
 		return u(file)
 	}
-	return func(data []byte) (crypto.Signer, error) { return parseKey(data, ask) }
+}
+
+func (u Unlock) parserOf(file string) func([]byte) (crypto.Signer, error) {
+	return func(data []byte) (crypto.Signer, error) { return parseKey(data, u.of(file)) }
 }
 
 // parseCertificates reads data's certificates: all that are there as PEM, or one as DER. A private

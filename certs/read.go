@@ -33,13 +33,19 @@ type Contents struct {
 	Keys  int                 // private keys beside them, which are counted and not read
 }
 
-// Parse finds the certificates in data: all that are there as PEM, or one in DER. What does
+// Parse finds the certificates in data: all that are there as PEM, one in DER, or all in PKCS#12. What does
 // not parse is fault.InvalidFile and does not hide the rest, which is returned beside the
-// error. Where there is PEM and no certificate, the error is also ErrNoCertificate.
-func Parse(data []byte) (Contents, error) {
+// error. Where there is PEM and no certificate, the error is also ErrNoCertificate. PKCS#12 that needs
+// a password is ErrLocked: see Unlock.ReadFile.
+func Parse(data []byte) (Contents, error) { return Unlock(nil).parse("", data) }
+
+func (u Unlock) parse(file string, data []byte) (Contents, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // as Windows writes it, which PEM does not know
 	if block, _ := pem.Decode(data); block != nil || bytes.Contains(data, []byte("-----BEGIN ")) {
 		return parsePEM(data)
+	}
+	if isPKCS12(data) {
+		return parsePKCS12(data, u.of(file))
 	}
 	cert, err := parseDER(data)
 	if err != nil {
@@ -97,8 +103,6 @@ func parseDER(data []byte) (*x509.Certificate, error) {
 	switch cert, err := x509.ParseCertificate(data); {
 	case err == nil:
 		return cert, nil
-	case isPKCS12(data):
-		return nil, fault.New(fault.InvalidFile, "take the certificates out first: openssl pkcs12 -nokeys -in FILE -out certs.pem", "PKCS#12, which keyward does not read yet")
 	case bytes.HasPrefix(data, []byte{0x30}):
 		return nil, fault.New(fault.InvalidFile, opensslHint, "it does not parse as a certificate: %w", err)
 	}
@@ -117,8 +121,8 @@ func isPKCS12(data []byte) bool {
 	return len(data) > header && bytes.HasPrefix(data[header:], []byte{0x02, 0x01, 0x03})
 }
 
-// ReadFrom is Parse of what r gives, at most 16 MiB.
-func ReadFrom(r io.Reader) (Contents, error) {
+// Read is Parse of what r gives, at most 16 MiB, with a password where it is PKCS#12 that needs one; name is what u is asked for.
+func (u Unlock) Read(name string, r io.Reader) (Contents, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxBundle+1))
 	if err != nil {
 		return Contents{}, fault.New(fault.Failed, "", "read certificates: %w", err)
@@ -126,11 +130,15 @@ func ReadFrom(r io.Reader) (Contents, error) {
 	if len(data) > maxBundle {
 		return Contents{}, fault.New(fault.InvalidFile, "split it", "larger than %d bytes", maxBundle)
 	}
-	return Parse(data)
+	return u.parse(name, data)
 }
 
 // ReadFile is Parse of a file of at most 16 MiB. A missing file is fault.NotFound, a folder fault.InvalidFile.
-func ReadFile(file string) (Contents, error) {
+func ReadFile(file string) (Contents, error) { return Unlock(nil).ReadFile(file) }
+
+// ReadFile is ReadFile with a password where the file is PKCS#12 that needs one. A wrong one is fault.LoginRefused, a
+// file that would take minutes to open fault.Policy.
+func (u Unlock) ReadFile(file string) (Contents, error) {
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
 		return Contents{}, fault.New(fault.InvalidFile, "name a file in it; `keyward check-expiry` looks into folders", "%s: a folder", file)
 	}
@@ -138,7 +146,7 @@ func ReadFile(file string) (Contents, error) {
 	if err != nil {
 		return Contents{}, err
 	}
-	found, err := Parse(data)
+	found, err := u.parse(file, data)
 	if err != nil {
 		err = fault.New(fault.KindOf(err), strings.ReplaceAll(fault.HintOf(err), "FILE", file), "%s: %w", file, err)
 	}
@@ -146,7 +154,7 @@ func ReadFile(file string) (Contents, error) {
 }
 
 // Files are the files in a folder and below it that look like certificates by their names: .pem,
-// .crt, .cer and .der. Names that end in key.pem are keys, and are left alone; so are hidden files
+// .crt, .cer, .der, .p12 and .pfx. Names that end in key.pem are keys, and are left alone; so are hidden files
 // and folders. Links to files are followed, links to folders are not. What cannot be looked into
 // comes as an error, and the rest goes on; more than 100,000 entries end it with fault.InvalidFile.
 func Files(dir string) iter.Seq2[string, error] {
@@ -186,7 +194,7 @@ func looksLikeCertificate(name string) bool {
 	if strings.HasPrefix(name, ".") || strings.HasSuffix(name, "key.pem") {
 		return false
 	}
-	return slices.Contains([]string{".pem", ".crt", ".cer", ".der"}, path.Ext(name))
+	return slices.Contains([]string{".pem", ".crt", ".cer", ".der", ".p12", ".pfx"}, path.Ext(name))
 }
 
 // isFile passes what cannot be asked, so that reading it says why.

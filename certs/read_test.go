@@ -89,7 +89,7 @@ func TestReadFileBounds(t *testing.T) {
 			t.Errorf("%s: %v", tt.file, err)
 		}
 	}
-	if _, err := certs.ReadFrom(endless{}); fault.KindOf(err) != fault.InvalidFile {
+	if _, err := certs.Unlock(nil).Read("stdin", endless{}); fault.KindOf(err) != fault.InvalidFile {
 		t.Errorf("endless stdin: %v", err)
 	}
 	if _, err := certs.ReadFile(large + "\x00"); err == nil {

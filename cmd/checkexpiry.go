@@ -21,10 +21,11 @@ func (e *env) checkExpiryCommand() *cli.Command {
 	return &cli.Command{
 		Name: "check-expiry", Category: certificates, ArgsUsage: "TARGET...",
 		Usage: "tell which certificates end soon, roots included",
-		Description: "A TARGET is a file in PEM or DER, a folder with all below it (*.pem, *.crt, *.cer, *.der, but no *key.pem), - for stdin, or a server as host:port. " +
+		Description: "A TARGET is a file in PEM, DER or PKCS#12, a folder with all below it (*.pem, *.crt, *.cer, *.der, *.p12, *.pfx, but no *key.pem), - for stdin, or a server as host:port. " +
 			"Prints a table of all certificates, what ends first on top. " +
 			"The exit code is 12 where all is well: nothing ends within the window. It is 10 where a certificate has expired or ends within it. " +
-			"What cannot be read is told of, does not hide the rest, and makes it 11 (or 4, 6 or 7: missing, not permitted, unreachable); but 10 goes before those, since what is due cannot wait for them.",
+			"What cannot be read is told of, does not hide the rest, and makes it 11 (or 4, 6 or 7: missing, not permitted, unreachable); but 10 goes before those, since what is due cannot wait for them. " +
+			"PKCS#12 in a folder is read with the password of --password-file, and without it told of and left alone.",
 		UsageText: "keyward check-expiry certs\nkeyward check-expiry --within 60d /etc/ssl/certs example.org:443\nkeyward check-expiry --prometheus certs > certificates.prom\nkeyward check-expiry --chart certs",
 		Flags: e.targetFlags(
 			&cli.StringFlag{Name: "within", EnvVars: variable("within"), Value: "30d", Usage: "what ends in this `TIME` is due: 30 or 30d, 12w, 1y, until 2027-01-01, or 0 for what has expired"},
@@ -124,6 +125,10 @@ func (e *env) expiries(c *cli.Context, list []string, now, limit time.Time) ([]e
 	at := map[string]int{} // where in all each is, by fingerprint
 	for _, s := range e.sources(c, list) {
 		found, err := s.read()
+		if s.inFolder && errors.Is(err, certs.ErrLocked) {
+			e.note("note: not read: %s (give --password-file)", printable(err.Error()))
+			continue
+		}
 		if err != nil && (!s.inFolder || !errors.Is(err, certs.ErrNoCertificate)) {
 			faults = append(faults, err)
 		}
@@ -173,7 +178,7 @@ func (e *env) sources(c *cli.Context, list []string) []source {
 					if err != nil {
 						return certs.Contents{}, err
 					}
-					return certs.ReadFile(file)
+					return e.fileUnlock(c).ReadFile(file)
 				}})
 			}
 			continue
@@ -182,6 +187,15 @@ func (e *env) sources(c *cli.Context, list []string) []source {
 	}
 	askServers(all)
 	return all
+}
+
+// fileUnlock opens the PKCS#12 files of a folder, where the caller gave their password: nobody wants to
+// be asked for each.
+func (e *env) fileUnlock(c *cli.Context) certs.Unlock {
+	if c.String("password-file") == "" {
+		return nil
+	}
+	return e.unlock(c, "password-file")
 }
 
 // maxAsked is how many servers are asked at a time.

@@ -38,6 +38,8 @@ type env struct {
 	pinnedIn string         // the file that the server's pin came from, "" for a flag
 	lines    *bufio.Reader  // of stdin, once a line of it was read
 	asks     *term.Terminal // once something was asked
+
+	passwords map[string][]byte // of the files that flags name, by the flag, once read
 }
 
 // dated is the time that what is made now bears: SOURCE_DATE_EPOCH, for output that can be made again, else now.

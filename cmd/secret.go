@@ -47,21 +47,35 @@ func (e *env) newPassword(file, flag, whose string) (string, error) {
 	return e.askTwice(fmt.Sprintf("New password for %s:", whose))
 }
 
-// unlock gives the password of an encrypted private key: the first line of the file that the flag names,
-// else the person's at the terminal.
+// unlock gives the password of an encrypted private key or of PKCS#12: the first line of the file that the
+// flag names, which is read once, else the person's at the terminal.
 func (e *env) unlock(c *cli.Context, flag string) certs.Unlock {
 	return func(file string) ([]byte, error) {
 		if from := c.String(flag); from != "" {
-			password, err := e.secretLine(from, "--"+flag)
-			return []byte(password), err
+			return e.passwordOf(flag, from)
 		}
 		terminal := e.terminal()
 		if terminal == nil {
-			return nil, fault.New(fault.Usage, "give --"+flag+" (- is stdin)", "the private key is encrypted, and there is no terminal to ask for its password at")
+			return nil, fault.New(fault.Usage, "give --"+flag+" (- is stdin)", "%w, nor a terminal to ask at", certs.ErrLocked)
 		}
 		password, err := terminal.Password("Password of " + printable(file) + ":")
 		return []byte(password), err
 	}
+}
+
+func (e *env) passwordOf(flag, file string) ([]byte, error) {
+	if password, known := e.passwords[flag]; known {
+		return password, nil
+	}
+	line, err := e.secretLine(file, "--"+flag)
+	if err != nil {
+		return nil, err
+	}
+	if e.passwords == nil {
+		e.passwords = map[string][]byte{}
+	}
+	e.passwords[flag] = []byte(line)
+	return e.passwords[flag], nil
 }
 
 // keyPassword is what a new private key is encrypted with; nil where it is to be plain.

@@ -17,7 +17,7 @@ func (e *env) showCertCommand() *cli.Command {
 	return &cli.Command{
 		Name: "show-cert", Category: certificates, ArgsUsage: "TARGET...",
 		Usage: "show the certificates in a file or of a server",
-		Description: "A TARGET is a file in PEM or DER, - for stdin, or a server as host:port, with which nothing but a TLS handshake is held. " +
+		Description: "A TARGET is a file in PEM, DER or PKCS#12, - for stdin, or a server as host:port, with which nothing but a TLS handshake is held. " +
 			"Prints a page of the certificate; where there are several, those of their chain as a tree. It only looks, and trusts nothing: an expired or unknown certificate is shown as any other. " +
 			"Private keys in the file are told of and never shown. What cannot be read does not hide the rest. " +
 			"With --json an array of objects with subject, issuer, serial, sans and so on, and role, days_left, issuer_known and source.",

@@ -22,6 +22,7 @@ import (
 // targetFlags are those of the commands that look at certificates wherever they are.
 func (e *env) targetFlags(more ...cli.Flag) []cli.Flag {
 	return append(more,
+		&cli.StringFlag{Name: "password-file", EnvVars: variable("password-file"), TakesFile: true, Usage: "the password of PKCS#12 is the first line of `FILE`, - is stdin", DefaultText: "asked at the terminal"},
 		&cli.DurationFlag{Name: "timeout", EnvVars: variable("timeout"), Value: 10 * time.Second, Usage: "give a server up after this `TIME`"},
 		e.quietFlag(), e.jsonFlag(),
 	)
@@ -42,7 +43,7 @@ func targets(c *cli.Context) ([]string, error) {
 // come with an error that is about others.
 func (e *env) readTarget(c *cli.Context, target string) (certs.Contents, error) {
 	if target == "-" {
-		found, err := certs.ReadFrom(e.stdin)
+		found, err := e.unlock(c, "password-file").Read("stdin", e.stdin)
 		if err != nil {
 			err = fault.New(fault.KindOf(err), fault.HintOf(err), "stdin: %w", err)
 		}
@@ -53,7 +54,7 @@ func (e *env) readTarget(c *cli.Context, target string) (certs.Contents, error) 
 		chain, err := handshake(c.Context, address, host, c.Duration("timeout"))
 		return certs.Contents{Certs: chain}, err
 	}
-	found, err := certs.ReadFile(target)
+	found, err := e.unlock(c, "password-file").ReadFile(target)
 	if errors.Is(err, fault.NotFound) {
 		err = fault.New(fault.NotFound, "check the path; a server is host:port, as example.org:443", "%w", err)
 	}
