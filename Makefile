@@ -17,14 +17,17 @@ FUZZTIME  ?= 10s
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help test race fuzz lint build cross dist bench generate clean
+.PHONY: help test conformance race fuzz lint build cross dist bench generate clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 test: ## go vet and all tests
 	go vet -tags $(TAGS) ./...
 	go test -tags $(TAGS) ./...
+
+conformance: ## zlint's judgement on what keyward makes; a module of its own
+	cd internal/conformance && go vet ./... && go test ./...
 
 race: ## all tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 go test -race -tags $(TAGS) ./...
