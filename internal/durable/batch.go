@@ -22,22 +22,23 @@ const (
 	maxOpen = 256
 	// maxHold is how long a batch takes in sets, all of them locked: far less than the patience of others.
 	maxHold = time.Second
-	// maxSyncs is how many syncs run side by side. A disk does those that wait together in one go.
+	// maxSyncs is how many syncs run side by side. The disk does those that wait together in one go.
 	maxSyncs = 64
 )
 
 // PutAll is Change of many sets, each all or none by itself, with the syncs of a few. Each Build is called
-// once its set is locked, on up to GOMAXPROCS goroutines and in the order of folders and names, whatever
-// that of sets is. So two calls over the same sets wait for each other and never for ever.
+// once its set is locked, on up to GOMAXPROCS goroutines. The locks are taken in the order of folders
+// and names, whatever that of sets is, so that two calls over the same sets never wait for each other for ever.
 //
-// The sets are put in batches of about a hundred. record, where not nil, runs once a batch, when the files of all its
-// sets are staged and before the first of them is decided, while the next batch is being built; ready has the
-// indices of those that nothing is against. Its error undoes the batch and is the error of all sets
-// that come after. So is that of a context that ends. A kill leaves the sets of earlier
-// batches new, those of later ones old, and of a batch in between any, but each whole.
+// The sets are put in batches of a hundred at most. record, where not nil, runs once a batch, on one goroutine at
+// a time: when the files of all its sets are staged, and before the first of them is decided. The next batch is
+// being built meanwhile. ready has the indices of those that nothing is against. Its error undoes the batch, and
+// is the error of all sets that come after; those of earlier batches stay in place. So it is with a context
+// that ends. A kill leaves the sets of earlier batches new, those of later ones old, and of the
+// two batches at work any, but each whole.
 //
-// The errors are those of the sets, by index; nil where the set is in place for good. One set
-// twice is fault.Usage, as is a set with a Record of its own.
+// The errors are those of the sets, by index; nil where the set is in place for good. What one set meets does
+// not stop the others. One set twice is fault.Usage, as is a set with a Record of its own.
 func PutAll(ctx context.Context, sets []Set, record func(ready []int) error) []error {
 	errs := make([]error, len(sets))
 	for i, s := range sets {
@@ -108,8 +109,8 @@ func inOrder(sets []Set, errs []error) []int {
 
 // fullPath is one name of a folder that has many, where it can be found.
 func fullPath(dir string) string {
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
+	if followed, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = followed
 	}
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs

@@ -220,13 +220,18 @@ func TestBatchRefusesOne(t *testing.T) {
 	diff(t, dir, want(renamed("a", newSet), renamed("b", oldSet[1:]), renamed("c", newSet)))
 }
 
-// TestBatchRecordFails has the second batch not recorded: the first is in place, the rest is undone.
-func TestBatchRecordFails(t *testing.T) {
-	dir := t.TempDir()
+// manyNames are more sets than two batches hold, in order.
+func manyNames() []string {
 	var names []string
-	for i := range 500 {
+	for i := range 300 {
 		names = append(names, fmt.Sprintf("set%03d", i))
 	}
+	return names
+}
+
+// TestBatchRecordFails has the second batch not recorded: the first is in place, the rest is undone.
+func TestBatchRecordFails(t *testing.T) {
+	dir, names := t.TempDir(), manyNames()
 	broken, calls, first := errors.New("broken"), 0, 0
 	errs := durable.PutAll(t.Context(), batchOf(dir, newSet, false, names...), func(ready []int) error {
 		if calls++; calls > 1 {
@@ -250,17 +255,39 @@ func TestBatchRecordFails(t *testing.T) {
 	diff(t, dir, want(placed...))
 }
 
-// TestBatchCancelled has the context end in the record of the first batch.
+// TestBatchCancelled has the context end in the record of the first batch, which is too late for that one.
 func TestBatchCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
 	dir := t.TempDir()
-	for i, err := range durable.PutAll(ctx, batchOf(dir, newSet, false, batchNames...), nil) {
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("set %d: %v", i, err)
+	first := 0
+	todo := batchOf(dir, newSet, false, manyNames()...)
+	errs := durable.PutAll(ctx, todo, func(ready []int) error {
+		first = len(ready)
+		cancel()
+		return nil
+	})
+	var placed [][]durable.File
+	for i, err := range errs {
+		if i < first {
+			placed = append(placed, renamed(todo[i].Name, newSet))
+		}
+		if (i < first) != (err == nil) || err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("set %d of %d: %v", i, first, err)
 		}
 	}
-	diff(t, dir, want())
+	diff(t, dir, want(placed...))
+}
+
+// TestBatchOwnRecord has a set with a Record of its own.
+func TestBatchOwnRecord(t *testing.T) {
+	dir := t.TempDir()
+	todo := batchOf(dir, newSet, false, batchNames...)
+	todo[1].Record = func() error { return nil }
+	errs := durable.PutAll(t.Context(), todo, nil)
+	if errs[0] != nil || !errors.Is(errs[1], fault.Usage) || errs[2] != nil {
+		t.Errorf("got %v", errs)
+	}
+	diff(t, dir, want(renamed("a", newSet), renamed("c", newSet)))
 }
 
 // TestBatchFolders has more sets than a batch holds, each in a folder of its own, under two names of it.
@@ -278,8 +305,17 @@ func TestBatchFolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	twice := batchOf(filepath.Join(dir, "seven"), newSet, false, "peer")
-	if errs := durable.PutAll(t.Context(), append(todo, twice...), nil); !errors.Is(errs[200], fault.Usage) {
+	most := 0
+	errs := durable.PutAll(t.Context(), append(todo, twice...), func([]int) error {
+		open, _ := os.ReadDir("/proc/self/fd") // none where there is no /proc
+		most = max(most, len(open))
+		return nil
+	})
+	if !errors.Is(errs[200], fault.Usage) {
 		t.Errorf("got %v", errs[200])
+	}
+	if t.Logf("%d files open", most); most > 700 {
+		t.Errorf("%d files open", most)
 	}
 	for _, s := range todo {
 		diff(t, s.Dir, want(newSet))

@@ -100,7 +100,7 @@ func bare(_ context.Context, sets []durable.Set) error {
 			}
 		}
 		bareSync(&wg, folders)
-		if err := errors.Join(append(errs, err)...); err != nil {
+		if err := errors.Join(errors.Join(errs...), err); err != nil {
 			return err
 		}
 	}

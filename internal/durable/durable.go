@@ -5,7 +5,7 @@
 // seen in the folder has a hidden name made from the set's:
 //
 //	.NAME.lock      locked while a command works on the set; made first, removed last
-//	.NAME.journal   lists the set; once its last line is there, the set is decided
+//	.NAME.journal   lists the set's files; once its last line is there, the set is decided
 //	.NAME.0.staged  the set's first file, whole, with its final mode
 //	.NAME.0.old     the file that the first one replaces, until all are in place
 //
@@ -21,6 +21,12 @@
 //
 // That is a sync a file and three more; those of step 2 run side by side. One file alone
 // needs no journal, since one link or rename decides it: two syncs are left.
+//
+// Many sets go through the steps together, in batches: PutAll syncs the staged files of all of them
+// side by side, and the three syncs more are a folder's, not a set's. Their locks are names of one file, and so are the
+// journals of a folder, since names are cheap and files are not. A killed run's sets
+// stay apart all the same: each is finished or discarded under its own name, and the journal's text is left
+// to the others. syncfs(2) would be one call for all files, but waits for what any other program writes to the disk too.
 //
 // A step that fails is undone, and the error says what failed: after an error the
 // old set is there and nothing else. Only where the undoing fails too does the

@@ -55,6 +55,15 @@ func TestPlanted(t *testing.T) {
 	acts := map[string]func(dir string) error{
 		"Settle": func(dir string) error { return durable.Settle(t.Context(), dir, "peer") },
 		"Put":    func(dir string) error { return durable.Put(t.Context(), dir, "peer", newSet, true) },
+		"PutAll": func(dir string) error {
+			errs := durable.PutAll(t.Context(), batchOf(dir, newSet, true, "zoo", "peer", "ant"), nil)
+			for _, n := range []string{"ant", "zoo"} {
+				for _, f := range renamed(n, newSet) {
+					errs = append(errs, os.Remove(filepath.Join(dir, f.Name)))
+				}
+			}
+			return errors.Join(errs...)
+		},
 	}
 	for planted := range hidden {
 		for name, act := range acts {
