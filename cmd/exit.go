@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"keyward/certs/plan"
 	"keyward/internal/fault"
 	"keyward/restclient"
 )
@@ -49,13 +50,15 @@ func (e *env) reportText(err error, hint string) {
 
 func (e *env) reportJSON(kind fault.Kind, err error, hint string) {
 	type failure struct {
-		Code    string `json:"code"`
-		Message string `json:"message"`
-		Hint    string `json:"hint,omitempty"`
+		Code    string      `json:"code"`
+		Message string      `json:"message"`
+		Hint    string      `json:"hint,omitempty"`
+		Faults  plan.Faults `json:"faults,omitempty"`
 	}
+	faults, _ := errors.AsType[plan.Faults](err)
 	line := struct {
 		Error failure `json:"error"`
-	}{failure{kind.Code(), err.Error(), hint}}
+	}{failure{kind.Code(), err.Error(), hint, faults}}
 	_ = json.NewEncoder(e.stderr).Encode(line)
 }
 

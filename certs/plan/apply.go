@@ -43,7 +43,7 @@ func noFolder(err error) error {
 // has all of it. After a kill, or an error, Apply of a new plan does the rest.
 func (p *Plan) Apply(ctx context.Context, o Options) (*Done, error) {
 	a := &applying{Plan: p, o: o, done: &Done{}, slots: make(chan struct{}, max(1, o.Parallel)), passwords: map[string][]byte{}}
-	a.authorities = map[string]*authority{"": nothing()}
+	a.authorities = map[string]*authority{"": noAuthority()}
 	for _, o := range p.m.Issuers {
 		a.addOutside(o)
 	}

@@ -19,8 +19,8 @@ type authority struct {
 	issuer  func() (*certs.Issuer, error) // and its key
 }
 
-// nothing is what stands above a root.
-func nothing() *authority {
+// noAuthority stands above a root.
+func noAuthority() *authority {
 	return &authority{
 		stand:  func() (*above, error) { return &above{}, nil },
 		issuer: func() (*certs.Issuer, error) { return nil, nil },

@@ -39,8 +39,13 @@ type Faults []Fault
 // maxTold is how many faults Error lists.
 const maxTold = 100
 
-// Error has a line for each of the first 100 faults.
+// Error has a line for each of the first 100 faults; a single one leaves its hint to others.
 func (f Faults) Error() string {
+	if len(f) == 1 {
+		one := f[0]
+		one.Hint = ""
+		return one.Error()
+	}
 	var lines []string
 	for _, one := range f[:min(len(f), maxTold)] {
 		lines = append(lines, one.Error())
@@ -86,5 +91,8 @@ func (f *faults) asOne(kind fault.Kind) error {
 	if first := f.list[0]; len(f.list) == 1 && first.Line == 0 {
 		return fault.New(first.kind, first.Hint, "%s", first.Message)
 	}
-	return fault.New(kind, "", "%w", f.list)
+	if len(f.list) == 1 {
+		return fault.New(kind, f.list[0].Hint, "%w", f.list)
+	}
+	return fault.New(kind, "", "%d faults:\n%w", len(f.list), f.list)
 }

@@ -44,6 +44,15 @@ func (p *parser) checkFiles() {
 		bases[folded(e.Name)] = i
 		p.m.byName[e.Name] = i
 	}
+	for i := range p.m.Entries {
+		e := &p.m.Entries[i]
+		for _, ending := range overlaps() {
+			base, cut := strings.CutSuffix(folded(e.Name), ending)
+			if other, taken := bases[base]; cut && taken {
+				p.addf(e.at, hint, "%q has a file of %q in line %d", e.Name, p.m.Entries[other].Name, p.m.Entries[other].at.line)
+			}
+		}
+	}
 	files := map[string]string{}
 	for _, u := range p.m.UserKeys {
 		file := folded(u.File)
@@ -113,7 +122,7 @@ func (p *parser) checkIssuer(e *Entry, outside map[string][]*x509.Certificate) {
 	case e.Role == certs.Root || isOutside:
 	case !known:
 		p.addf(at, didYouMean(e.Issuer, p.authorities(outside)), "unknown issuer %q", e.Issuer)
-	case p.m.Entries[above].Role == certs.Leaf:
+	case p.m.Entries[above].Role == certs.Leaf && e.Issuer != e.Name:
 		p.addf(at, "name a root or an intermediate; role: intermediate makes it one", "the issuer %q is a leaf", e.Issuer)
 	}
 	if e.Role != certs.Leaf && e.Mode&0o066 != 0 {
@@ -147,7 +156,7 @@ func (p *parser) depth(i int, depths []int) int {
 		depths[i] = onPath
 		way = append(way, i)
 		above, known := p.m.byName[p.m.Entries[i].Issuer]
-		if !known || p.m.Entries[i].Role == certs.Root {
+		if !known || p.m.Entries[i].Role == certs.Root || p.m.Entries[above].Role == certs.Leaf && above != i {
 			break
 		}
 		i = above
@@ -155,7 +164,7 @@ func (p *parser) depth(i int, depths []int) int {
 	depth := depths[i]
 	if depth == onPath {
 		depth = 0 // the top
-		if last := way[len(way)-1]; last != i || p.m.Entries[i].Issuer == p.m.Entries[i].Name {
+		if e := &p.m.Entries[i]; e.Role != certs.Root && (way[len(way)-1] != i || e.Issuer == e.Name) {
 			p.cycle(way[slices.Index(way, i):])
 			depth = -1
 		}
@@ -194,6 +203,7 @@ func (p *parser) draft(outside map[string][]*x509.Certificate) {
 			}
 			draft, asked := p.hold(e, above)
 			if draft == nil {
+				chains[e.Name] = above // what is below is still held to the limits further up
 				continue
 			}
 			if e.Role != certs.Leaf {

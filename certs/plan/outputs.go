@@ -8,6 +8,8 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"keyward/certs/export"
@@ -21,7 +23,7 @@ const (
 	certSuffix = ".cert.pem"
 )
 
-// suffixes are the ends of all files that a certificate may have. None is the end of another.
+// suffixes are the ends of all files that a certificate may have.
 func suffixes() []string {
 	all := []string{keySuffix, certSuffix, ".csr.pem", ".ledger"}
 	for _, format := range export.Formats() {
@@ -29,6 +31,19 @@ func suffixes() []string {
 	}
 	return all
 }
+
+// overlaps are what makes one file of two suffixes: x.legacy.p12 is of x and of x.legacy.
+var overlaps = sync.OnceValue(func() []string {
+	var found []string
+	for _, a := range suffixes() {
+		for _, b := range suffixes() {
+			if ending, cut := strings.CutSuffix(a, b); cut && ending != "" {
+				found = append(found, ending)
+			}
+		}
+	}
+	return found
+})
 
 func addOutput(e *Entry, s string) error {
 	format, err := export.ParseFormat(s)

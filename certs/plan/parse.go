@@ -34,6 +34,7 @@ func Read(file string, now time.Time) (*Manifest, error) {
 // is fault.InvalidFile with all Faults that it finds.
 func Parse(file, dir string, text []byte, now time.Time) (*Manifest, error) {
 	p := &parser{faults: faults{file: file}, now: now, seen: map[string]bool{}, m: &Manifest{Dir: dir, file: file, byName: map[string]int{}}}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // as Windows writes it
 	if !p.legible(text) {
 		return nil, p.err()
 	}
@@ -98,9 +99,22 @@ func placeAt(text []byte, at int) place {
 	return place{uint32(bytes.Count(before, []byte("\n")) + 1), uint32(at - bytes.LastIndexByte(before, '\n'))}
 }
 
+// nothing tells whether a text has no more than comments and the mark of a document's start.
+func nothing(text []byte) bool {
+	for line := range bytes.Lines(text) {
+		if mark := bytes.TrimRight(line, "\r\n"); !blank(line) && !bytes.Equal(mark, []byte("---")) && !bytes.HasPrefix(mark, []byte("--- #")) {
+			return false
+		}
+	}
+	return true
+}
+
 func (c chunk) at(n *yaml.Node) place { return place{uint32(n.Line + c.line), uint32(n.Column)} }
 
 func (p *parser) chunk(c chunk) {
+	if nothing(c.text) {
+		return
+	}
 	var doc yaml.Node
 	if err := yaml.Load(c.text, &doc, yaml.WithUniqueKeys(false)); err != nil {
 		p.syntax(c, err)

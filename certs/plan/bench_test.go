@@ -1,0 +1,61 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func many(n int) string {
+	var b strings.Builder
+	b.WriteString("certificates:\n  root: {}\n  inter: {issuer: root, role: intermediate, path-len: 0}\n")
+	for i := range n {
+		fmt.Fprintf(&b, "  leaves/l%d: {issuer: inter, san: [l%d.example.org]}\n", i, i)
+	}
+	return b.String()
+}
+
+const benchLeaves = 1000
+
+// BenchmarkApply makes a thousand leaves.
+func BenchmarkApply(b *testing.B) {
+	text := []byte(many(benchLeaves))
+	for b.Loop() {
+		m, err := Parse("m", b.TempDir(), text, noon)
+		if err != nil {
+			b.Fatal(err)
+		}
+		run(b, m)
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/benchLeaves, "us/leaf")
+}
+
+// BenchmarkPlan looks at a thousand leaves that are as they should be.
+func BenchmarkPlan(b *testing.B) {
+	m, err := Parse("m", b.TempDir(), []byte(many(benchLeaves)), noon)
+	if err != nil {
+		b.Fatal(err)
+	}
+	run(b, m)
+	for b.Loop() {
+		p, err := m.Judge(context.Background(), noon, 2)
+		if err != nil || p.Counts()[Leave] != benchLeaves+2 {
+			b.Fatal(err, p.Counts())
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/benchLeaves, "us/leaf")
+}
+
+func run(t testing.TB, m *Manifest) *Done {
+	t.Helper()
+	p, err := m.Judge(context.Background(), noon, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := p.Apply(context.Background(), Options{Parallel: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return done
+}
