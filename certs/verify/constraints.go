@@ -41,8 +41,14 @@ func outsideHosts(ca, cert *x509.Certificate) (name, words string) {
 		func(constraint string, uri *url.URL) bool { return host(constraint, uri.Hostname()) })
 }
 
+// maxComparisons bounds what whoever made both sides can cost.
+const maxComparisons = 1 << 20
+
 // breach looks at one form of names (RFC 5280 section 4.2.1.10).
 func breach[C, N any](permitted, excluded []C, names []N, ofC func(C) string, ofN func(N) string, covers func(C, N) bool) (name, words string) {
+	if len(names)*(len(permitted)+len(excluded)) > maxComparisons {
+		return ofN(names[0]), "are too many for its names"
+	}
 	for _, n := range names {
 		covered := func(c C) bool { return covers(c, n) }
 		if i := slices.IndexFunc(excluded, covered); i >= 0 {

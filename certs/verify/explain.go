@@ -41,6 +41,7 @@ func (v *Verifier) reason(cert *x509.Certificate, with []*x509.Certificate, caus
 		}
 	}
 	if broken != nil {
+		broken.Chain = chain
 		return broken
 	}
 	invalid, _ := errors.AsType[x509.CertificateInvalidError](cause)
