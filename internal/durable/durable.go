@@ -110,12 +110,12 @@ func Settle(ctx context.Context, dir, name string) error {
 	if _, err := os.Lstat(filepath.Join(dir, lockName(name))); isMissing(err) {
 		return nil
 	}
-	f, err := openFolder(dir)
+	s, err := open(ctx, dir, name)
 	if err != nil {
 		return err
 	}
-	defer f.close()
-	return f.tidy(ctx, name)
+	defer s.close()
+	return s.settle()
 }
 
 // checkNames refuses what is not one plain name inside the folder, or is there twice.

@@ -94,7 +94,7 @@ func open(ctx context.Context, dir, name string) (*set, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := f.lock(ctx, name)
+	s, err := f.waitFor(ctx, name)
 	if err != nil {
 		f.close()
 		return nil, err
@@ -108,8 +108,8 @@ func (s *set) close() {
 	s.folder.close()
 }
 
-// lock waits for the set's lock.
-func (f *folder) lock(ctx context.Context, name string) (*set, error) {
+// waitFor waits for the set's lock.
+func (f *folder) waitFor(ctx context.Context, name string) (*set, error) {
 	s := &set{folder: f, name: name, kept: map[string]bool{}}
 	if err := s.acquire(ctx); err != nil {
 		return nil, s.notLocked(ctx, err)
@@ -117,9 +117,10 @@ func (f *folder) lock(ctx context.Context, name string) (*set, error) {
 	return s, nil
 }
 
-// tidy locks the set, finishes or discards what a killed run left of it, and lets go.
+// tidy locks the set, finishes or discards what a killed run left of it, and lets go. It leaves
+// nothing, or says what is against that.
 func (f *folder) tidy(ctx context.Context, name string) error {
-	s, err := f.lock(ctx, name)
+	s, err := f.waitFor(ctx, name)
 	if err != nil {
 		return err
 	}
