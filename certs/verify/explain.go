@@ -195,7 +195,7 @@ func (v *Verifier) flaw(chain []*x509.Certificate, depth int) *Error {
 	case c.KeyUsage != 0 && c.KeyUsage&x509.KeyUsageCertSign == 0:
 		return failure(NotCA, chain, depth, "its key usage does not let it sign certificates, and it issued %s", NameOf(chain[depth-1]))
 	case c.BasicConstraintsValid && c.MaxPathLen >= 0 && depth-1 > c.MaxPathLen:
-		return failure(PathLength, chain, depth, "its path length allows %d CAs below it, and here are %d", c.MaxPathLen, depth-1)
+		return failure(PathLength, chain, depth, "its path length is %d, and the number of CAs below it is %d", c.MaxPathLen, depth-1)
 	}
 	return nil
 }

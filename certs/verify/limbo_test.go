@@ -319,7 +319,7 @@ func limboCases() []limbo {
 			a := ca(t, r, pathLen(0)...)
 			return graph{leaf: ca(t, a, pathLen(0)...), inter: []*made{a}, roots: []*made{r}}
 		}},
-		{id: "pathlen::intermediate-violates-pathlen-0", make: row(nil, pathLen(0), pathLen(0)), why: "its path length allows 0 CAs below it, and here are 1"},
+		{id: "pathlen::intermediate-violates-pathlen-0", make: row(nil, pathLen(0), pathLen(0)), why: "its path length is 0, and the number of CAs below it is 1"},
 		{id: "pathlen::intermediate-pathlen-may-increase", make: row(nil, pathLen(1), pathLen(2))},
 		{id: "pathlen::intermediate-pathlen-too-long", make: row(nil, pathLen(1), pathLen(0), pathLen(0)), why: "its path length"},
 		{id: "pathlen::self-issued-certs-pathlen", make: func(t *testing.T) graph {
