@@ -34,6 +34,7 @@ func sweeps() []sweep {
 	set := []string{"inter.cert.der", "inter.cert.pem", "inter.key.pem"}
 	csr := []string{"gen-csr", "--cert-basename", "web", "-q", "--san", "a.example"}
 	sign := append([]string{"sign-csr", "web.csr.pem", "--cert-basename", "web", "-q", "--allow", "a.example", "--dry-run"}, issuer...)
+	renew := []string{"renew-cert", "--now", "--rekey", "inter", "-q", "--ca-certfile", "root.cert.pem", "--ca-keyfile", "root.key.pem"}
 	force := func(args []string) []string { return append(args[:len(args):len(args)], "--force") }
 	return []sweep{
 		{"keygen", []string{"userkey"}, nil, keygen, getkey, force(keygen), 8},
@@ -41,6 +42,7 @@ func sweeps() []sweep {
 		{"certificate", set, [][]string{root}, inter, leaf, force(inter), 20},
 		{"certificate over one", set, [][]string{root, inter}, force(inter), leaf, force(inter), 20},
 		{"request over one", []string{"web.csr.pem", "web.key.pem"}, [][]string{root, inter, csr}, force(csr), sign, force(csr), 20},
+		{"renewal", set, [][]string{root, inter}, renew, leaf, renew, 20},
 	}
 }
 
@@ -111,15 +113,16 @@ func (s sweep) nothingElse(t *testing.T, dir string) {
 	}
 }
 
+// unchanged passes ledgers: what they note first may then not be placed.
 func unchanged(t *testing.T, before, after map[string]string) {
 	t.Helper()
 	for name, text := range before {
-		if after[name] != text {
+		if after[name] != text && !strings.HasSuffix(name, ".ledger") {
 			t.Errorf("%s was changed", name)
 		}
 	}
 	for name := range after {
-		if _, found := before[name]; !found {
+		if _, found := before[name]; !found && !strings.HasSuffix(name, ".ledger") {
 			t.Errorf("%s is left", name)
 		}
 	}
