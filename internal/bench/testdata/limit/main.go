@@ -33,8 +33,8 @@ import (
 
 // What internal/durable does at a time.
 const (
-	perBatch = 85 // sets of three files
-	maxSyncs = 64 // side by side
+	perBatch = 126 // sets of two files
+	maxSyncs = 64  // side by side
 )
 
 func main() {
@@ -107,14 +107,14 @@ func makeAll(ca issuer, dir string, n int) error {
 // leaf is a certificate whose files are staged.
 type leaf struct {
 	name   string
-	staged [3]*os.File
+	staged [2]*os.File
 	line   []byte // of the ledger
 }
 
 func (l *leaf) hidden(what string) string { return "." + l.name + "." + what }
 
 // The files of a leaf.
-var suffixes = [...]string{".key.pem", ".cert.pem", ".cert.der"}
+var suffixes = [...]string{".key.pem", ".cert.pem"}
 
 // batch is some leaves that go through the steps together.
 type batch struct {
@@ -183,7 +183,7 @@ func (b *batch) stage(l *leaf, ca issuer) error {
 }
 
 // issue makes a key, a certificate like keyward's of the profile peer, and the contents of its files.
-func (ca issuer) issue(l *leaf) (files [3][]byte, err error) {
+func (ca issuer) issue(l *leaf) (files [2][]byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return files, err
@@ -208,10 +208,9 @@ func (ca issuer) issue(l *leaf) (files [3][]byte, err error) {
 	}
 	sum := sha256.Sum256(der)
 	l.line = fmt.Appendf(nil, "{\"name\":%q,\"sha256\":\"%x\",\"cert\":%q}\n", l.name, sum, base64.StdEncoding.EncodeToString(der))
-	return [3][]byte{
+	return [2][]byte{
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
 		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		der,
 	}, nil
 }
 
@@ -229,7 +228,7 @@ func (b *batch) seal() error {
 		func() error { return write(journal, b.names()) },
 		func() error { return b.each(b.place) },
 		b.folder.Sync,
-		func() error { return os.Truncate(journal.Name(), int64(len(b.names()))) },
+		func() error { return journal.Truncate(0) },
 		func() error { return b.each(b.clean) },
 		func() error { return b.each(func(l *leaf) error { return os.Remove(b.path(l.hidden("lock"))) }) },
 	} {
@@ -267,7 +266,7 @@ func (b *batch) startJournal() (*os.File, error) {
 func (b *batch) names() []byte {
 	var text bytes.Buffer
 	for _, l := range b.leaves {
-		fmt.Fprintf(&text, "create %q\n", l.name)
+		fmt.Fprintf(&text, "replace %q\n", l.name)
 		for _, s := range suffixes {
 			fmt.Fprintf(&text, "%q\n", l.name+s)
 		}
@@ -328,22 +327,15 @@ func (b *batch) note() error {
 	return errors.Join(write(ledger, text), os.Remove(lock.Name()))
 }
 
-// place puts a leaf's files in place by link(2), which replaces nothing.
+// place puts a leaf's files in place.
 func (b *batch) place(l *leaf) error {
 	for i, s := range suffixes {
-		if err := os.Link(b.path(l.hidden(strconv.Itoa(i)+".staged")), b.path(l.name+s)); err != nil {
+		if err := os.Rename(b.path(l.hidden(strconv.Itoa(i)+".staged")), b.path(l.name+s)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// clean removes the other names of a leaf's files, and its journal.
-func (b *batch) clean(l *leaf) error {
-	for i := range suffixes {
-		if err := os.Remove(b.path(l.hidden(strconv.Itoa(i) + ".staged"))); err != nil {
-			return err
-		}
-	}
-	return os.Remove(b.path(l.hidden("journal")))
-}
+// clean removes a leaf's journal.
+func (b *batch) clean(l *leaf) error { return os.Remove(b.path(l.hidden("journal"))) }
