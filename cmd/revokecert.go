@@ -138,7 +138,7 @@ func (r *revoking) find(all bool) ([]ledger.Certificate, error) {
 // certificate is the one in the file that the argument names; nil where it names none.
 func (r *revoking) certificate() (*x509.Certificate, error) {
 	if info, err := os.Stat(r.what); err != nil || !info.Mode().IsRegular() {
-		return nil, nil
+		return nil, nil //nolint:nilerr // it is no file's name
 	}
 	found, err := certs.ReadFile(r.what)
 	if err != nil {

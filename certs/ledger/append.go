@@ -66,6 +66,9 @@ type writer struct {
 // key, it is moved away if the CA is new, or if its own lies moved away.
 func change(ctx context.Context, path string, issuer *certs.Issuer, isNew bool, now time.Time, build func(*writer) ([]Entry, error)) error {
 	release, err := durable.Hold(ctx, filepath.Dir(path), filepath.Base(path))
+	if errors.Is(err, fault.NotPermitted) {
+		return fault.New(fault.NotPermitted, hintElsewhere, "write the ledger %s: %w", path, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -141,7 +144,7 @@ func open(path string, ca *x509.Certificate) (*writer, error) {
 	w.file, err = os.OpenFile(path, os.O_RDWR|os.O_APPEND|noFollow, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		w.created = true
-		w.file, err = os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|os.O_EXCL|noFollow, 0o644)
+		w.file, err = os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|os.O_EXCL|noFollow, 0o644) //nolint:gosec // it holds no secret
 	}
 	if err != nil {
 		return nil, unwritable(path, err)

@@ -24,9 +24,10 @@ func makeRoom(path string, ca *x509.Certificate, isNew bool) error {
 		return err
 	}
 	aside := asidePath(path, own.String())
-	_, missing := os.Lstat(aside)
+	_, err = os.Lstat(aside)
+	kept := err == nil
 	if there != "" {
-		if missing != nil && !isNew {
+		if !kept && !isNew {
 			return fault.New(fault.InvalidFile, "name its own ledger with --ledger, or move this one away",
 				"%s is the ledger of another CA, whose key has the pin sha256:%s", path, there)
 		}
@@ -34,10 +35,10 @@ func makeRoom(path string, ca *x509.Certificate, isNew bool) error {
 			return err
 		}
 	}
-	if missing != nil {
-		return nil
+	if kept {
+		return move(aside, path)
 	}
-	return move(aside, path)
+	return nil
 }
 
 // asidePath is where the ledger of a key lies while another's is at path.

@@ -33,7 +33,7 @@ func CRLPath(caCertFile string) string { return Basename(caCertFile) + ".crl.pem
 //
 // The list's number is one more than that of the last one in the ledger, or in the file that is
 // replaced, and is noted in the ledger before the list is placed. A certificate that has ended stays on it until a
-// list that was made after its end had it (section 3.3). A CA that may not sign CRLs is fault.Policy.
+// list that was made after its end had it (section 3.3). A CA whose key usage is not for CRLs is fault.Policy.
 func WriteCRL(ctx context.Context, ledgerPath, out string, issuer *certs.Issuer, now, next time.Time) (*x509.RevocationList, []string, error) {
 	if err := MayList(issuer.Chain[0]); err != nil {
 		return nil, nil, err
@@ -71,8 +71,8 @@ func WriteCRL(ctx context.Context, ledgerPath, out string, issuer *certs.Issuer,
 // MayList refuses, as fault.Policy, a CA whose lists no verifier takes.
 func MayList(ca *x509.Certificate) error {
 	switch {
-	case ca.KeyUsage&x509.KeyUsageCRLSign == 0:
-		return fault.New(fault.Policy, "use a CA of another profile; verifiers take no CRL of this one", "%q may not sign CRLs: its key usage lacks cRLSign", ca.Subject)
+	case ca.KeyUsage != 0 && ca.KeyUsage&x509.KeyUsageCRLSign == 0:
+		return fault.New(fault.Policy, "use another CA; verifiers take no CRL of this one", "%q may not sign CRLs: its key usage lacks cRLSign", ca.Subject)
 	case len(ca.SubjectKeyId) == 0:
 		return fault.New(fault.Policy, "use another CA", "%q has no subject key identifier, which its CRLs have to name (RFC 5280 section 5.2.1)", ca.Subject)
 	}
@@ -102,7 +102,9 @@ func (b *Book) sign(issuer *certs.Issuer, number int64, now, next time.Time) (*x
 			SerialNumber: serial, RevocationTime: revocation.Revoked, ReasonCode: revocation.Reason.Code(),
 		})
 	}
-	der, err := x509.CreateRevocationList(rand.Reader, template, issuer.Chain[0], issuer.Key)
+	ca := *issuer.Chain[0]
+	ca.KeyUsage |= x509.KeyUsageCRLSign // crypto/x509 takes none for a ban, and RFC 5280 section 6.3.3 does not
+	der, err := x509.CreateRevocationList(rand.Reader, template, &ca, issuer.Key)
 	if err != nil {
 		return nil, fault.New(fault.Failed, "", "sign the CRL: %w", err)
 	}

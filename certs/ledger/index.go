@@ -62,7 +62,7 @@ func parseIndexed(text string) (x Indexed, what string) {
 	if len(fields) != 6 {
 		return x, fmt.Sprintf("%d fields between tabs, and not 6", len(fields))
 	}
-	if len(fields[0]) != 1 || !strings.Contains("VRE", fields[0]) {
+	if !slices.Contains([]string{"V", "R", "E"}, fields[0]) {
 		return x, fmt.Sprintf("the status is %q, and not V, R or E", fields[0])
 	}
 	x = Indexed{Status: fields[0][0], File: fields[4], Subject: fields[5]}

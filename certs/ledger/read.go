@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"runtime"
+	"slices"
 	"sync"
 
 	"keyward/internal/fault"
@@ -64,7 +65,7 @@ func (c *checker) lines(r io.Reader) iter.Seq2[line, error] {
 		var ahead []checked // the line after a wave says what is wrong with the wave's last one
 		for {
 			texts, end := c.read(in, wave)
-			now := append(ahead, c.check(texts)...)
+			now := slices.Concat(ahead, c.check(texts))
 			usable := len(now)
 			if end == nil {
 				usable--

@@ -40,9 +40,9 @@ func TestTampered(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer book.Close()
-	edit := func(at int, old, new string) []string {
+	edit := func(at int, from, to string) []string {
 		lines := slices.Clone(sound)
-		lines[at-1] = strings.Replace(lines[at-1], old, new, 1)
+		lines[at-1] = strings.Replace(lines[at-1], from, to, 1)
 		return lines
 	}
 	without := func(from, to int) []string { return slices.Delete(slices.Clone(sound), from-1, to) }
