@@ -125,11 +125,16 @@ type exporting struct {
 	keyPassword []byte // that the key is encrypted with; nil where it is plain
 }
 
-// exported reads the key, where a format takes it, and then the certificate with its chain: reading
-// the key settles what a killed command left of the set.
+// exported reads the key, where a format takes it, and the certificate with its chain, after finishing or
+// discarding what a killed command left of their set.
 func (e *env) exported(c *cli.Context, formats []export.Format) (x exporting, err error) {
 	file := c.Args().First()
 	x.base, x.Namespace = withoutEnding(file), c.String("namespace")
+	for _, base := range []string{x.base, file} {
+		if err := durable.Settle(c.Context, filepath.Dir(base), filepath.Base(base)); err != nil {
+			return x, err
+		}
+	}
 	if isMissing(file) {
 		x.base, file = file, file+".cert.pem"
 		if isMissing(file) {

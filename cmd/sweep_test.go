@@ -36,12 +36,17 @@ func sweeps() []sweep {
 	sign := append([]string{"sign-csr", "web.csr.pem", "--cert-basename", "web", "-q", "--allow", "a.example", "--dry-run"}, issuer...)
 	renew := []string{"renew-cert", "--now", "--rekey", "inter", "-q", "--ca-certfile", "root.cert.pem", "--ca-keyfile", "root.key.pem"}
 	force := func(args []string) []string { return append(args[:len(args):len(args)], "--force") }
+	export := func(name string) []string {
+		return []string{"export-cert", name, "--to", "fullchain,pkeycert", "--ca-certfile", "root.cert.pem", "--cert-basename", "out", "-q"}
+	}
+	probe := []string{"export-cert", "out.pkeycert.pem", "--to", "k8s", "--ca-certfile", "root.cert.pem", "--dry-run"}
 	return []sweep{
 		{"keygen", []string{"userkey"}, nil, keygen, getkey, force(keygen), 8},
 		{"keygen over a pair", []string{"userkey"}, [][]string{keygen}, force(keygen), getkey, force(keygen), 15},
 		{"certificate", set, [][]string{root}, inter, leaf, force(inter), 20},
 		{"certificate over one", set, [][]string{root, inter}, force(inter), leaf, force(inter), 20},
 		{"request over one", []string{"web.csr.pem", "web.key.pem"}, [][]string{root, inter, csr}, force(csr), sign, force(csr), 20},
+		{"export over one", []string{"out.fullchain.pem", "out.pkeycert.pem"}, [][]string{root, inter, export("root")}, force(export("inter")), probe, force(export("inter")), 20},
 		{"renewal", set, [][]string{root, inter}, renew, leaf, renew, 20},
 	}
 }
