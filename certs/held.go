@@ -81,7 +81,6 @@ func (h *Held) Replace(ctx context.Context, issued *Issued, newKey bool, p Placi
 			return nil, nil, fault.New(fault.Usage, "name it with --key", "a new key replaces the old one in the folder of %s, and it is not known which file that is", h.File)
 		}
 	}
-	p.Replace = true
 	dir, name := filepath.Dir(h.File), filepath.Base(h.File)
 	if h.Base != "" {
 		name = filepath.Base(h.Base)

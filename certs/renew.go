@@ -202,6 +202,7 @@ func (w wanted) resemble(template *x509.Certificate, pub crypto.PublicKey, issue
 	if w.Role == Root && hasExtension(old, oidAuthorityKeyID) {
 		template.AuthorityKeyId = template.SubjectKeyId
 	}
+	template.PermittedDNSDomains, template.PermittedIPRanges = old.PermittedDNSDomains, old.PermittedIPRanges // ".a.test" is not "a.test"
 	template.PermittedEmailAddresses, template.ExcludedEmailAddresses = old.PermittedEmailAddresses, old.ExcludedEmailAddresses
 	template.PermittedURIDomains, template.ExcludedURIDomains = old.PermittedURIDomains, old.ExcludedURIDomains
 	template.ExcludedDNSDomains, template.ExcludedIPRanges = old.ExcludedDNSDomains, old.ExcludedIPRanges

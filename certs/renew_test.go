@@ -85,6 +85,15 @@ func TestRenewalKeepsLimits(t *testing.T) {
 	below := issue(t, certs.Request{Role: certs.Intermediate, Organization: "Below", PermitDNS: []string{"a.corp.test"}}, root.Issuer())
 	same(t, root.Cert, renewed(t, root.Cert, root.Key, nil).Cert)
 	same(t, below.Cert, renewed(t, below.Cert, below.Key, root.Issuer()).Cert)
+
+	strange := foreign(t, root, below.Key, func(c *x509.Certificate) {
+		c.IsCA, c.BasicConstraintsValid, c.MaxPathLenZero = true, true, true
+		c.DNSNames, c.ExtKeyUsage, c.KeyUsage = nil, nil, x509.KeyUsageCertSign
+		c.PermittedDNSDomainsCritical, c.PermittedDNSDomains, c.ExcludedDNSDomains = true, []string{".a.corp.test"}, []string{"b.a.corp.test"}
+		c.PermittedURIDomains, c.ExcludedEmailAddresses = []string{".corp.test"}, []string{"root@corp.test"}
+		c.PermittedIPRanges = root.Cert.PermittedIPRanges
+	})
+	same(t, strange, renewed(t, strange, below.Key, root.Issuer()).Cert)
 }
 
 func TestRenewalWithAnotherKey(t *testing.T) {

@@ -16,6 +16,8 @@ import (
 	"keyward/internal/fault"
 )
 
+var errInterrupted = errors.New("interrupted")
+
 // hookGrace is how long a hook that is told to end has to do so.
 const hookGrace = 5 * time.Second
 
@@ -45,7 +47,7 @@ func (r *renewer) runHook(held *certs.Held, issued *certs.Issued, one *renewal) 
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return fault.New(fault.Failed, hint, "%s is renewed; its --exec command was interrupted", held.File)
+		return fault.New(fault.Failed, hint, "%s is renewed; its --exec command was %w", held.File, errInterrupted)
 	case timed.Err() != nil:
 		return fault.New(fault.Failed, "run it by hand, or give it a longer --exec-timeout", "%s is renewed; its --exec command was ended after %v", held.File, limit)
 	}
@@ -55,11 +57,12 @@ func (r *renewer) runHook(held *certs.Held, issued *certs.Issued, one *renewal) 
 	return fault.New(fault.Failed, hint, "%s is renewed; its --exec command did not run: %w", held.File, err)
 }
 
+// shell runs what the caller typed, as the caller.
 func shell(ctx context.Context, command string) *exec.Cmd {
 	if runtime.GOOS == "windows" {
-		return exec.CommandContext(ctx, "cmd", "/C", command)
+		return exec.CommandContext(ctx, "cmd", "/C", command) //nolint:gosec // as said
 	}
-	return exec.CommandContext(ctx, "/bin/sh", "-c", command)
+	return exec.CommandContext(ctx, "/bin/sh", "-c", command) //nolint:gosec // as said
 }
 
 // withoutSecrets leaves out the variable that holds a password.

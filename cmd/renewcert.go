@@ -3,6 +3,7 @@ package cmd
 import (
 	"cmp"
 	"crypto"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -79,19 +80,18 @@ func (e *env) renewCert(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	done, renewed := []renewal{}, 0
+	done := []renewal{}
 	var faults []error
 	for _, name := range c.Args().Slice() {
 		one, err := r.renew(name)
 		if err != nil {
 			faults = append(faults, err)
 		}
-		if one == nil {
-			continue
+		if one != nil {
+			done = append(done, *one)
 		}
-		done = append(done, *one)
-		if one.Renewed {
-			renewed++
+		if errors.Is(err, errInterrupted) {
+			break
 		}
 	}
 	if e.json {
@@ -102,7 +102,7 @@ func (e *env) renewCert(c *cli.Context) error {
 	switch {
 	case len(faults) > 0:
 		return several(faults)
-	case renewed == 0:
+	case !slices.ContainsFunc(done, func(one renewal) bool { return one.Renewed }):
 		return fault.New(fault.NothingDue, "", "none of %d certificates is due", len(done))
 	}
 	return nil
