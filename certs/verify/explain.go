@@ -3,6 +3,7 @@ package verify
 import (
 	"bytes"
 	"cmp"
+	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"slices"
@@ -17,6 +18,9 @@ const (
 	maxDepth      = 32 // certificates of the likeliest chain
 	maxCandidates = 16 // signatures that are checked for one of them
 )
+
+// minRSA is how many bits an RSA key must have for crypto/rsa to verify with it.
+const minRSA = 1024
 
 // explain finds why there is no chain for cert, and which certificate is to blame. It looks at the
 // likeliest chain from the bottom up, since crypto/x509 does not say whose fault it is.
@@ -114,6 +118,9 @@ func badSignature(chain []*x509.Certificate, err error) *Error {
 	_, old := errors.AsType[x509.InsecureAlgorithmError](err)
 	if old || errors.Is(err, x509.ErrUnsupportedAlgorithm) {
 		return failure(Signature, chain, depth, "its signature by %s is not accepted: %v", issuer, child.SignatureAlgorithm)
+	}
+	if key, ok := chain[depth+1].PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < minRSA {
+		return failure(Signature, chain, depth, "its signature by %s is not accepted: its RSA key has %d bits", issuer, key.N.BitLen())
 	}
 	return failure(Signature, chain, depth, "its signature is wrong: it names %s as its issuer, whose key did not make it", issuer)
 }

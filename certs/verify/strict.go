@@ -2,7 +2,6 @@ package verify
 
 import (
 	"bytes"
-	"crypto/dsa"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -253,10 +252,8 @@ func keyStrength(s *subject) string {
 			return "its key is on the curve " + key.Params().Name
 		}
 	case ed25519.PublicKey:
-	case *dsa.PublicKey:
-		return "its key is DSA"
 	default:
-		return "its key is of a kind that is not known"
+		return fmt.Sprintf("its key is %v", s.PublicKeyAlgorithm)
 	}
 	return ""
 }

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"keyward/certs"
@@ -135,6 +136,10 @@ func TestFault(t *testing.T) {
 		{"URI", pair(nil, list(with(alternative("uri:spiffe://a/b")))), verify.Options{Name: "spiffe://a/c"}, verify.NameMismatch, 0, 1, "--san"},
 		{"policies", trio(nil, list(with(extension(36, true, sequence([]byte{0x80, 1, 0})))), nil), verify.Options{}, verify.Policies, 0, 3, "policies"},
 		{"RSA key of 20,000 bits", pair(list(holds(spkiOf(t, hugeRSA()))), nil), verify.Options{}, verify.TooLarge, 1, 2, "smaller"},
+		{"RSA key of 512 bits", func(t *testing.T) graph {
+			r := root(t, holds(smallRSA))
+			return graph{leaf: leaf(t, r), roots: []*made{r}}
+		}, verify.Options{}, verify.Signature, 0, 2, "get the certificate again"},
 		{"leaf of 300 KiB", pair(nil, list(also(extension(99, false, make([]byte, 300<<10))))), verify.Options{}, verify.TooLarge, 0, 2, "smaller"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -169,6 +174,61 @@ func TestNoTime(t *testing.T) {
 
 func hugeRSA() *rsa.PublicKey {
 	return &rsa.PublicKey{N: new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), 19_999), big.NewInt(1)), E: 65537}
+}
+
+var smallRSA = func() []byte {
+	spki, err := x509.MarshalPKIXPublicKey(&rsa.PublicKey{N: new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), 511), big.NewInt(1)), E: 65537})
+	if err != nil {
+		panic(err)
+	}
+	return spki
+}()
+
+// TestConcurrent asks one Verifier from several sides, as verify-cert does.
+func TestConcurrent(t *testing.T) {
+	g := trio(nil, nil, nil)(t)
+	r, a := g.roots[0], g.inter[0]
+	revoked := leaf(t, a)
+	v, err := verify.New(verify.Options{Roots: certsOf(g.roots), Intermediates: certsOf(g.inter), At: noon, Strict: true, AllCRLs: true, CRLs: []*verify.CRL{
+		crlOf(t, a.cert, a.key, x509.RevocationList{RevokedCertificateEntries: revokes(revoked, 1)}), crlOf(t, r.cert, r.key, x509.RevocationList{}),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asking sync.WaitGroup
+	for range 8 {
+		asking.Go(func() {
+			for range 20 {
+				if _, err := v.Chain(g.leaf.cert, a.cert); err != nil {
+					t.Error(err)
+				}
+				if _, err := v.Chain(revoked.cert); err == nil {
+					t.Error("a revoked certificate is valid")
+				}
+			}
+		})
+	}
+	asking.Wait()
+}
+
+// FuzzChain verifies whatever crypto/x509 parses, as its own root too, so that each rule sees it.
+func FuzzChain(f *testing.F) {
+	r := root(f, permit("example.com")...)
+	for _, m := range []*made{r, leaf(f, r), ca(f, r, with(extension(33, false, sequence()))), leaf(f, r, akiWith(true, true))} {
+		f.Add(m.cert.Raw)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		cert, err := x509.ParseCertificate(data)
+		if err != nil {
+			return
+		}
+		for _, roots := range [][]*x509.Certificate{{cert}, {r.cert}} {
+			chain, err := verify.Chain(cert, verify.Options{Roots: roots, Intermediates: []*x509.Certificate{cert}, At: noon, Purpose: verify.Server, Strict: true})
+			if e, ok := errors.AsType[*verify.Error](err); err != nil && (!ok || e.Error() == "" || e.Chain[e.Depth] != e.Cert) || err == nil && len(chain) == 0 {
+				t.Errorf("%v", err)
+			}
+		}
+	})
 }
 
 // TestHostile gives what costs most. None may take long; a hang fails by the tests' own time limit.
