@@ -31,12 +31,16 @@ func makeRoom(path string, ca *x509.Certificate, isNew bool) error {
 			return fault.New(fault.InvalidFile, "name its own ledger with --ledger, or move this one away",
 				"%s is the ledger of another CA, whose key has the pin sha256:%s", path, there)
 		}
-		if err := move(path, asidePath(path, there)); err != nil {
+		to := asidePath(path, there)
+		if _, err := os.Lstat(to); err == nil {
+			return fault.New(fault.Exists, "move it away", "%s is there already", to)
+		}
+		if err := move(path, to); err != nil {
 			return err
 		}
 	}
 	if kept {
-		return move(aside, path)
+		return move(aside, path) // over what a killed Start began, if it did
 	}
 	return nil
 }
@@ -83,11 +87,8 @@ func sumOf(s string) (sum Sum) {
 	return sum
 }
 
-// move renames a ledger to a name that is free.
+// move renames a ledger for good.
 func move(from, to string) error {
-	if _, err := os.Lstat(to); err == nil {
-		return fault.New(fault.Exists, "move it away", "%s is there already", to)
-	}
 	if err := os.Rename(from, to); err != nil {
 		return unwritable(from, err)
 	}

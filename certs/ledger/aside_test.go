@@ -70,17 +70,25 @@ func TestRenewedCA(t *testing.T) {
 	}
 }
 
-// TestKilledBetweenMoves has no ledger in its place, and its own moved away.
-func TestKilledBetweenMoves(t *testing.T) {
-	ca := newCA(t, certs.P256)
-	path := filepath.Join(t.TempDir(), "root.ledger")
-	start(t, path, ca)
-	if err := os.Rename(path, aside(path, ca)); err != nil {
-		t.Fatal(err)
-	}
-	appendTo(t, path, ca, ledger.Issued(newLeaf(t, ca, "a.example.org")))
-	if got := len(read(t, path, ca)); got != 2 {
-		t.Errorf("%d lines", got)
+// TestKilledStart has the ledger of the old CA moved away, and that of the new one not begun, or not to the end.
+func TestKilledStart(t *testing.T) {
+	for name, begun := range map[string]func(path string) error{
+		"moved":     func(string) error { return nil },
+		"empty":     func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		"half done": func(path string) error { return os.WriteFile(path, []byte(`{"seq":1,`), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ca := newCA(t, certs.P256)
+			path := filepath.Join(t.TempDir(), "root.ledger")
+			start(t, path, ca)
+			if err := errors.Join(os.Rename(path, aside(path, ca)), begun(path)); err != nil {
+				t.Fatal(err)
+			}
+			appendTo(t, path, ca, ledger.Issued(newLeaf(t, ca, "a.example.org")))
+			if got := len(read(t, path, ca)); got != 2 {
+				t.Errorf("%d lines", got)
+			}
+		})
 	}
 }
 
