@@ -107,7 +107,7 @@ func (h *Held) Replace(ctx context.Context, issued *Issued, newKey bool, p Placi
 // successors are the files as they will be.
 func (h *Held) successors(issued *Issued, key []byte) ([]durable.File, error) {
 	if data, _, err := secretfile.Read(h.File, maxBundle); err != nil || !bytes.Equal(data, h.data) {
-		return nil, fault.New(fault.Failed, "see whether another command has renewed it", "%s was changed in the meantime", h.File)
+		return nil, fault.New(fault.Failed, "see whether another command has renewed it", "the certificate's file was changed in the meantime")
 	}
 	var files []durable.File
 	if key != nil {

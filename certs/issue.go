@@ -105,6 +105,8 @@ func (ca *Issuer) checkKey(pub crypto.PublicKey) error {
 
 func (w wanted) notes(cert *x509.Certificate) []string {
 	switch {
+	case w.like != nil:
+		return nil // it was as it is
 	case w.Role == Leaf && w.Profile == Peer && w.names.count() == 0:
 		return []string{"it has no name, so nobody can check it by name: give it one with --san"}
 	case len(w.limits.dns) > 0 && len(cert.PermittedIPRanges) == 0:

@@ -3,6 +3,7 @@ package certs_test
 import (
 	"crypto"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -200,5 +201,38 @@ func TestRenewalOfForeign(t *testing.T) {
 				t.Errorf("the notes are %q", issued.Notes)
 			}
 		})
+	}
+}
+
+// Notes are for who asked for something; a renewal is as it was.
+func TestRenewalNotes(t *testing.T) {
+	f := issueFamily(t, certs.Peer, certs.P256)
+	nameless := foreign(t, f.intermediate, f.leaf.Key, func(c *x509.Certificate) { c.DNSNames = nil })
+	if notes := renewed(t, nameless, f.leaf.Key, f.intermediate.Issuer()).Notes; len(notes) > 0 {
+		t.Errorf("the notes are %q", notes)
+	}
+	placed := foreign(t, f.intermediate, f.leaf.Key, func(c *x509.Certificate) { c.OCSPServer = []string{"http://o.test"} })
+	moved := renewed(t, placed, f.leaf.Key, f.root.Issuer())
+	if len(moved.Notes) != 1 || len(moved.Cert.OCSPServer) > 0 {
+		t.Errorf("below another issuer it has the places %v, and the notes %q", moved.Cert.OCSPServer, moved.Notes)
+	}
+}
+
+// A weak key is refused however long it was in use, and sizes that keyward does not make may stay.
+func TestRenewalOfKeys(t *testing.T) {
+	f := issueFamily(t, certs.Peer, certs.P256)
+	for bits, want := range map[int]error{1024: fault.Policy, 2056: nil} {
+		key, err := rsa.GenerateKey(rand.Reader, bits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req, err := certs.Renewal(foreign(t, f.intermediate, key, func(*x509.Certificate) {}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Key = key
+		if _, err := certs.Issue(req, f.intermediate.Issuer(), now); !errors.Is(err, want) {
+			t.Errorf("%d bits: got %v, want %v", bits, err, want)
+		}
 	}
 }
