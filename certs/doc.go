@@ -9,11 +9,19 @@
 //
 // Write and LoadIssuer keep certificates in files, as a set that is written whole or not at all:
 //
-//	B.key.pem       the private key, PKCS#8, or SEC1 in the micronets profile; 0600
+//	B.key.pem       the private key, PKCS#8, or SEC1 in the micronets profile, or encrypted PKCS#8; 0600
 //	B.cert.pem      the certificate; 0644
 //	B.cert.der      the same in DER; 0644
 //	B.pkeycert.pem  certificate, intermediates and key, for a peer to load; 0600, made when asked for
 //	B.csr.pem       a signing request (PKCS #10) for B.key.pem; 0644, made by WriteCSR
+//
+// # Encrypted keys
+//
+// A password encrypts a key as PKCS#8 with PBES2 (RFC 8018): AES-256-CBC, and PBKDF2-HMAC-SHA256 of 600,000 rounds.
+// Wherever a key is read, an Unlock gives the password of one that is encrypted: PBES2 with AES or 3DES, PBKDF2 or
+// scrypt, and the PEM encryption of OpenSSL 1, which is never written. The certificates of PKCS#12 are read in the same
+// way. A file whose password would take more than 10 million rounds, 256 MiB of scrypt's memory, or a GiB of its mixing is
+// fault.Policy before anybody is asked; a wrong password is fault.LoginRefused.
 //
 // # Requests of others
 //

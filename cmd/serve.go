@@ -54,6 +54,7 @@ func (e *env) serveCommand() *cli.Command {
 				DefaultText: "the listening host and the host name"},
 			&cli.StringFlag{Name: "tls-cert", EnvVars: variable("tls-cert"), TakesFile: true, Usage: "a certificate chain in PEM `FILE`, in place of the registry's own"},
 			&cli.StringFlag{Name: "tls-key", EnvVars: variable("tls-key"), TakesFile: true, Usage: "its private key in PEM `FILE`"},
+			&cli.StringFlag{Name: "tls-key-password-file", EnvVars: variable("tls-key-password-file"), TakesFile: true, Usage: "the password of an encrypted --tls-key is the first line of `FILE`, - is stdin", DefaultText: "asked at the terminal"},
 			&cli.StringFlag{Name: "admin-password-file", EnvVars: variable("admin-password-file"), TakesFile: true, Usage: "at the first start, the first line of `FILE` is the admin's password; - is stdin"},
 			&cli.StringFlag{Name: "project", EnvVars: variable("project"), Value: "keyward", Usage: "the project `NAME` that the API tells"},
 		},

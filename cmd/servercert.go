@@ -36,7 +36,10 @@ func (e *env) ownPair(c *cli.Context) (*tls.Certificate, error) {
 	if exposed := secretfile.Exposed(keyFile); errors.Is(exposed, fault.Policy) {
 		e.note("warning: %v (%s)", exposed, fault.HintOf(exposed))
 	}
-	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	pair, err := e.tlsPair(c, certFile, keyFile)
+	if _, told := errors.AsType[*fault.Error](err); told {
+		return nil, err
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fault.New(fault.NotFound, "check the files that --tls-cert and --tls-key name", "the server's certificate: %w", err)
@@ -44,6 +47,26 @@ func (e *env) ownPair(c *cli.Context) (*tls.Certificate, error) {
 		return nil, fault.New(fault.InvalidFile, "--tls-cert and --tls-key take a certificate chain and its key in PEM", "the server's certificate: %w", err)
 	}
 	return &pair, nil
+}
+
+// tlsPair reads a certificate chain and its key, which may be encrypted.
+func (e *env) tlsPair(c *cli.Context, certFile, keyFile string) (tls.Certificate, error) {
+	if !certs.KeyIsEncrypted(keyFile) {
+		return tls.LoadX509KeyPair(certFile, keyFile)
+	}
+	key, _, err := certs.LoadKey(c.Context, keyFile, e.unlock(c, "tls-key-password-file"))
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	keyText, err := certs.KeyPEM(key, nil)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	certText, err := os.ReadFile(certFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(certText, keyText)
 }
 
 // serverNames are the names that the registry can be reached by: always those of this
