@@ -35,6 +35,9 @@ func sweeps() []sweep {
 	csr := []string{"gen-csr", "--cert-basename", "web", "-q", "--san", "a.example"}
 	sign := append([]string{"sign-csr", "web.csr.pem", "--cert-basename", "web", "-q", "--allow", "a.example", "--dry-run"}, issuer...)
 	renew := []string{"renew-cert", "--now", "--rekey", "inter", "-q", "--ca-certfile", "root.cert.pem", "--ca-keyfile", "root.key.pem"}
+	web := []string{"gen-leaf-cert", "--cert-basename", "web", "-q", "--ca-certfile", "root.cert.pem", "--ca-keyfile", "root.key.pem"}
+	revoke := []string{"revoke-cert", "web.cert.pem", "--yes", "-q", "--if-missing", "--ca-certfile", "root.cert.pem", "--ca-keyfile", "root.key.pem"}
+	lists := []string{"root.crl.der", "root.crl.pem"}
 	force := func(args []string) []string { return append(args[:len(args):len(args)], "--force") }
 	export := func(name string) []string {
 		return []string{"export-cert", name, "--to", "fullchain,pkeycert", "--ca-certfile", "root.cert.pem", "--cert-basename", "out", "-q"}
@@ -47,6 +50,7 @@ func sweeps() []sweep {
 		{"certificate over one", set, [][]string{root, inter}, force(inter), leaf, force(inter), 20},
 		{"request over one", []string{"web.csr.pem", "web.key.pem"}, [][]string{root, inter, csr}, force(csr), sign, force(csr), 20},
 		{"export over one", []string{"out.fullchain.pem", "out.pkeycert.pem"}, [][]string{root, inter, export("root")}, force(export("inter")), probe, force(export("inter")), 20},
+		{"revocation", lists, [][]string{root, web}, revoke, []string{"list-certs", "root.cert.pem"}, revoke, 30},
 		{"renewal", set, [][]string{root, inter}, renew, leaf, renew, 20},
 	}
 }
