@@ -26,11 +26,17 @@ func (b *bench) leaves(n int) int {
 	return n
 }
 
-// apply measures the leaves of one manifest against the least that makes them, and against a
-// loop of processes of the fastest peer. What syncs is judged on a disk, where a sync costs something;
+// apply measures the leaves of one manifest against the least that makes them, and against loops of
+// processes of the fastest peer, minica. What syncs is judged on a disk, where a sync costs something;
 // the figure in memory, where none does, is for information.
 func (b *bench) apply(ctx context.Context) ([]row, error) {
-	minica, lacks := b.minica(ctx)
+	peers := []peer{
+		{what: "minica, a process a leaf", target: target{sign: atLeast, bound: 8}},
+		{what: "minica built without cgo, a process a leaf", noCgo: true},
+	}
+	for i := range peers {
+		b.buildMinica(ctx, &peers[i])
+	}
 	var rows []row
 	for _, place := range []struct {
 		dir, words string
@@ -42,23 +48,38 @@ func (b *bench) apply(ctx context.Context) ([]row, error) {
 		if place.dir == "" {
 			continue
 		}
-		n := b.leaves(someLeaves)
-		least := row{what: fmt.Sprintf("%d leaves by `keyward apply` over the least that makes them", n) + place.words, unit: perSecond}
-		peer := row{what: fmt.Sprintf("%d leaves by `keyward apply` over minica, a process a leaf", n) + place.words, unit: perSecond, skip: lacks}
-		if place.counts {
-			least.target = target{sign: atLeast, bound: 0.8}
-			peer.target = target{sign: atLeast, bound: 8}
-		}
-		var err error
-		if least.pairs, least.cpu, err = b.overLimit(ctx, place.dir, n); err != nil {
+		more, err := b.applyIn(ctx, place.dir, peers)
+		if err != nil {
 			return nil, err
 		}
-		if lacks == "" {
-			if peer.pairs, err = b.overMinica(ctx, place.dir, minica, n); err != nil {
-				return nil, err
+		for _, r := range more {
+			r.what += place.words
+			if !place.counts {
+				r.target = target{}
 			}
+			rows = append(rows, r)
 		}
-		rows = append(rows, least, peer)
+	}
+	return rows, nil
+}
+
+// applyIn measures in a folder.
+func (b *bench) applyIn(ctx context.Context, dir string, peers []peer) (rows []row, err error) {
+	n := b.leaves(someLeaves)
+	words := fmt.Sprintf("%d leaves by `keyward apply` over ", n)
+	least := row{what: words + "the least that makes them", unit: perSecond, target: target{sign: atLeast, bound: 0.8}}
+	if least.pairs, least.cpu, err = b.overLimit(ctx, dir, n); err != nil {
+		return nil, err
+	}
+	rows = append(rows, least)
+	for _, p := range peers {
+		r := row{what: words + p.what, unit: perSecond, target: p.target}
+		if p.program == "" {
+			r.skip = "minica is not to be had"
+		} else if r.pairs, err = b.overMinica(ctx, dir, p.program, n); err != nil {
+			return nil, err
+		}
+		rows = append(rows, r)
 	}
 	return rows, nil
 }
@@ -98,23 +119,37 @@ func (b *bench) applies(ctx context.Context, parent string, n int) command {
 	}
 }
 
-// overLimit compares the rates at which n leaves are made, by turns.
-func (b *bench) overLimit(ctx context.Context, parent string, n int) (rates, cpu pairs, err error) {
-	wall, cpu, err := b.compare(ctx, b.times(20), b.applies(ctx, parent, n), func(int) ([]string, error) {
+// limits are command lines of the least that makes n leaves.
+func (b *bench) limits(ctx context.Context, parent string, n int) command {
+	return func(int) ([]string, error) {
 		dir, _, err := b.authority(ctx, parent, n)
 		return []string{b.limit, filepath.Join(dir, "inter"), dir, fmt.Sprint(n)}, err
-	})
+	}
+}
+
+// overLimit compares the rates at which n leaves are made, by turns.
+func (b *bench) overLimit(ctx context.Context, parent string, n int) (rates, cpu pairs, err error) {
+	wall, cpu, err := b.compare(ctx, b.times(20), b.applies(ctx, parent, n), b.limits(ctx, parent, n))
 	return wall.rates(n, n), cpu, err
 }
 
-// minica builds the peer, or says what is lacking.
-func (b *bench) minica(ctx context.Context) (program, lacks string) {
-	program = filepath.Join(b.dir, "minica")
-	if _, err := output(ctx, filepath.Join(b.root, minicaFolder), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w",
-		"-o", program, "github.com/jsha/minica"); err != nil {
-		return "", "minica is not to be had"
+// peer is a build of minica: as `go install` makes it on this machine, or without cgo, which starts faster.
+type peer struct {
+	what    string
+	noCgo   bool
+	target  target
+	program string // empty where it cannot be built
+}
+
+func (b *bench) buildMinica(ctx context.Context, p *peer) {
+	program := filepath.Join(b.dir, fmt.Sprintf("minica-%t", p.noCgo))
+	argv := []string{"go", "build", "-o", program, "github.com/jsha/minica"}
+	if !p.noCgo {
+		argv = append([]string{"env", "-u", "CGO_ENABLED"}, argv...)
 	}
-	return program, ""
+	if _, err := output(ctx, filepath.Join(b.root, minicaFolder), argv...); err == nil {
+		p.program = program
+	}
 }
 
 // overMinica compares the rates of an apply and of a loop of minica's processes, by turns.

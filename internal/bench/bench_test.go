@@ -1,13 +1,18 @@
 package main
 
 import (
+	"io"
 	"math"
 	"os"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"keyward/internal/killsweep"
 )
 
 func TestQuartiles(t *testing.T) {
@@ -130,5 +135,41 @@ func TestServerNumbers(t *testing.T) {
 	}
 	before := s.cpu()
 	for s.cpu() == before { // burns CPU itself
+	}
+}
+
+// The reference of apply makes the same calls that change files as apply does, in the same
+// order: what comes several times on end, as syncs side by side do, counts as often as it comes.
+func TestLimitDoesWhatApplyDoes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds two programs")
+	}
+	const n = 60 // one batch
+	b := &bench{short: true, log: io.Discard}
+	t.Cleanup(b.close)
+	if err := b.prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	trace := func(command command) map[string]int {
+		t.Helper()
+		argv, err := command(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls := killsweep.Trace(t, exec.Command(argv[0], argv[1:]...), "fsync", "syncfs", "fdatasync", "sync_file_range", "renameat", "unlinkat", "ftruncate")
+		counts := map[string]int{}
+		for _, c := range calls {
+			counts[c]++
+		}
+		order := slices.Compact(calls)
+		counts["order: "+strings.Join(order, " ")] = 1
+		return counts
+	}
+	ours := trace(b.applies(t.Context(), t.TempDir(), n))
+	if ours["fsync"] < n {
+		t.Errorf("apply of %d leaves did no more than %v", n, ours)
+	}
+	if diff := cmp.Diff(ours, trace(b.limits(t.Context(), t.TempDir(), n))); diff != "" {
+		t.Errorf("-apply +limit\n%s", diff)
 	}
 }
