@@ -180,15 +180,21 @@ func (c *crls) check(chain []*x509.Certificate, at time.Time, all bool) *Error {
 	return nil
 }
 
-// ask looks for the certificate in its issuer's CRLs. One that revokes it counts, however old; else
-// one must be usable now.
+// ask looks for the certificate in its issuer's CRLs. One that lists it counts, however old or partial; else one
+// must be usable now.
 func (c *crls) ask(list []*CRL, chain []*x509.Certificate, depth int, at time.Time) *Error {
 	var first *Error
 	usable := len(list) == 0
 	for _, crl := range list {
-		e := c.usable(crl, chain, depth, at)
-		if e == nil || e.Reason == CRLStale {
-			if entry := crl.entries[key(chain[depth].SerialNumber)]; entry != nil {
+		e := c.unsigned(crl, chain, depth)
+		if e == nil {
+			e = c.unusable(crl, chain, depth, at)
+			entry := crl.entries[key(chain[depth].SerialNumber)]
+			switch {
+			case entry == nil:
+			case e != nil && e.Reason == CRLInvalid:
+				return e // what it says of the certificate is not known, and is not good
+			default:
 				return failure(Revoked, chain, depth, "%s revoked it on %s: %s", NameOf(chain[depth+1]), stamp(entry.RevocationTime), because(entry.ReasonCode))
 			}
 		}
@@ -203,28 +209,34 @@ func (c *crls) ask(list []*CRL, chain []*x509.Certificate, depth int, at time.Ti
 	return first
 }
 
-func (c *crls) usable(crl *CRL, chain []*x509.Certificate, depth int, at time.Time) *Error {
+func (c *crls) unsigned(crl *CRL, chain []*x509.Certificate, depth int) *Error {
 	issuer := chain[depth+1]
-	if err := c.signedBy(crl, issuer); err != nil {
-		why := "its key did not make the signature"
-		if issuer.KeyUsage != 0 && issuer.KeyUsage&x509.KeyUsageCRLSign == 0 {
-			why = "its key usage does not let it"
-		}
-		e := failure(CRLInvalid, chain, depth, "the CRL is not signed by its issuer %s: %s", NameOf(issuer), why)
-		e.Err = err
-		return e
+	err := c.signedBy(crl, issuer)
+	if err == nil {
+		return nil
 	}
+	why := "its key did not make the signature"
+	if issuer.KeyUsage != 0 && issuer.KeyUsage&x509.KeyUsageCRLSign == 0 {
+		why = "its key usage does not let it"
+	}
+	e := failure(CRLInvalid, chain, depth, "the CRL is not signed by its issuer %s: %s", NameOf(issuer), why)
+	e.Err = err
+	return e
+}
+
+func (c *crls) unusable(crl *CRL, chain []*x509.Certificate, depth int, at time.Time) *Error {
+	issuer := NameOf(chain[depth+1])
 	unfit := crl.unfit
 	if unfit == "" && c.strict {
 		unfit = crl.unlawful()
 	}
 	switch {
 	case unfit != "":
-		return failure(CRLInvalid, chain, depth, "the CRL of %s cannot be used: %s", NameOf(issuer), unfit)
+		return failure(CRLInvalid, chain, depth, "the CRL of %s cannot be used: %s", issuer, unfit)
 	case at.Before(crl.list.ThisUpdate):
-		return failure(CRLStale, chain, depth, "the CRL of %s is not valid before %s", NameOf(issuer), stamp(crl.list.ThisUpdate))
+		return failure(CRLStale, chain, depth, "the CRL of %s is not valid before %s", issuer, stamp(crl.list.ThisUpdate))
 	case at.After(crl.list.NextUpdate):
-		return failure(CRLStale, chain, depth, "the CRL of %s is too old: the next one was due on %s", NameOf(issuer), stamp(crl.list.NextUpdate))
+		return failure(CRLStale, chain, depth, "the CRL of %s is too old: the next one was due on %s", issuer, stamp(crl.list.NextUpdate))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"math/big"
 	"os"
@@ -32,7 +33,12 @@ func others(n int) []x509.RevocationListEntry {
 func TestCRL(t *testing.T) {
 	private := pkix.Extension{Id: private, Value: []byte{5, 0}}
 	delta := extension(27, true, []byte{2, 1, 1})
-	part := extension(28, true, sequence([]byte{0x84, 1, 0xff})) // indirectCRL
+	idp := func(parts ...[]byte) x509.RevocationList {
+		return x509.RevocationList{ExtraExtensions: []pkix.Extension{extension(28, true, sequence(parts...))}}
+	}
+	inner := func(value []byte) []byte {
+		return marshal(asn1.RawValue{Class: asn1.ClassContextSpecific, IsCompound: true, Bytes: value})
+	}
 	after := noon.Add(48 * time.Hour)
 	for _, c := range []struct {
 		id       string
@@ -74,7 +80,15 @@ func TestCRL(t *testing.T) {
 		{id: "crl::structure::crl-duplicate-revoked-serial", ofCA: x509.RevocationList{RevokedCertificateEntries: append(others(1), others(1)...)}, why: "BR 7.2.2"},
 		{id: "the same without --strict", lax: true, ofCA: x509.RevocationList{RevokedCertificateEntries: append(others(1), others(1)...)}},
 		{id: "delta", ofCA: x509.RevocationList{ExtraExtensions: []pkix.Extension{delta}}, why: "it is a delta CRL"},
-		{id: "indirect", ofCA: x509.RevocationList{ExtraExtensions: []pkix.Extension{part}}, why: "issuing distribution point"},
+		{id: "a delta that lists it beside a good one", ofCA: x509.RevocationList{ExtraExtensions: []pkix.Extension{delta}}, twoLists: true,
+			entry: func(m *made) []x509.RevocationListEntry { return revokes(m, 1) }, why: "it is a delta CRL"},
+		{id: "a delta that does not, beside a good one", ofCA: x509.RevocationList{ExtraExtensions: []pkix.Extension{delta}}, twoLists: true},
+		// Of crl::idp and crl::cabf limbo has one valid case, idp-cdp-scope-match; we refuse every partial CRL.
+		{id: "crl::idp::idp-cdp-scope-match", ofCA: idp(inner(inner(general("uri:http://example.com/partition.crl")))), why: "issuing distribution point"},
+		{id: "crl::idp::idp-only-contains-ca-certs-ee-target", ofCA: idp([]byte{0x82, 1, 0xff}), why: "issuing distribution point"},
+		{id: "crl::idp::idp-only-contains-attribute-certs", ofCA: idp([]byte{0x85, 1, 0xff}), why: "issuing distribution point"},
+		{id: "crl::cabf::idp-only-some-reasons-no-complete-crl", ofCA: idp([]byte{0x83, 2, 6, 0x40}), why: "issuing distribution point"},
+		{id: "crl::cabf::idp-indirect-crl", ofCA: idp([]byte{0x84, 1, 0xff}), why: "issuing distribution point"},
 		{id: "all, and the root's is missing", all: true, why: "there is no CRL of its issuer Forged Root"},
 		{id: "all, and the root's is there", all: true, ofRoot: &x509.RevocationList{}},
 		{id: "the CA is revoked by the root", ofRoot: &x509.RevocationList{RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: big.NewInt(77), RevocationTime: noon}}}, why: "Forged Root revoked it"},
