@@ -131,8 +131,9 @@ func formatTime(t time.Time) string {
 
 // ParseSerial reads a serial number in hex, with or without colons, 0x and leading zeros, as the ledger writes it.
 func ParseSerial(s string) (string, bool) {
-	digits := strings.TrimLeft(strings.TrimPrefix(strings.ToLower(strings.ReplaceAll(s, ":", "")), "0x"), "0")
-	if digits == "" && strings.Contains(s, "0") {
+	s = strings.TrimPrefix(strings.ToLower(strings.ReplaceAll(s, ":", "")), "0x")
+	digits := strings.TrimLeft(s, "0")
+	if digits == "" && s != "" {
 		digits = "0"
 	}
 	if len(digits)%2 != 0 {

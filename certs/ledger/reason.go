@@ -39,5 +39,10 @@ func ParseReason(s string) (Reason, error) {
 	return "", fault.New(fault.Usage, "use one of "+strings.Join(words, ", "), "unknown reason %q", s)
 }
 
-// Code is the reason's CRLReason; 0 for what is no reason.
-func (r Reason) Code() int { return max(slices.Index(reasons[:], r), 0) }
+// Code is the reason's CRLReason; 0 for none.
+func (r Reason) Code() int {
+	if r == "" { // as the codes that have no reason
+		return 0
+	}
+	return max(slices.Index(reasons[:], r), 0)
+}
