@@ -104,6 +104,7 @@ func (e *env) manifest(c *cli.Context) (*plan.Manifest, error) {
 type planned struct {
 	Steps  []plan.Step         `json:"steps"`
 	Counts map[plan.Action]int `json:"counts"`
+	Failed int                 `json:"failed,omitempty"` // of these the error tells
 }
 
 // showPlan prints what is to be done; the exit code tells whether anything is.
@@ -120,15 +121,15 @@ func (e *env) showPlan(c *cli.Context, m *plan.Manifest) error {
 	if !c.Bool("all") {
 		shown = slices.DeleteFunc(slices.Clone(shown), func(s plan.Step) bool { return s.Action == plan.Leave })
 	}
-	counts := p.Counts()
-	if err := e.print(planned{append([]plan.Step{}, shown...), counts}, stepLines(shown)+countLine(counts)); err != nil {
+	counts, stuck := p.Counts()
+	if err := e.print(planned{append([]plan.Step{}, shown...), counts, stuck}, stepLines(shown)+countLine(counts, stuck)); err != nil {
 		return err
 	}
 	if err := p.Faults(); err != nil {
 		return err
 	}
 	if due := len(p.Steps) - counts[plan.Leave]; due > 0 {
-		return fault.New(fault.Due, "do it with `keyward apply`", "%d of %d are to be changed", due, len(p.Steps))
+		return fault.New(fault.Due, "do it with `keyward apply`", "%d of %d to be changed", due, len(p.Steps))
 	}
 	return fault.New(fault.NothingDue, "", "nothing is to be done")
 }
@@ -149,13 +150,31 @@ func stepLines(steps []plan.Step) string {
 	return b.String()
 }
 
-// countLine sums up, the greatest action first.
-func countLine(counts map[plan.Action]int) string {
+// countLine sums up what is to be done, the greatest action first.
+func countLine(counts map[plan.Action]int, stuck int) string {
+	words := map[plan.Action]string{}
+	for _, action := range plan.Actions() {
+		words[action] = "to " + string(action)
+	}
+	return sums(counts, words, stuck)
+}
+
+// doneLine sums up what was done.
+func doneLine(counts map[plan.Action]int, stuck int) string {
+	return sums(counts, map[plan.Action]string{
+		plan.Make: "made", plan.Reissue: "re-issued", plan.Renew: "renewed", plan.Write: "written", plan.Set: "set", plan.Leave: "left",
+	}, stuck)
+}
+
+func sums(counts map[plan.Action]int, words map[plan.Action]string, stuck int) string {
 	var parts []string
 	for _, action := range slices.Backward(plan.Actions()) {
 		if n := counts[action]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d to %s", n, action))
+			parts = append(parts, fmt.Sprintf("%d %s", n, words[action]))
 		}
+	}
+	if stuck > 0 {
+		parts = append(parts, fmt.Sprintf("%d failed", stuck))
 	}
 	return strings.Join(parts, ", ") + "\n"
 }
@@ -182,27 +201,16 @@ func (e *env) apply(c *cli.Context, m *plan.Manifest) (*plan.Done, error) {
 	for _, s := range done.Steps {
 		counts[s.Action]++
 	}
-	counts[plan.Leave] = len(p.Steps) - len(done.Steps)
-	text := stepLines(done.Steps) + doneLine(counts)
+	_, stuck := p.Counts()
+	counts[plan.Leave] = len(p.Steps) - len(done.Steps) - stuck
+	text := stepLines(done.Steps) + doneLine(counts, stuck)
 	if e.quiet {
 		text = ""
 	}
-	if err := e.print(planned{append([]plan.Step{}, done.Steps...), counts}, text); err != nil {
+	if err := e.print(planned{append([]plan.Step{}, done.Steps...), counts, stuck}, text); err != nil {
 		return done, errors.Join(failed, err)
 	}
 	return done, failed
-}
-
-// doneLine sums up what was done.
-func doneLine(counts map[plan.Action]int) string {
-	words := map[plan.Action]string{plan.Make: "made", plan.Reissue: "re-issued", plan.Renew: "renewed", plan.Write: "written", plan.Set: "set", plan.Leave: "left"}
-	var parts []string
-	for _, action := range slices.Backward(plan.Actions()) {
-		if n := counts[action]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, words[action]))
-		}
-	}
-	return strings.Join(parts, ", ") + "\n"
 }
 
 // unlockOnce asks for one password at a time.

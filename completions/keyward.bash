@@ -96,9 +96,7 @@ _keyward_words() {
             --strict --password-file=FILE --timeout= --quiet -q --json --help -h" ;;
     "keyward export-cert")
         words="
-            CERTFILE BASENAME
-            --to=fullchain|chain|pkeycert|pkcs12|pkcs12-legacy|der|k8s
-            --key=FILE --key-password-file=FILE --ca-certfile=
+            --to= --key=FILE --key-password-file=FILE --ca-certfile=
             --cert-basename=FILE --password-file=FILE --empty-password
             --namespace= --out= -o= --dry-run --force-overwrite --force -f
             --quiet -q --json --help -h" ;;
@@ -157,7 +155,8 @@ _keyward_words() {
     "keyward serve")
         words="
             --listen= --data-dir=DIR --name= --tls-cert=FILE --tls-key=FILE
-            --admin-password-file=FILE --project= --help -h" ;;
+            --tls-key-password-file=FILE --admin-password-file=FILE --project=
+            --help -h" ;;
     "keyward user")
         words="
             add list passwd delete --help -h" ;;

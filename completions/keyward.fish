@@ -323,8 +323,7 @@ complete -c keyward -n '__keyward_in keyward verify-cert' -l quiet -s q -d 'no n
 complete -c keyward -n '__keyward_in keyward verify-cert' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward verify-cert' -l help -s h -d 'show this help'
 
-complete -c keyward -n '__keyward_at keyward export-cert' -a 'CERTFILE BASENAME'
-complete -c keyward -n '__keyward_in keyward export-cert' -l to -o to -x -a 'fullchain chain pkeycert pkcs12 pkcs12-legacy der k8s' -d 'the formats, with commas between them'
+complete -c keyward -n '__keyward_in keyward export-cert' -l to -o to -x -d 'the FORMATS, with commas between them: fullchain, chain, pkeycert, pkcs12, pkcs12-legacy, der, k8s'
 complete -c keyward -n '__keyward_in keyward export-cert' -l key -r -F -d 'the certificate\'s private key in PEM FILE'
 complete -c keyward -n '__keyward_in keyward export-cert' -l key-password-file -r -F -d 'the password of an encrypted key is the first line of FILE, - is stdin'
 complete -c keyward -n '__keyward_in keyward export-cert' -l ca-certfile -x -d 'the certificates of its issuers in PEM FILE; repeatable'
@@ -456,6 +455,7 @@ complete -c keyward -n '__keyward_in keyward serve' -l data-dir -x -a '(__fish_c
 complete -c keyward -n '__keyward_in keyward serve' -l name -x -d 'a NAME or address for the server\'s certificate beside localhost and loopback, repeatable; other names make a new certificate for the same key'
 complete -c keyward -n '__keyward_in keyward serve' -l tls-cert -r -F -d 'a certificate chain in PEM FILE, in place of the registry\'s own'
 complete -c keyward -n '__keyward_in keyward serve' -l tls-key -r -F -d 'its private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward serve' -l tls-key-password-file -r -F -d 'the password of an encrypted --tls-key is the first line of FILE, - is stdin'
 complete -c keyward -n '__keyward_in keyward serve' -l admin-password-file -r -F -d 'at the first start, the first line of FILE is the admin\'s password; - is stdin'
 complete -c keyward -n '__keyward_in keyward serve' -l project -x -d 'the project NAME that the API tells'
 complete -c keyward -n '__keyward_in keyward serve' -l help -s h -d 'show this help'

@@ -316,9 +316,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '-h' = 'show this help'
         }
         'keyward export-cert' = [ordered]@{
-            'CERTFILE' = 'CERTFILE'
-            'BASENAME' = 'BASENAME'
-            '--to=fullchain|chain|pkeycert|pkcs12|pkcs12-legacy|der|k8s' = 'the formats, with commas between them'
+            '--to=' = 'the FORMATS, with commas between them: fullchain, chain, pkeycert, pkcs12, pkcs12-legacy, der, k8s'
             '--key=FILE' = 'the certificate''s private key in PEM FILE'
             '--key-password-file=FILE' = 'the password of an encrypted key is the first line of FILE, - is stdin'
             '--ca-certfile=' = 'the certificates of its issuers in PEM FILE; repeatable'
@@ -497,6 +495,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '--name=' = 'a NAME or address for the server''s certificate beside localhost and loopback, repeatable; other names make a new certificate for the same key'
             '--tls-cert=FILE' = 'a certificate chain in PEM FILE, in place of the registry''s own'
             '--tls-key=FILE' = 'its private key in PEM FILE'
+            '--tls-key-password-file=FILE' = 'the password of an encrypted --tls-key is the first line of FILE, - is stdin'
             '--admin-password-file=FILE' = 'at the first start, the first line of FILE is the admin''s password; - is stdin'
             '--project=' = 'the project NAME that the API tells'
             '--help' = 'show this help'

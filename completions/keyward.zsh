@@ -312,8 +312,8 @@ __keyward_verify-cert() {
 
 __keyward_export-cert() {
     _arguments -S \
-        '1:choice:(CERTFILE BASENAME)' \
-        '(-to --to)'{-to,--to}'=[the formats, with commas between them]:choice:(fullchain chain pkeycert pkcs12 pkcs12-legacy der k8s)' \
+        '1:CERTFILE: ' \
+        '(-to --to)'{-to,--to}'=[the FORMATS, with commas between them: fullchain, chain, pkeycert, pkcs12, pkcs12-legacy, der, k8s]:FORMATS: ' \
         '--key=[the certificate'\''s private key in PEM FILE]:FILE:_files' \
         '--key-password-file=[the password of an encrypted key is the first line of FILE, - is stdin]:FILE:_files' \
         '*--ca-certfile=[the certificates of its issuers in PEM FILE; repeatable]:FILE: ' \
@@ -491,6 +491,7 @@ __keyward_serve() {
         '*--name=[a NAME or address for the server'\''s certificate beside localhost and loopback, repeatable; other names make a new certificate for the same key]:NAME: ' \
         '--tls-cert=[a certificate chain in PEM FILE, in place of the registry'\''s own]:FILE:_files' \
         '--tls-key=[its private key in PEM FILE]:FILE:_files' \
+        '--tls-key-password-file=[the password of an encrypted --tls-key is the first line of FILE, - is stdin]:FILE:_files' \
         '--admin-password-file=[at the first start, the first line of FILE is the admin'\''s password; - is stdin]:FILE:_files' \
         '--project=[the project NAME that the API tells]:NAME: ' \
         '(--help -h)'{--help,-h}'[show this help]'

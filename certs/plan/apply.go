@@ -200,7 +200,7 @@ func (a *applying) build(e *Entry, s *Step, issuer *authority) (files []durable.
 	case v.action == Leave || v.action == Set:
 		return nil, nil, nil, errAsWanted
 	case v.action == Write:
-		files, err = a.outputs(e, v.write, v.cert, stand.chain, v.key)
+		files, err = a.rewritten(e, &v, stand.chain)
 		return files, nil, nil, err
 	}
 	ca, err := issuer.issuer()
@@ -289,6 +289,20 @@ func (a *applying) files(e *Entry, issued *certs.Issued) ([]durable.File, error)
 	}
 	more, err := a.outputs(e, formats, issued.Cert, issued.Chain, issued.Key)
 	return append(files, more...), err
+}
+
+// rewritten are the files that are made of the certificate and key that are there.
+func (a *applying) rewritten(e *Entry, v *verdict, chain []*x509.Certificate) ([]durable.File, error) {
+	files, err := a.outputs(e, v.write, v.cert, chain, v.key)
+	if err != nil || !v.lock {
+		return files, err
+	}
+	password, err := a.password(e.PasswordFile)
+	if err != nil {
+		return nil, err
+	}
+	key, err := certs.KeyPEM(v.key, password)
+	return append(files, durable.File{Name: filepath.Base(a.m.base(e)) + keySuffix, Data: key, Mode: 0o600}), err
 }
 
 func (a *applying) outputs(e *Entry, formats []export.Format, cert *x509.Certificate, chain []*x509.Certificate, key crypto.Signer) ([]durable.File, error) {

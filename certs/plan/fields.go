@@ -42,7 +42,7 @@ type field struct {
 var fields = []field{
 	{name: "issuer", set: func(e *Entry, s string, _ time.Time) error { e.Issuer = s; return notEmpty(s) }},
 	{name: "role", set: setRole},
-	{name: "subject-org-name", defaults: everybodies, set: func(e *Entry, s string, _ time.Time) error { e.Organization = s; return notEmpty(s) }},
+	{name: "subject-org-name", defaults: leavesOnly, set: func(e *Entry, s string, _ time.Time) error { e.Organization = s; return notEmpty(s) }},
 	{name: "san", add: addSAN},
 	{name: "profile", defaults: leavesOnly, set: func(e *Entry, s string, _ time.Time) (err error) { e.Profile, err = certs.ParseProfile(s); return err }},
 	{name: "key-type", defaults: everybodies, set: func(e *Entry, s string, _ time.Time) (err error) { e.KeyType, err = certs.ParseKeyType(s); return err }},
@@ -156,7 +156,7 @@ func setMode(e *Entry, s string, _ time.Time) error {
 		return fault.New(fault.InvalidFile, hint, "%q is not a mode", s)
 	}
 	if mode&^0o660 != 0 || mode&0o400 == 0 {
-		return fault.New(fault.Policy, hint, "mode %04o is not for a private key", mode)
+		return fault.New(fault.Policy, hint, "%04o is not for a private key", mode)
 	}
 	e.Mode = fs.FileMode(mode)
 	return nil

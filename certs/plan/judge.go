@@ -175,6 +175,7 @@ type verdict struct {
 	newKey  bool
 	draft   *x509.Certificate // what would be signed now
 	write   []export.Format   // the outputs that are missing or stale
+	lock    bool              // the key is to be encrypted
 }
 
 // raise makes the verdict at least action, for a reason.
@@ -295,7 +296,14 @@ func signedBy(ca, cert *x509.Certificate) bool {
 
 // judgeFiles looks whether the outputs hold the certificate that is there, and whose the private files are.
 func (m *Manifest) judgeFiles(e *Entry, issuer *above, v *verdict) error {
+	if v.lock = e.PasswordFile != "" && v.key != nil; v.lock {
+		v.raise(Write, "its key is not encrypted")
+	}
 	for _, format := range e.Outputs {
+		if v.lock && format == export.PKeyCert {
+			v.write = append(v.write, format) // it holds the key too
+			continue
+		}
 		stale, err := m.stale(e, issuer, v, format)
 		if err != nil {
 			return err
@@ -343,11 +351,15 @@ func (p *Plan) Faults() error {
 	return f.asOne(kind)
 }
 
-// Counts tells how many steps have each action.
-func (p *Plan) Counts() map[Action]int {
-	counts := map[Action]int{}
+// Counts tells how many steps have each action, and for how many nothing can be done: see Faults.
+func (p *Plan) Counts() (counts map[Action]int, stuck int) {
+	counts = map[Action]int{}
 	for _, s := range p.Steps {
-		counts[s.Action]++
+		if s.err != nil {
+			stuck++
+		} else {
+			counts[s.Action]++
+		}
 	}
-	return counts
+	return counts, stuck
 }

@@ -57,6 +57,9 @@ func TestParse(t *testing.T) {
 	if got := m.Entries[0].Outputs; got != nil {
 		t.Errorf("a root has a leaf's default outputs: %v", got)
 	}
+	if got := m.Entries[1].Organization; got != "inter-IntermediateCA" {
+		t.Errorf("a CA has a leaf's default organization: %s", got)
+	}
 	if got := m.UserKeys; got[0].File != "ci.userkey" || got[1].File != "keys/bot" {
 		t.Errorf("user keys: %+v", got)
 	}
