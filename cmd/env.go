@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf16"
@@ -38,6 +39,7 @@ type env struct {
 	pinnedIn string         // the file that the server's pin came from, "" for a flag
 	lines    *bufio.Reader  // of stdin, once a line of it was read
 	asks     *term.Terminal // once something was asked
+	asking   sync.Mutex     // held while a password is found
 
 	passwords map[string][]byte // of the files that flags name, by the flag, once read
 }

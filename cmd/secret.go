@@ -51,6 +51,8 @@ func (e *env) newPassword(file, flag, whose string) (string, error) {
 // flag names, which is read once, else the person's at the terminal.
 func (e *env) unlock(c *cli.Context, flag string) certs.Unlock {
 	return func(file string) ([]byte, error) {
+		e.asking.Lock() // verify-cert reads several files at a time
+		defer e.asking.Unlock()
 		if from := c.String(flag); from != "" {
 			return e.passwordOf(flag, from)
 		}

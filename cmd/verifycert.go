@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -81,6 +82,9 @@ func (e *env) verifyCert(c *cli.Context) error {
 	list, err := targets(c)
 	if err != nil {
 		return err
+	}
+	if first := slices.Index(list, "-"); first >= 0 && slices.Contains(list[first+1:], "-") {
+		return fault.New(fault.Usage, "name it once", "stdin can be read only once")
 	}
 	opts, err := e.verifyOptions(c)
 	if err != nil {
