@@ -22,9 +22,9 @@ import (
 
 func (e *env) exportCertCommand() *cli.Command {
 	return &cli.Command{
-		Name: "export-cert", Category: certificates, ArgsUsage: "CERTFILE|BASENAME",
+		Name: "export-cert", Category: certificates, ArgsUsage: "CERTFILE",
 		Usage: "write a certificate in the forms that other programs read",
-		Description: "Reads the certificate in CERTFILE, or that of a BASENAME, and writes all the formats that --to names, or none: " +
+		Description: "Reads the certificate in CERTFILE, which may be the basename of its files, and writes all the formats that --to names, or none: " +
 			"fullchain (B.fullchain.pem: the certificate and its intermediates), chain (B.chain.pem: the intermediates), " +
 			"pkeycert (B.pkeycert.pem: fullchain and the key, for a Micronets peer), pkcs12 (B.p12), " +
 			"pkcs12-legacy (B.legacy.p12, with the weak ciphers that Java before 12, Windows before 2019 and macOS before 15 read), " +
@@ -35,7 +35,7 @@ func (e *env) exportCertCommand() *cli.Command {
 		UsageText: "keyward export-cert web --to fullchain,pkcs12 --ca-certfile inter.cert.pem --password-file p12.password\n" +
 			"keyward export-cert web.cert.pem --to k8s --namespace shop --ca-certfile inter.cert.pem --ca-certfile root.cert.pem --out - | kubectl apply -f -",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "to", EnvVars: variable("to"), Usage: "the formats, with commas between them: `" + joined(export.Formats()) + "`"},
+			&cli.StringFlag{Name: "to", EnvVars: variable("to"), Usage: "the `FORMATS`, with commas between them: " + strings.ReplaceAll(joined(export.Formats()), "|", ", ")},
 			&cli.StringFlag{Name: "key", EnvVars: variable("key"), TakesFile: true, Usage: "the certificate's private key in PEM `FILE`", DefaultText: "B.key.pem, or CERTFILE"},
 			keyPasswordFlag("the password of an encrypted key is the first line of `FILE`, - is stdin", "asked at the terminal"),
 			&cli.StringSliceFlag{Name: "ca-certfile", EnvVars: variable("ca-certfile"), TakesFile: true, Usage: "the certificates of its issuers in PEM `FILE`; repeatable"},
