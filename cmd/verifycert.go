@@ -23,7 +23,7 @@ func (e *env) verifyCertCommand() *cli.Command {
 	return &cli.Command{
 		Name: "verify-cert", Category: certificates, ArgsUsage: "TARGET...",
 		Usage: "tell whether certificates can be trusted, and if not, why",
-		Description: "A TARGET is a file in PEM or DER, - for stdin, or a server as host:port, with which nothing but a TLS handshake is held. " +
+		Description: "A TARGET is a file in PEM, DER or PKCS#12, - for stdin, or a server as host:port, with which nothing but a TLS handshake is held. " +
 			"Its first certificate is verified; the others may stand between it and a root, and so may those of --untrusted. " +
 			"Roots are those of --ca-file, else the system's. A server must have the name that it is called by, if --name does not say another. " +
 			"Each target is a line on stdout: ok with its chain, or bad with the certificate at fault and the reason. " +
