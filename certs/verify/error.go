@@ -29,7 +29,7 @@ const (
 	CriticalExtension Reason = "critical_extension" // one that is not known
 	Policies          Reason = "policies"           // RFC 5280 section 6.1's policies leave none
 	TooLarge          Reason = "too_large"          // more than is looked at
-	Revoked           Reason = "revoked"            //
+	Revoked           Reason = "revoked"            // by its issuer, whose CRL lists it
 	CRLMissing        Reason = "crl_missing"        // no CRL of its issuer is there
 	CRLStale          Reason = "crl_stale"          // the CRL is too old, or not valid yet
 	CRLInvalid        Reason = "crl_invalid"        // not signed by the issuer, or of a kind that is not supported

@@ -6,7 +6,7 @@
 // x509.Certificate.Verify, or look for the reason where that failed.
 //
 // Revocation goes by the CRLs that are given; nothing is fetched. Strict holds each certificate of the chain
-// against rules that crypto/x509 lets pass; strict.go has them all, with their sections.
+// against rules that crypto/x509 lets pass; strict.go lists them all, with their sections.
 package verify
 
 import (
@@ -58,7 +58,7 @@ type Options struct {
 	Purpose       Purpose
 	CRLs          []*CRL // the certificate itself must be covered by one of them, where there are any
 	AllCRLs       bool   // each certificate below a root must be covered
-	Strict        bool   // hold the rules of strict.go
+	Strict        bool   // hold the rules that strict.go lists
 }
 
 // Verifier verifies certificates against the same options. It may be used by several goroutines at once.
