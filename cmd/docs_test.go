@@ -114,3 +114,32 @@ func shell(dir, script string) *exec.Cmd {
 	c.Env = append(os.Environ(), "HOME="+dir, "CI=true", "CA_PASSWORD=correct horse", "PATH="+program+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return c
 }
+
+// TestREADMEManifest makes what the README's manifest says, and has OpenSSL look at it.
+func TestREADMEManifest(t *testing.T) {
+	needsShell(t)
+	page, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, b := range blocks(string(page)) {
+		if b.file == "pki.yaml" {
+			write(t, filepath.Join(dir, b.file), b.text)
+			write(t, filepath.Join(dir, "ops.password"), "correct horse\n")
+		}
+	}
+	bash(t, dir, `
+		code=0; keyward plan pki.yaml || code=$?; test $code = 10
+		keyward apply pki.yaml
+		code=0; keyward plan pki.yaml || code=$?; test $code = 12
+		for leaf in web db agent ops; do
+			openssl verify -x509_strict -CAfile root.cert.pem -untrusted inter.cert.pem $leaf.cert.pem
+		done
+		openssl pkcs12 -in ops.p12 -passin file:ops.password -nodes -noout
+		test -s web.fullchain.pem -a -s web.k8s.yaml -a -s ci.userkey
+		keyward export-cert web --to pkcs12,pkeycert --ca-certfile inter.cert.pem --password-file ops.password
+		keyward verify-cert --ca-file root.cert.pem --name web.example.org --strict web.fullchain.pem
+		keyward revoke-cert agent@example.org --reason keyCompromise --yes --ca-certfile inter.cert.pem --ca-keyfile inter.key.pem
+		keyward ledger verify inter.ledger --ca-certfile inter.cert.pem`)
+}
