@@ -63,6 +63,7 @@ type above struct {
 	pending bool                // something in the chain is to be signed
 	err     error               // why it cannot be used at all
 	keyless error               // why it cannot sign
+	unsure  bool                // a command is at work on it, so all below is looked at again
 }
 
 // Judge holds the manifest against the files, parallel certificates at a time. It changes nothing.
@@ -117,8 +118,12 @@ func (m *Manifest) judgeEntry(i int, authorities map[string]*above, now time.Tim
 	if err == nil && v.action.signs() && issuer.keyless != nil {
 		err = issuer.keyless
 	}
-	if err != nil && m.unfinished(e) {
-		v, err = verdict{action: Write, reasons: []string{"a command that was killed left it half done"}, found: v.found}, nil
+	if issuer.unsure && err == nil {
+		v.raise(Write, "its issuer %s may change", e.Issuer)
+	}
+	unsure := (err != nil || v.action == Leave) && m.unfinished(e)
+	if unsure {
+		v, err = verdict{action: Write, reasons: []string{"a command is at work on it, or was killed"}, found: v.found, draft: v.draft}, nil
 	}
 	step := Step{Name: e.Name, Kind: e.Role.String(), Action: v.action, Reasons: v.reasons, NewKey: v.newKey && v.action.signs(), err: err, at: e.at}
 	if err != nil {
@@ -127,10 +132,12 @@ func (m *Manifest) judgeEntry(i int, authorities map[string]*above, now time.Tim
 	if e.Role == certs.Leaf {
 		return step, nil
 	}
-	return step, m.below(e, issuer, v, err)
+	below := m.below(e, issuer, v, err)
+	below.unsure = unsure || issuer.unsure
+	return step, below
 }
 
-// unfinished tells whether a killed command left a set that the next writer finishes.
+// unfinished tells whether a killed command left files that the next writer finishes or discards.
 func (m *Manifest) unfinished(e *Entry) bool {
 	base := m.base(e)
 	return durable.Unfinished(filepath.Dir(base), filepath.Base(base))
@@ -138,7 +145,7 @@ func (m *Manifest) unfinished(e *Entry) bool {
 
 // below is what the certificates below a CA find above them.
 func (m *Manifest) below(e *Entry, issuer *above, v verdict, err error) *above {
-	if err != nil {
+	if err != nil || v.cert == nil && !v.action.signs() {
 		return &above{err: fault.New(fault.KindOf(err), fault.HintOf(err), "its issuer %s is at fault", e.Name)}
 	}
 	a := &above{pending: issuer.pending || v.action.signs(), newKey: v.newKey || v.cert == nil, written: issuer.written}

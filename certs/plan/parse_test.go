@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -206,6 +208,27 @@ func TestSchema(t *testing.T) {
 		slices.Sort(c.want)
 		if diff := cmp.Diff(c.want, have); diff != "" {
 			t.Errorf("%s: %s", c.where, diff)
+		}
+	}
+}
+
+// The page about manifests starts with a sound one, and has each field in its table.
+func TestPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/manifest.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```yaml\n")
+	example, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("no example")
+	}
+	if _, err := Parse("manifest.md", t.TempDir(), []byte(example), noon); err != nil {
+		t.Error(err)
+	}
+	for _, name := range fieldNames(func(field) bool { return true }) {
+		if !regexp.MustCompile("(?m)^\\| .*`" + name + "`.* \\|").MatchString(rest) {
+			t.Errorf("the table lacks %s", name)
 		}
 	}
 }
