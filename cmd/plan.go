@@ -192,7 +192,7 @@ func (e *env) apply(c *cli.Context, m *plan.Manifest) (*plan.Done, error) {
 	options := plan.Options{Parallel: n, Unlock: e.unlockOnce(c), Password: e.firstLineOf}
 	var bar *term.Progress
 	if !e.quiet && !e.json {
-		bar = term.NewProgress(e.stderr, "making")
+		bar = term.NewProgress(e.stderr, "making", e.now)
 		options.Progress = bar.Show
 	}
 	done, failed := p.Apply(c.Context, options)

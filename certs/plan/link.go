@@ -44,9 +44,10 @@ func (p *parser) checkFiles() {
 		bases[folded(e.Name)] = i
 		p.m.byName[e.Name] = i
 	}
+	endings := overlaps()
 	for i := range p.m.Entries {
 		e := &p.m.Entries[i]
-		for _, ending := range overlaps() {
+		for _, ending := range endings {
 			base, cut := strings.CutSuffix(folded(e.Name), ending)
 			if other, taken := bases[base]; cut && taken {
 				p.addf(e.at, hint, "%q has a file of %q in line %d", e.Name, p.m.Entries[other].Name, p.m.Entries[other].at.line)

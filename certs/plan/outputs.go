@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"keyward/certs/export"
@@ -33,7 +32,7 @@ func suffixes() []string {
 }
 
 // overlaps are what makes one file of two suffixes: x.legacy.p12 is of x and of x.legacy.
-var overlaps = sync.OnceValue(func() []string {
+func overlaps() []string {
 	var found []string
 	for _, a := range suffixes() {
 		for _, b := range suffixes() {
@@ -43,7 +42,7 @@ var overlaps = sync.OnceValue(func() []string {
 		}
 	}
 	return found
-})
+}
 
 func addOutput(e *Entry, s string) error {
 	format, err := export.ParseFormat(s)

@@ -31,9 +31,9 @@ func drifted(file string, e *Entry) (string, error) {
 		return "", err
 	case e.Mode != 0 && mode != e.Mode, e.Mode == 0 && mode&^0o600 != 0:
 		return fmt.Sprintf("the mode of %s is %04o, not %04o", info.Name(), mode, wantedMode(e)), nil
-	case uid >= 0 && uint32(uid) != stat.Uid: //nolint:gosec // parsed as 31 bits
+	case uid >= 0 && uint32(uid) != stat.Uid:
 		return fmt.Sprintf("the owner of %s is %d, not %s", info.Name(), stat.Uid, e.Owner), nil
-	case gid >= 0 && uint32(gid) != stat.Gid: //nolint:gosec // as above
+	case gid >= 0 && uint32(gid) != stat.Gid:
 		return fmt.Sprintf("the group of %s is %d, not %s", info.Name(), stat.Gid, e.Group), nil
 	}
 	return "", nil

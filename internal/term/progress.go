@@ -13,6 +13,7 @@ import (
 type Progress struct {
 	out   *os.File
 	what  string
+	now   func() time.Time
 	drawn time.Time
 }
 
@@ -23,19 +24,19 @@ const (
 )
 
 // NewProgress gives a bar for out; nil, which shows nothing, where out is no terminal.
-func NewProgress(out *os.File, what string) *Progress {
+func NewProgress(out *os.File, what string, now func() time.Time) *Progress {
 	if !xterm.IsTerminal(int(out.Fd())) {
 		return nil
 	}
-	return &Progress{out: out, what: what}
+	return &Progress{out: out, what: what, now: now}
 }
 
 // Show draws how much is done, a few times a second.
 func (p *Progress) Show(done, all int) {
-	if p == nil || all == 0 || time.Since(p.drawn) < barPause && done < all {
+	if p == nil || all == 0 || p.now().Sub(p.drawn) < barPause && done < all {
 		return
 	}
-	p.drawn = time.Now()
+	p.drawn = p.now()
 	_, _ = fmt.Fprintf(p.out, "\r%s [%s] %d/%d ", p.what, bar(done, all), done, all)
 }
 

@@ -3,6 +3,7 @@ package term
 import (
 	"os"
 	"testing"
+	"time"
 )
 
 func TestBar(t *testing.T) {
@@ -26,7 +27,7 @@ func TestNoBarInAFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	p := NewProgress(file, "making")
+	p := NewProgress(file, "making", time.Now)
 	p.Show(1, 2)
 	p.Clear()
 	if info, _ := file.Stat(); info.Size() != 0 {
