@@ -62,7 +62,11 @@ func serialHex(cert *x509.Certificate) string {
 	return digits
 }
 
-func sha256Hex(data []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(data)) }
+// sha256Hex does not leave the array to fmt, which takes longer than the hash.
+func sha256Hex(data []byte) string {
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
 
 // pathLen tells a path length of 0 from none.
 func pathLen(cert *x509.Certificate) (int, bool) {

@@ -26,6 +26,21 @@ func (b *bench) leaves(n int) int {
 	return n
 }
 
+// place is where files are made.
+type place struct {
+	dir, words string
+	counts     bool // for the targets
+}
+
+// durablePlaces are where to measure what syncs in ours and in the reference.
+func (b *bench) durablePlaces() []place {
+	places := []place{{b.dir, ", on a disk", true}}
+	if b.mem != "" {
+		places = append(places, place{b.mem, ", in memory", false})
+	}
+	return places
+}
+
 // apply measures the leaves of one manifest against the least that makes them, and against loops of
 // processes of the fastest peer, minica. What syncs is judged on a disk, where a sync costs something;
 // the figure in memory, where none does, is for information.
@@ -38,16 +53,7 @@ func (b *bench) apply(ctx context.Context) ([]row, error) {
 		b.buildMinica(ctx, &peers[i])
 	}
 	var rows []row
-	for _, place := range []struct {
-		dir, words string
-		counts     bool
-	}{
-		{b.dir, ", on a disk", true},
-		{b.mem, ", in memory", false},
-	} {
-		if place.dir == "" {
-			continue
-		}
+	for _, place := range b.durablePlaces() {
 		more, err := b.applyIn(ctx, place.dir, peers)
 		if err != nil {
 			return nil, err
