@@ -10,7 +10,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"keyward/certs"
 	"keyward/certs/plan"
 	"keyward/internal/fault"
 	"keyward/internal/term"
@@ -189,13 +188,11 @@ func (e *env) apply(c *cli.Context, m *plan.Manifest) (*plan.Done, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := plan.Options{Parallel: n, Unlock: e.unlockOnce(c), Password: e.firstLineOf}
 	var bar *term.Progress
 	if !e.quiet && !e.json {
 		bar = term.NewProgress(e.stderr, "making", e.now)
-		options.Progress = bar.Show
 	}
-	done, failed := p.Apply(c.Context, options)
+	done, failed := p.Apply(c.Context, e.applyOptions(c, n, bar))
 	bar.Clear()
 	counts := map[plan.Action]int{}
 	for _, s := range done.Steps {
@@ -213,14 +210,24 @@ func (e *env) apply(c *cli.Context, m *plan.Manifest) (*plan.Done, error) {
 	return done, failed
 }
 
-// unlockOnce asks for one password at a time.
-func (e *env) unlockOnce(c *cli.Context) certs.Unlock {
+// applyOptions let a prompt and the bar take turns on the screen.
+func (e *env) applyOptions(c *cli.Context, parallel int, bar *term.Progress) plan.Options {
 	unlock := e.unlock(c, "ca-key-password-file")
-	var one sync.Mutex
-	return func(file string) ([]byte, error) {
-		one.Lock()
-		defer one.Unlock()
-		return unlock(file)
+	var screen sync.Mutex
+	return plan.Options{
+		Parallel: parallel,
+		Password: e.firstLineOf,
+		Unlock: func(file string) ([]byte, error) {
+			screen.Lock()
+			defer screen.Unlock()
+			bar.Clear()
+			return unlock(file)
+		},
+		Progress: func(done, all int) {
+			screen.Lock()
+			defer screen.Unlock()
+			bar.Show(done, all)
+		},
 	}
 }
 

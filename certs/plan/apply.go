@@ -20,15 +20,14 @@ import (
 // Options say how a plan is applied.
 type Options struct {
 	Parallel int                               // how many certificates are made at a time
-	Unlock   certs.Unlock                      // the password of a CA's key that has no password file; may be called at any time, once a CA
+	Unlock   certs.Unlock                      // the password of a CA's key that has no password file; asked for once a CA
 	Password func(file string) ([]byte, error) // what a password file holds
-	Progress func(done, all int)               // told of each step, one call at a time; may be nil
+	Progress func(done, all int)               // told of each step, one call at a time, from any goroutine; may be nil
 }
 
 // Done is what Apply did.
 type Done struct {
 	Steps []Step // those that changed something, as they were judged in the end
-	Notes []string
 }
 
 const folderMode = 0o755
@@ -75,9 +74,10 @@ type applying struct {
 	authorities map[string]*authority
 	slots       chan struct{} // one for each certificate that is in the making
 
-	mu        sync.Mutex
-	done      *Done
-	at, all   int // of the progress
+	done *Done
+
+	mu        sync.Mutex // for what follows
+	at, all   int        // of the progress
 	passwords map[string][]byte
 }
 
@@ -117,17 +117,33 @@ func (a *applying) put(ctx context.Context, group []int) {
 			a.slots <- struct{}{}
 			defer func() { <-a.slots }()
 			files, issued, old, err := a.build(e, &a.Steps[i], issuer)
+			a.tick()
 			if issued != nil {
 				entries[n], own[n] = noted(issued, old)
 			}
 			return files, err
 		}}
 	}
+	if err := a.unlocked(issuer, group); err != nil {
+		for _, i := range group {
+			a.finish(i, err)
+		}
+		return
+	}
 	a.makeFolders(sets)
 	errs := durable.PutAll(ctx, sets, func(ready []int) error { return a.record(ctx, issuer, group, ready, entries, own) })
 	for n, i := range group {
 		a.finish(i, errs[n])
 	}
+}
+
+// unlocked loads the issuer's key if it is to sign, before anything is locked: somebody may have to type its password.
+func (a *applying) unlocked(issuer *authority, group []int) error {
+	if !slices.ContainsFunc(group, func(i int) bool { return a.Steps[i].Action.signs() }) {
+		return nil
+	}
+	_, err := issuer.issuer()
+	return err
 }
 
 func (a *applying) makeFolders(sets []durable.Set) {
@@ -345,13 +361,17 @@ func (a *applying) finish(i int, err error) {
 
 // tell keeps what came of a step.
 func (a *applying) tell(s *Step, changed bool, err error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.at++
 	s.err = err
 	if err == nil && changed {
 		a.done.Steps = append(a.done.Steps, *s)
 	}
+}
+
+// tick moves the progress on by one step.
+func (a *applying) tick() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.at++
 	if a.o.Progress != nil {
 		a.o.Progress(a.at, a.all)
 	}
@@ -366,5 +386,6 @@ func (a *applying) putUserKey(ctx context.Context, s *Step, u UserKey) {
 		return
 	}
 	made, err := a.m.makeUserKey(ctx, u, a.now)
+	a.tick()
 	a.tell(s, made, err)
 }

@@ -39,7 +39,8 @@ type Faults []Fault
 // maxTold is how many faults Error lists.
 const maxTold = 100
 
-// Error has a line for each of the first 100 faults; a single one leaves its hint to others.
+// Error has a line for each of the first 100 faults, and one for those that say the same; a single one
+// leaves its hint to others.
 func (f Faults) Error() string {
 	if len(f) == 1 {
 		one := f[0]
@@ -47,11 +48,26 @@ func (f Faults) Error() string {
 		return one.Error()
 	}
 	var lines []string
-	for _, one := range f[:min(len(f), maxTold)] {
-		lines = append(lines, one.Error())
+	times := map[string]int{}
+	for _, one := range f {
+		times[one.Message]++
 	}
-	if len(f) > maxTold {
-		lines = append(lines, fmt.Sprintf("and %d faults more", len(f)-maxTold))
+	untold := len(f)
+	for _, one := range f {
+		n := times[one.Message]
+		if n == 0 || len(lines) == maxTold {
+			continue
+		}
+		line := one.Error()
+		if n > 1 {
+			line += fmt.Sprintf(", and %d more like it", n-1)
+		}
+		lines = append(lines, line)
+		untold -= n
+		times[one.Message] = 0
+	}
+	if untold > 0 {
+		lines = append(lines, fmt.Sprintf("and %d faults more", untold))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -1,0 +1,137 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"keyward/internal/fault"
+)
+
+func parsed(t *testing.T, dir, text string) *Manifest {
+	t.Helper()
+	m, err := Parse("m", dir, []byte(text), noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func judged(t *testing.T, m *Manifest) *Plan {
+	t.Helper()
+	p, err := m.Judge(context.Background(), noon, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func actions(steps []Step) string {
+	var words []string
+	for _, s := range steps {
+		words = append(words, string(s.Action))
+	}
+	return strings.Join(words, " ")
+}
+
+const tree = "certificates:\n  root: {}\n  inter: {issuer: root, role: intermediate}\n  a: {issuer: inter, san: a.example, outputs: [fullchain, k8s]}\n  b: {issuer: root, san: b.example}\n"
+
+// What hangs on a CA that cannot sign is not made; the rest is.
+func TestApplyGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	m := parsed(t, dir, tree)
+	run(t, m)
+	for _, name := range []string{"a.cert.pem", "b.cert.pem"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key := filepath.Join(dir, "inter.key.pem")
+	if err := os.WriteFile(key, []byte("not a key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := judged(t, m)
+	if got := actions(p.Steps); got != "leave leave leave re-issue" {
+		t.Errorf("actions: %s", got)
+	}
+	done, err := p.Apply(context.Background(), Options{Parallel: 2})
+	if got := actions(done.Steps); got != "re-issue" {
+		t.Errorf("done: %s", got)
+	}
+	found, _ := errors.AsType[Faults](err)
+	if len(found) != 2 || !strings.Contains(found[0].Message, "no private key") || !strings.Contains(found[1].Message, "its issuer inter is at fault") || !errors.Is(err, fault.InvalidFile) {
+		t.Errorf("%v: %v", fault.KindOf(err), err)
+	}
+}
+
+// A plan may be old when it is applied: what another run did in between stays.
+func TestApplyOfAnOldPlan(t *testing.T) {
+	dir := t.TempDir()
+	m := parsed(t, dir, tree)
+	old := judged(t, m)
+	run(t, m)
+	before := files(t, dir)
+	done, err := old.Apply(context.Background(), Options{Parallel: 2})
+	if err != nil || len(done.Steps) != 0 {
+		t.Errorf("%v, done: %s", err, actions(done.Steps))
+	}
+	if after := files(t, dir); !slices.Equal(before, after) {
+		t.Errorf("files changed: %q", after)
+	}
+}
+
+func TestApplyEnds(t *testing.T) {
+	dir := t.TempDir()
+	m := parsed(t, dir, tree)
+	ctx, cancel := context.WithCancel(context.Background())
+	p := judged(t, m)
+	cancel()
+	if _, err := p.Apply(ctx, Options{Parallel: 1}); err == nil {
+		t.Error("no error")
+	}
+	if left := files(t, dir); len(left) != 0 {
+		t.Errorf("left: %q", left)
+	}
+	run(t, m)
+}
+
+// A CA's new key is known to all below it, however deep.
+func TestRekeyGoesDown(t *testing.T) {
+	dir := t.TempDir()
+	m := parsed(t, dir, tree)
+	run(t, m)
+	for _, name := range []string{"root.cert.pem", "root.key.pem"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := judged(t, m)
+	if got := actions(p.Steps); got != "make re-issue write re-issue" {
+		t.Errorf("actions: %s", got)
+	}
+	run(t, m)
+	if got := actions(judged(t, m).Steps); got != "leave leave leave leave" {
+		t.Errorf("then: %s", got)
+	}
+}
+
+func files(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, entry := range entries {
+		text, err := os.ReadFile(filepath.Join(dir, entry.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, entry.Name()+" "+string(text))
+	}
+	return all
+}
