@@ -61,8 +61,8 @@ func (a *applying) addAuthority(e *Entry) {
 			return nil, err
 		}
 		stand := &above{chain: append([]*x509.Certificate{f.cert}, top.chain...), written: top.written}
-		if f.made.After(stand.written) {
-			stand.written = f.made
+		if made := a.m.madeAt(e); made.After(stand.written) {
+			stand.written = made
 		}
 		return stand, nil
 	})

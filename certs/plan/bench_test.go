@@ -62,3 +62,13 @@ func run(t testing.TB, m *Manifest) *Done {
 	}
 	return done
 }
+
+func BenchmarkParse(b *testing.B) {
+	text := []byte(many(10_000))
+	for b.Loop() {
+		if _, err := Parse("m", b.TempDir(), text, noon); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/10_000, "us/leaf")
+}

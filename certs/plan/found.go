@@ -4,8 +4,6 @@ import (
 	"crypto"
 	"crypto/x509"
 	"errors"
-	"os"
-	"time"
 
 	"keyward/certs"
 	"keyward/internal/fault"
@@ -21,7 +19,6 @@ type found struct {
 	key    crypto.Signer     // nil where it is missing or locked
 	keyed  bool              // there is a key file
 	locked bool              // and it is encrypted
-	made   time.Time         // when the certificate's file was written
 }
 
 // find reads a certificate and its key. What does not parse, or does not belong together, is
@@ -43,9 +40,6 @@ func (m *Manifest) find(e *Entry) (found, error) {
 			return f, fault.New(fault.InvalidFile, hint, "%s: %w", certFile, err)
 		}
 		f.cert = contents.Certs[0]
-		if info, err := os.Stat(certFile); err == nil {
-			f.made = info.ModTime()
-		}
 	}
 	if text, err = readIfThere(keyFile); err != nil || text == nil {
 		return f, err

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"keyward/certs"
@@ -94,19 +95,15 @@ func (m *Manifest) Judge(ctx context.Context, now time.Time, parallel int) (*Pla
 
 // each calls do for 0 to n-1 on some goroutines.
 func each(n, parallel int, do func(i int)) {
-	next := make(chan int)
+	var next atomic.Int64
 	var workers sync.WaitGroup
 	for range min(n, max(1, parallel)) {
 		workers.Go(func() {
-			for i := range next {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
 				do(i)
 			}
 		})
 	}
-	for i := range n {
-		next <- i
-	}
-	close(next)
 	workers.Wait()
 }
 
@@ -156,8 +153,8 @@ func (m *Manifest) below(e *Entry, issuer *above, v verdict, err error) *above {
 		if v.cert != nil && !a.newKey {
 			own.PublicKey, own.SubjectKeyId = v.cert.PublicKey, v.cert.SubjectKeyId
 		}
-	} else if v.made.After(a.written) {
-		a.written = v.made
+	} else if made := m.madeAt(e); made.After(a.written) {
+		a.written = made
 	}
 	if !v.keyed {
 		a.keyless = noKey(m, e)
@@ -168,6 +165,9 @@ func (m *Manifest) below(e *Entry, issuer *above, v verdict, err error) *above {
 	a.chain = append([]*x509.Certificate{own}, issuer.chain...)
 	return a
 }
+
+// madeAt is when a certificate's file was written.
+func (m *Manifest) madeAt(e *Entry) time.Time { return modTime(m.base(e) + certSuffix) }
 
 func noKey(m *Manifest, e *Entry) error {
 	base := m.base(e)

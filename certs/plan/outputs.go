@@ -65,7 +65,7 @@ func (m *Manifest) stale(e *Entry, issuer *above, v *verdict, format export.Form
 		return name + " holds a chain that is made anew", nil
 	case v.locked && format.TakesKey(), format.TakesPassword():
 		// These bytes are others each time. The files of one set are written one after the other.
-		if written := modTime(path); written.Before(v.made) || written.Before(issuer.written) {
+		if written := modTime(path); written.Before(m.madeAt(e)) || written.Before(issuer.written) {
 			return name + " is older than what it holds", nil
 		}
 		return "", nil
