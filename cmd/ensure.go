@@ -29,7 +29,7 @@ func (e *env) ensureCommand() *cli.Command {
 			"For many at once see `keyward apply`. " +
 			"The exit code is 0 where something was done and 12 where nothing was due; with --dry-run 10 or 12.",
 		UsageText: "keyward ensure --cert-basename web --san web.example.org " + issuerFiles + "\n" +
-			"keyward ensure --cert-basename web --san web.example.org --renew-within 20d --output pkeycert " + issuerFiles + " && systemctl reload web",
+			"keyward ensure --cert-basename web --san web.example.org --renew-within 20d --output pkeycert " + issuerFiles,
 		Flags:  flags,
 		Action: e.ensure,
 	}

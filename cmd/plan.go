@@ -27,7 +27,7 @@ func (e *env) planCommand() *cli.Command {
 			"The exit code is 10 where something is to be done, 12 where nothing is, 11 where the manifest or a file in the way is at fault.",
 		UsageText: "keyward plan\nkeyward plan --json pki/keyward.yaml\nkeyward plan --schema > manifest.schema.json",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "all", EnvVars: variable("all"), Usage: "list what stays as it is too"},
+			&cli.BoolFlag{Name: "all", Usage: "list what stays as it is too"},
 			&cli.BoolFlag{Name: "schema", Usage: "print the manifest's JSON schema, for editors"},
 			parallelFlag(), e.quietFlag(), e.jsonFlag(),
 		},
