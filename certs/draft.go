@@ -41,25 +41,3 @@ func Draft(req Request, above []*x509.Certificate, now time.Time) (draft *x509.C
 	}
 	return draft, w.NotAfter, err
 }
-
-// checkChain refuses, as fault.Policy, what a verifier would not accept below these CAs now.
-func (ca *Issuer) checkChain(w wanted, now time.Time) error {
-	for depth, cert := range ca.Chain {
-		if err := checkCA(cert, now); err != nil {
-			return err
-		}
-		if err := checkPathLen(cert, depth, w); err != nil {
-			return err
-		}
-		if err := checkPurpose(cert, w); err != nil {
-			return err
-		}
-		if err := checkNames(w.names, cert); err != nil {
-			return err
-		}
-		if err := checkLimits(w.limits, cert); err != nil {
-			return err
-		}
-	}
-	return checkSubject(ca.Chain[0], w)
-}
