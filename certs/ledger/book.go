@@ -29,8 +29,10 @@ type Book struct {
 	text       *io.SectionReader
 	close      func() error
 	revoked    map[string]Entry  // by serial, those that are in force
+	released   map[string]bool   // by serial, those that were on hold
 	replacedBy map[string]string // the serial of a certificate's renewal
 	changed    int64             // the last line that revoked or released something
+	size       int64             // of the whole lines, in bytes
 }
 
 // Open reads the ledger at path, as Entries does with this ca. The caller closes it. A missing ledger is fault.NotFound.
@@ -72,24 +74,29 @@ func (b *Book) Close() error { return b.close() }
 
 func read(r io.ReaderAt, size int64, ca *x509.Certificate, head Head) (*Book, error) {
 	b := &Book{
-		ca: ca, text: io.NewSectionReader(r, 0, size), close: func() error { return nil },
-		revoked: map[string]Entry{}, replacedBy: map[string]string{},
+		ca: ca, close: func() error { return nil },
+		revoked: map[string]Entry{}, released: map[string]bool{}, replacedBy: map[string]string{},
 	}
-	c := &checker{ca: ca}
-	for l, err := range c.lines(b.text) {
+	return b, b.readOn(r, size, head)
+}
+
+// readOn reads what the first size bytes of r have behind what was read before.
+func (b *Book) readOn(r io.ReaderAt, size int64, head Head) error {
+	c := &checker{ca: b.ca, head: b.Head, size: b.size}
+	for l, err := range c.lines(io.NewSectionReader(r, b.size, size-b.size)) {
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if l.Seq == head.Seq && l.sum != head.Sum {
-			return nil, unlike("line %d is not the one of the head: the ledger was written anew by somebody with the CA's key", l.Seq)
+			return unlike("line %d is not the one of the head: the ledger was written anew by somebody with the CA's key", l.Seq)
 		}
 		b.note(l.Entry)
 	}
 	if c.head.Seq < head.Seq {
-		return nil, unlike("it was cut off: it ends with line %d, and the head is line %d", c.head.Seq, head.Seq)
+		return unlike("it was cut off: it ends with line %d, and the head is line %d", c.head.Seq, head.Seq)
 	}
-	b.Head, b.Torn = c.head, c.torn
-	return b, nil
+	b.Head, b.Torn, b.size, b.text = c.head, c.torn, c.size, io.NewSectionReader(r, 0, size)
+	return nil
 }
 
 func unlike(format string, args ...any) error {
@@ -106,6 +113,7 @@ func (b *Book) note(entry Entry) {
 		b.changed = entry.Seq
 	case Release:
 		delete(b.revoked, entry.Serial)
+		b.released[entry.Serial] = true
 		b.changed = entry.Seq
 	case Renew:
 		b.replacedBy[entry.Replaces] = entry.Serial
@@ -229,8 +237,32 @@ func (b *Book) revocations() []Entry {
 // Update adds the entries that build makes of what the ledger says, while no other can add any. The whole
 // ledger is checked first. Its errors are those of Append, Entries and build.
 func Update(ctx context.Context, path string, issuer *certs.Issuer, now time.Time, build func(*Book) ([]Entry, error)) error {
+	return update(ctx, path, issuer, early(path, issuer.Chain[0]), now, build)
+}
+
+// early reads a ledger before it is locked, so that others wait only while the rest is read. It is nil where that
+// fails: why is said under the lock.
+func early(path string, ca *x509.Certificate) *Book {
+	b, err := Open(path, ca)
+	if err != nil {
+		return nil
+	}
+	_ = b.Close()
+	return b
+}
+
+// book is what the ledger says now. What early read counts where the ledger goes on from there: a failed Append
+// takes lines back.
+func (w *writer) book(early *Book) (*Book, error) {
+	if early != nil && early.size <= w.size && early.readOn(w.file, w.size, Head{}) == nil && early.Head == w.head {
+		return early, nil
+	}
+	return read(w.file, w.size, w.ca, Head{})
+}
+
+func update(ctx context.Context, path string, issuer *certs.Issuer, early *Book, now time.Time, build func(*Book) ([]Entry, error)) error {
 	return change(ctx, path, issuer, false, now, func(w *writer) ([]Entry, error) {
-		b, err := read(w.file, w.size, w.ca, Head{})
+		b, err := w.book(early)
 		if err != nil {
 			return nil, named(path, err)
 		}
@@ -243,8 +275,11 @@ func (c Certificate) refused(kind fault.Kind, hint, why string) error {
 }
 
 // Revocation is the entry that revokes a certificate. One that is revoked already is fault.Exists, but a hold
-// can be made final.
+// can be made final. One with the CA's own key, as a renewed root, is fault.Policy.
 func (b *Book) Revocation(cert Certificate, reason Reason) (Entry, error) {
+	if cert.Pin == pinOf(b.ca) {
+		return Entry{}, cert.refused(fault.Policy, "have its issuer revoke it, or end the trust in it where it is trusted", "is the CA itself")
+	}
 	if old, revoked := b.revoked[cert.Serial]; revoked && (old.Reason != Hold || reason == Hold) {
 		return Entry{}, cert.refused(fault.Exists, "", "is revoked already, since "+old.Revoked.Format(time.DateTime))
 	}

@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -100,6 +101,128 @@ func TestCRLs(t *testing.T) {
 	}
 }
 
+// TestClockAhead has a list that was made while the clock was ahead not drop what has not ended.
+func TestClockAhead(t *testing.T) {
+	ca := newCA(t, certs.P256)
+	dir := t.TempDir()
+	path, out := filepath.Join(dir, "root.ledger"), filepath.Join(dir, "root.crl.pem")
+	appendTo(t, path, ca, ledger.Entry{Op: ledger.Revoke, Serial: "0a", NotAfter: now.AddDate(0, 3, 0), Unlisted: true})
+	for _, at := range []time.Time{now.AddDate(4, 0, 0), now.AddDate(4, 0, 1), now} {
+		list, _, err := ledger.WriteCRL(t.Context(), path, out, ca, at, at.AddDate(0, 1, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(list.RevokedCertificateEntries); n != 1 && at.Equal(now) {
+			t.Errorf("%d revoked, want 1", n)
+		}
+	}
+}
+
+// TestOldCopy has no list forget what the one in place says, where the ledger is an old copy.
+func TestOldCopy(t *testing.T) {
+	ca := newCA(t, certs.P256)
+	dir := t.TempDir()
+	path, out := filepath.Join(dir, "root.ledger"), filepath.Join(dir, "root.crl.pem")
+	crl := func() error {
+		_, _, err := ledger.WriteCRL(t.Context(), path, out, ca, now, now.AddDate(0, 1, 0))
+		return err
+	}
+	revoke := func(serial string) {
+		appendTo(t, path, ca, ledger.Entry{Op: ledger.Revoke, Serial: serial, Reason: ledger.Hold, NotAfter: now.AddDate(0, 3, 0), Unlisted: true})
+	}
+	check := func(want error, says string) {
+		t.Helper()
+		b, err := ledger.Open(path, ca.Chain[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		if err := b.CheckCRL(out); !errors.Is(err, want) || err != nil && !strings.Contains(err.Error(), says) {
+			t.Errorf("got %v, want %v: %s", err, want, says)
+		}
+	}
+	revoke("0a")
+	if err := crl(); err != nil {
+		t.Fatal(err)
+	}
+	old, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := crl(); err != nil {
+		t.Fatal(err)
+	}
+	check(nil, "")
+	if err := os.WriteFile(path, old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check(fault.InvalidFile, "root.crl.pem has number 2, and the ledger knows of 1 at most")
+	revoke("0b")
+	if err := crl(); err != nil { // goes on from the list in place
+		t.Fatal(err)
+	}
+	check(nil, "")
+	if err := os.WriteFile(path, old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check(fault.InvalidFile, "does not know that the serial number 0b is revoked")
+	if err := crl(); !errors.Is(err, fault.InvalidFile) {
+		t.Errorf("it forgot: %v", err)
+	}
+	if after, err := os.ReadFile(path); err != nil || string(after) != string(old) {
+		t.Errorf("the ledger was written to: %v", err)
+	}
+	revoke("0b")
+	appendTo(t, path, ca, ledger.Entry{Op: ledger.Release, Serial: "0b"}, ledger.Entry{Op: ledger.Release, Serial: "0a"})
+	if err := crl(); err != nil {
+		t.Errorf("what was released may go: %v", err)
+	}
+}
+
+// TestOwnSerial has a CA not revoke itself, whichever of its certificates is named.
+func TestOwnSerial(t *testing.T) {
+	ca := newCA(t, certs.P256)
+	path := filepath.Join(t.TempDir(), "root.ledger")
+	appendTo(t, path, ca, ledger.Issued(ca.Chain[0]))
+	b, err := ledger.Open(path, ca.Chain[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	for cert, err := range b.Certificates(now) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Revocation(cert, "keyCompromise"); !errors.Is(err, fault.Policy) {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+// TestImportEnds has the end of a certificate not be taken from an index where the ledger or the certificate has it: one
+// that is said to be over would leave the list.
+func TestImportEnds(t *testing.T) {
+	ca := newCA(t, certs.P256)
+	path := filepath.Join(t.TempDir(), "root.ledger")
+	end := now.AddDate(0, 3, 0)
+	appendTo(t, path, ca, ledger.Entry{Op: ledger.Issue, Serial: "0a", NotAfter: end})
+	b, err := ledger.Open(path, ca.Chain[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	index := "R\t200101000000Z\t191201000000Z\t0A\tunknown\t/CN=a\n" + "R\t200101000000Z\t191201000000Z\t0B\tunknown\t/CN=b\n"
+	entries, err := b.Import(strings.NewReader(index), now, func(string) (ledger.Entry, error) { return ledger.Entry{NotAfter: end}, nil })
+	if err != nil || len(entries) != 3 {
+		t.Fatalf("%d entries: %v", len(entries), err)
+	}
+	for _, entry := range entries {
+		if !entry.NotAfter.Equal(end) {
+			t.Errorf("%s %s ends on %v", entry.Op, entry.Serial, entry.NotAfter)
+		}
+	}
+}
+
 func TestIndex(t *testing.T) {
 	for line, says := range map[string]string{
 		"V\t270101000000Z\t\t01\tunknown\t/CN=web":                      "",
@@ -109,6 +232,7 @@ func TestIndex(t *testing.T) {
 		"V\t270101000000Z\t\t01\tunknown":                               "5 fields",
 		"X\t270101000000Z\t\t01\tunknown\t/CN=web":                      "the status",
 		"V\t271301000000Z\t\t01\tunknown\t/CN=web":                      "its end",
+		"V\t00010101000000Z\t\t01\tunknown\t/CN=web":                    "its end",
 		"V\t270101\t\t01\tunknown\t/CN=web":                             "its end",
 		"V\t270101000000Z\t260101000000Z\t01\tunknown\t/CN=web":         "status V with a revocation",
 		"R\t270101000000Z\t\t01\tunknown\t/CN=web":                      "status R with a revocation",

@@ -33,7 +33,8 @@ func CRLPath(caCertFile string) string { return Basename(caCertFile) + ".crl.pem
 //
 // The list's number is one more than that of the last one in the ledger, or in the file that is
 // replaced, and is noted in the ledger before the list is placed. A certificate that has ended stays on it until a
-// list that was made after its end had it (section 3.3). A CA whose key usage is not for CRLs is fault.Policy.
+// list that was made after its end had it (section 3.3). A CA whose key usage is not for CRLs is fault.Policy, and a
+// ledger that lacks a revocation of the list that is replaced fault.InvalidFile.
 func WriteCRL(ctx context.Context, ledgerPath, out string, issuer *certs.Issuer, now, next time.Time) (*x509.RevocationList, []string, error) {
 	if err := MayList(issuer.Chain[0]); err != nil {
 		return nil, nil, err
@@ -43,12 +44,13 @@ func WriteCRL(ctx context.Context, ledgerPath, out string, issuer *certs.Issuer,
 	both = both && strings.HasSuffix(base, ".crl")
 	var list *x509.RevocationList
 	var paths []string
+	early := early(ledgerPath, issuer.Chain[0])
 	err := durable.Change(ctx, durable.Set{Dir: filepath.Clean(dir), Name: base, Replace: true, Build: func() ([]durable.File, error) {
-		last, err := numberOf(out, issuer.Chain[0])
+		last, err := inPlace(out, issuer.Chain[0])
 		if err != nil {
 			return nil, err
 		}
-		if list, err = noteCRL(ctx, ledgerPath, issuer, last, now, next); err != nil {
+		if list, err = noteCRL(ctx, ledgerPath, issuer, early, last, now, next); err != nil {
 			return nil, err
 		}
 		text := durable.File{Name: name, Data: pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: list.Raw}), Mode: 0o644}
@@ -80,9 +82,12 @@ func MayList(ca *x509.Certificate) error {
 }
 
 // noteCRL signs the list and notes it in the ledger.
-func noteCRL(ctx context.Context, path string, issuer *certs.Issuer, last int64, now, next time.Time) (list *x509.RevocationList, err error) {
-	err = Update(ctx, path, issuer, now, func(b *Book) ([]Entry, error) {
-		if list, err = b.sign(issuer, max(last, b.LastCRL.Number)+1, now, next); err != nil {
+func noteCRL(ctx context.Context, path string, issuer *certs.Issuer, early *Book, last *x509.RevocationList, now, next time.Time) (list *x509.RevocationList, err error) {
+	err = update(ctx, path, issuer, early, now, func(b *Book) ([]Entry, error) {
+		if err := b.remembers(last); err != nil {
+			return nil, err
+		}
+		if list, err = b.sign(issuer, max(numberOf(last), b.LastCRL.Number)+1, now, next); err != nil {
 			return nil, err
 		}
 		sum := sha256.Sum256(list.Raw)
@@ -94,7 +99,7 @@ func noteCRL(ctx context.Context, path string, issuer *certs.Issuer, last int64,
 func (b *Book) sign(issuer *certs.Issuer, number int64, now, next time.Time) (*x509.RevocationList, error) {
 	template := &x509.RevocationList{Number: big.NewInt(number), ThisUpdate: now.UTC().Truncate(time.Second), NextUpdate: next.UTC().Truncate(time.Second)}
 	for _, revocation := range b.revocations() {
-		if b.listed(revocation) {
+		if b.listed(revocation, now) {
 			continue
 		}
 		serial, _ := new(big.Int).SetString(revocation.Serial, 16)
@@ -111,25 +116,46 @@ func (b *Book) sign(issuer *certs.Issuer, number int64, now, next time.Time) (*x
 	return x509.ParseRevocationList(der)
 }
 
-// listed tells whether a certificate that has ended was on a list after its end.
-func (b *Book) listed(revocation Entry) bool {
-	return !revocation.NotAfter.IsZero() && revocation.Seq < b.LastCRL.Seq && revocation.NotAfter.Before(b.LastCRL.Time)
+// listed tells whether a certificate that has ended was on a list after its end. The last list may have been made while the
+// clock was ahead.
+func (b *Book) listed(revocation Entry, now time.Time) bool {
+	end := revocation.NotAfter
+	return !end.IsZero() && revocation.Seq < b.LastCRL.Seq && end.Before(b.LastCRL.Time) && end.Before(now)
 }
 
-// numberOf is the number of the list in a file; 0 where there is none, or one without a number.
-func numberOf(path string, ca *x509.Certificate) (int64, error) {
+// remembers refuses to forget what a list of the CA says is revoked.
+func (b *Book) remembers(list *x509.RevocationList) error {
+	if list == nil {
+		return nil
+	}
+	for _, entry := range list.RevokedCertificateEntries {
+		serial, _ := ParseSerial(entry.SerialNumber.Text(16))
+		if _, revoked := b.revoked[serial]; !revoked && !b.released[serial] {
+			return fault.New(fault.InvalidFile, "restore the newest copy of the ledger, or `keyward ledger import` the index.txt that it is from; a list that is moved away is forgotten",
+				"the ledger does not know that the serial number %s is revoked, as the CRL in place says", serial)
+		}
+	}
+	return nil
+}
+
+// inPlace is the list in a file that is to be replaced; nil where there is none.
+func inPlace(path string, ca *x509.Certificate) (*x509.RevocationList, error) {
 	list, err := ReadCRL(path, ca)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return 0, nil
-	case err != nil:
-		return 0, err
-	case list.Number == nil:
-		return 0, nil
-	case list.Number.BitLen() > 62:
-		return 0, fault.New(fault.Policy, "move it away", "%s: its CRL number has no room for more", path)
+		return nil, nil //nolint:nilnil // as said
+	case err == nil && list.Number != nil && list.Number.BitLen() > 62:
+		return nil, fault.New(fault.Policy, "move it away", "%s: its CRL number has no room for more", path)
 	}
-	return list.Number.Int64(), nil
+	return list, err
+}
+
+// numberOf is a list's number; 0 where there is no list, or one without a number.
+func numberOf(list *x509.RevocationList) int64 {
+	if list == nil || list.Number == nil {
+		return 0
+	}
+	return list.Number.Int64()
 }
 
 // ReadCRL reads a revocation list in PEM or DER that ca signed. What is none is fault.InvalidFile.
@@ -151,13 +177,21 @@ func ReadCRL(path string, ca *x509.Certificate) (*x509.RevocationList, error) {
 	return list, nil
 }
 
-// CheckCRL holds the CA's list in a file against the ledger. The error is fault.Due where the list is behind.
+// CheckCRL holds the CA's list in a file against the ledger. The error is fault.Due where the list is behind, and
+// fault.InvalidFile where the ledger is.
 func (b *Book) CheckCRL(path string) error {
 	const hint = "make it anew with `keyward gen-crl`"
-	number, err := numberOf(path, b.ca)
+	list, err := inPlace(path, b.ca)
+	if err == nil {
+		err = b.remembers(list)
+	}
+	number := numberOf(list)
 	switch {
 	case err != nil:
 		return err
+	case b.LastCRL.Number > 0 && number > b.LastCRL.Number:
+		return fault.New(fault.InvalidFile, "restore the newest copy of the ledger; if another tool made the list, `keyward gen-crl` goes on from it",
+			"the ledger is behind: %s, and the ledger knows of %d at most: it was cut off, or is an old copy", numbered(path, number), b.LastCRL.Number)
 	case b.Behind():
 		return fault.New(fault.Due, hint, "the CRL is behind: what line %d revoked or released is not in it", b.changed)
 	case number < b.LastCRL.Number:

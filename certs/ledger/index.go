@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -119,7 +120,7 @@ func parseTime(s string) (time.Time, bool) {
 	if err == nil && layout == utcTime && t.Year() >= 2050 { // package time draws the line at 1969
 		t = t.AddDate(-100, 0, 0)
 	}
-	return t, err == nil && t.Format(layout) == s
+	return t, err == nil && !t.IsZero() && t.Format(layout) == s
 }
 
 func formatTime(t time.Time) string {
@@ -217,20 +218,21 @@ func splitEscaped(s string, at byte) []string {
 	return append(parts, string(part))
 }
 
-// Entries are what an index's line adds to the ledger: nothing where it knows all of it. known is what the
-// ledger knows of the certificate, and read the certificate itself where it is at hand.
-func (x Indexed) entries(b *Book, known bool, read func(serial string) (Entry, error)) ([]Entry, error) {
+// entries are what an index's line adds to the ledger: nothing where it knows all of it. end is when the
+// certificate ends as the ledger has it, zero where it has not, and read the certificate itself where it is at hand.
+func (x Indexed) entries(b *Book, end time.Time, read func(serial string) (Entry, error)) ([]Entry, error) {
 	var all []Entry
-	if !known {
+	if end.IsZero() {
 		entry, err := read(x.Serial)
 		if err != nil {
 			return nil, err
 		}
-		entry.Op, entry.Serial, entry.NotAfter, entry.File, entry.Name, entry.Source = Issue, x.Serial, x.NotAfter, x.File, x.Subject, "index.txt"
+		end = cmp.Or(entry.NotAfter, x.NotAfter)
+		entry.Op, entry.Serial, entry.NotAfter, entry.File, entry.Name, entry.Source = Issue, x.Serial, end, x.File, x.Subject, "index.txt"
 		all = append(all, entry)
 	}
 	if _, revoked := b.revoked[x.Serial]; x.Status == 'R' && !revoked {
-		all = append(all, Entry{Op: Revoke, Serial: x.Serial, NotAfter: x.NotAfter, Reason: x.Reason, Revoked: x.Revoked, Source: "index.txt"})
+		all = append(all, Entry{Op: Revoke, Serial: x.Serial, NotAfter: end, Reason: x.Reason, Revoked: x.Revoked, Source: "index.txt"})
 	}
 	return all, nil
 }
@@ -239,28 +241,28 @@ func (x Indexed) entries(b *Book, known bool, read func(serial string) (Entry, e
 // the zero Entry of another one.
 func (b *Book) Import(index io.Reader, now time.Time, read func(serial string) (Entry, error)) ([]Entry, error) {
 	var lines []Indexed
-	known := map[string]bool{}
+	ends := map[string]time.Time{} // as the ledger has them
 	for x, err := range Index(index) {
 		if err != nil {
 			return nil, err
 		}
-		if _, twice := known[x.Serial]; twice {
+		if _, twice := ends[x.Serial]; twice {
 			return nil, fault.New(fault.InvalidFile, "mend the index", "the serial number %s is there twice", x.Serial)
 		}
-		known[x.Serial] = false
+		ends[x.Serial] = time.Time{}
 		lines = append(lines, x)
 	}
 	for cert, err := range b.Certificates(now) {
 		if err != nil {
 			return nil, err
 		}
-		if _, asked := known[cert.Serial]; asked {
-			known[cert.Serial] = true
+		if _, asked := ends[cert.Serial]; asked {
+			ends[cert.Serial] = cert.NotAfter
 		}
 	}
 	var all []Entry
 	for _, x := range lines {
-		added, err := x.entries(b, known[x.Serial], read)
+		added, err := x.entries(b, ends[x.Serial], read)
 		if err != nil {
 			return nil, err
 		}

@@ -58,7 +58,9 @@ func ParseHead(s string) (h Head, err error) {
 }
 
 // start is the head before the first line.
-func start(pub *x509.Certificate) Head { return Head{Sum: sha256.Sum256(pub.RawSubjectPublicKeyInfo)} }
+func start(ca *x509.Certificate) Head { return Head{Sum: sha256.Sum256(ca.RawSubjectPublicKeyInfo)} }
+
+func pinOf(ca *x509.Certificate) string { return "sha256:" + start(ca).Sum.String() }
 
 // next is the line that follows head, and the head that it becomes.
 func (h Head) next(entry Entry, key crypto.Signer) ([]byte, Head, error) {
