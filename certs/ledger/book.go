@@ -254,7 +254,7 @@ func early(path string, ca *x509.Certificate) *Book {
 // book is what the ledger says now. What early read counts where the ledger goes on from there: a failed Append
 // takes lines back.
 func (w *writer) book(early *Book) (*Book, error) {
-	if early != nil && early.size <= w.size && early.readOn(w.file, w.size, Head{}) == nil && early.Head == w.head {
+	if early != nil && early.readOn(w.file, w.size, Head{}) == nil && early.Head == w.head {
 		return early, nil
 	}
 	return read(w.file, w.size, w.ca, Head{})

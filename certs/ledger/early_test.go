@@ -16,7 +16,7 @@ import (
 // TestEarly has a ledger that was read before it was locked be read on from there, and anew where it went on otherwise.
 func TestEarly(t *testing.T) {
 	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
-	root, err := certs.Issue(certs.Request{Role: certs.Root, Organization: "Root"}, nil, now)
+	root, err := certs.Issue(certs.Request{Role: certs.Root, Organization: "Root", KeyType: certs.Ed25519}, nil, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,11 @@ func TestEarly(t *testing.T) {
 			}
 		}, "6: 01 02"},
 		"the last line is taken back": {func(t *testing.T, path string, whole int64) { cut(t, path, whole) }, "4: "},
-		"another takes its place": {func(t *testing.T, path string, whole int64) {
+		"another of its length takes its place": {func(t *testing.T, path string, whole int64) {
+			cut(t, path, whole)
+			add(t, path, entry(Revoke, "03"))
+		}, "5: 03"},
+		"others take its place": {func(t *testing.T, path string, whole int64) {
 			cut(t, path, whole)
 			add(t, path, entry(Revoke, "03"), entry(Revoke, "02"))
 		}, "6: 03 02"},
