@@ -11,7 +11,7 @@ import (
 
 // acts are the flags that are an act or say whom it is about, and no setting: no
 // environment variable may stand in for them.
-var acts = []string{"force", "force-overwrite", "yes", "u", "kv", "kd", "a", "if-missing", "with-key", "revoke", "admin", "all", "schema", "help"}
+var acts = []string{"force", "force-overwrite", "yes", "u", "kv", "kd", "a", "if-missing", "with-key", "revoke", "admin", "all", "schema", "now", "serial", "release", "help"}
 
 // helpGate is what a walk through the command tree saw, and what it did not like.
 type helpGate struct {
@@ -118,7 +118,8 @@ func (g *helpGate) exampleLines(path string, c *cli.Command) {
 // exampleArguments holds that an example gives what the command asks for.
 func (g *helpGate) exampleArguments(path, line string, words []string, c *cli.Command) {
 	last := words[len(words)-1]
-	if strings.Contains(c.ArgsUsage, "|") && !slices.Contains(strings.Split(c.ArgsUsage, "|"), last) {
+	literal := c.ArgsUsage == strings.ToLower(c.ArgsUsage) // FILE|NAME stands for any
+	if literal && strings.Contains(c.ArgsUsage, "|") && !slices.Contains(strings.Split(c.ArgsUsage, "|"), last) {
 		g.fault("%s: the example %q has none of %s", path, line, c.ArgsUsage)
 	}
 	for _, f := range Flags(c) {
