@@ -7,6 +7,7 @@ import (
 	"crypto/cipher"
 	"crypto/des" //nolint:gosec // what others wrote is read
 	"crypto/pbkdf2"
+	"crypto/rand"
 	"crypto/sha1" //nolint:gosec // as above
 	"crypto/sha256"
 	"crypto/sha512"
@@ -18,7 +19,6 @@ import (
 	"math"
 	"strings"
 
-	"github.com/youmark/pkcs8"
 	"golang.org/x/crypto/scrypt"
 
 	"keyward/internal/fault"
@@ -36,13 +36,71 @@ const (
 	maxScryptWork   = 1 << 30   // bytes that are mixed, over all its lanes
 )
 
+var (
+	oidPBES2      = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 13}
+	oidPBKDF2     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 12}
+	oidHMACSHA256 = asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 9}
+	oidAES256CBC  = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 1, 42}
+)
+
+// algorithm is an AlgorithmIdentifier whose parameters are known.
+type algorithm[P any] struct {
+	ID         asn1.ObjectIdentifier
+	Parameters P
+}
+
+// pbkdf2Params are those of RFC 8018 appendix A.2.
+type pbkdf2Params struct {
+	Salt       []byte
+	Iterations int
+	KeyLength  int                      `asn1:"optional"` // bytes
+	PRF        pkix.AlgorithmIdentifier `asn1:"optional"`
+}
+
+func hmacSHA256() pkix.AlgorithmIdentifier {
+	return pkix.AlgorithmIdentifier{Algorithm: oidHMACSHA256, Parameters: asn1.NullRawValue}
+}
+
 // encryptKey is the private key as PKCS#8 encrypted with PBES2 (RFC 8018): AES-256-CBC, and PBKDF2 with HMAC-SHA256.
 func encryptKey(key crypto.Signer, password []byte) ([]byte, error) {
-	der, err := pkcs8.MarshalPrivateKey(key, password, &pkcs8.Opts{
-		Cipher:  pkcs8.AES256CBC,
-		KDFOpts: pkcs8.PBKDF2Opts{SaltSize: 16, IterationCount: keyIterations, HMACHash: crypto.SHA256},
-	})
+	plain, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return keyBlock(encryptedType, nil, err)
+	}
+	der, err := sealPKCS8(plain, password)
 	return keyBlock(encryptedType, der, err)
+}
+
+// sealPKCS8 makes an EncryptedPrivateKeyInfo of RFC 5958 section 3.
+func sealPKCS8(plain, password []byte) ([]byte, error) {
+	const keySize = 32 // bytes
+	salt, iv := make([]byte, 16), make([]byte, aes.BlockSize)
+	rand.Read(salt)
+	rand.Read(iv)
+	key, err := pbkdf2.Key(sha256.New, string(password), salt, keyIterations, keySize)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	pad := aes.BlockSize - len(plain)%aes.BlockSize
+	data := append(bytes.Clone(plain), bytes.Repeat([]byte{byte(pad)}, pad)...)
+	cipher.NewCBCEncrypter(block, iv).CryptBlocks(data, data)
+
+	type pbes2Params struct {
+		KDF    algorithm[pbkdf2Params]
+		Cipher algorithm[[]byte] // with its initialization vector
+	}
+	kdf := pbkdf2Params{Salt: salt, Iterations: keyIterations, PRF: hmacSHA256()}
+	return asn1.Marshal(struct {
+		Algorithm algorithm[pbes2Params]
+		Data      []byte
+	}{algorithm[pbes2Params]{oidPBES2, pbes2Params{
+		algorithm[pbkdf2Params]{oidPBKDF2, kdf},
+		algorithm[[]byte]{oidAES256CBC, iv},
+	}}, data})
 }
 
 const encryptedType = "ENCRYPTED PRIVATE KEY"
@@ -110,21 +168,25 @@ func wrongPassword() error {
 
 // sealed is data encrypted in CBC mode with a password, which can be decrypted at a cost within the bounds.
 type sealed struct {
-	data   []byte // whole blocks, at least one
-	rounds int    // of hashing that it takes to open it
-	cipher func(password []byte) (cipher.BlockMode, error)
+	data, iv []byte // the data are whole blocks, at least one
+	cipher   pbes2Cipher
+	derive   keyDerivation
 }
 
 // open decrypts the data and takes its padding off (RFC 8018 section 6.1.1).
 func (s sealed) open(password []byte) ([]byte, error) {
-	mode, err := s.cipher(password)
+	key, err := s.derive(password)
+	if err != nil {
+		return nil, fault.New(fault.Failed, "", "derive a key from the password: %w", err)
+	}
+	block, err := s.cipher.new(key)
 	if err != nil {
 		return nil, fault.New(fault.Failed, "", "derive a key from the password: %w", err)
 	}
 	plain := make([]byte, len(s.data))
-	mode.CryptBlocks(plain, s.data)
+	cipher.NewCBCDecrypter(block, s.iv).CryptBlocks(plain, s.data)
 	pad := int(plain[len(plain)-1])
-	if pad == 0 || pad > mode.BlockSize() || !bytes.HasSuffix(plain, bytes.Repeat([]byte{byte(pad)}, pad)) {
+	if pad == 0 || pad > block.BlockSize() || !bytes.HasSuffix(plain, bytes.Repeat([]byte{byte(pad)}, pad)) {
 		return nil, wrongPassword()
 	}
 	return plain[:len(plain)-pad], nil
@@ -168,13 +230,11 @@ func pbkdf2Hash(oid asn1.ObjectIdentifier) func() hash.Hash {
 }
 
 // parsePBES2 reads the parameters of RFC 8018 section 6.2. What does not parse, or is not known, is fault.InvalidFile;
-// what would cost too much is fault.Policy. The library that encrypts keys opens them too, but
-// takes any cost, and panics at some that are damaged.
+// what would cost too much is fault.Policy.
 func parsePBES2(algorithm pkix.AlgorithmIdentifier, data []byte) (s sealed, err error) {
 	var params struct{ KDF, Cipher pkix.AlgorithmIdentifier }
-	var iv []byte
-	if oid := algorithm.Algorithm.String(); oid != "1.2.840.113549.1.5.13" {
-		return s, unknown("it is encrypted with %s and not with PBES2", oid)
+	if !algorithm.Algorithm.Equal(oidPBES2) {
+		return s, unknown("it is encrypted with %v and not with PBES2", algorithm.Algorithm)
 	}
 	if _, err := asn1.Unmarshal(algorithm.Parameters.FullBytes, &params); err != nil {
 		return s, unknown("its parameters do not parse")
@@ -183,61 +243,39 @@ func parsePBES2(algorithm pkix.AlgorithmIdentifier, data []byte) (s sealed, err 
 	if !known {
 		return s, unknown("its cipher %v is not known", params.Cipher.Algorithm)
 	}
-	if _, err := asn1.Unmarshal(params.Cipher.Parameters.FullBytes, &iv); err != nil || len(iv) != c.blockSize {
+	s = sealed{data: data, cipher: c}
+	if _, err := asn1.Unmarshal(params.Cipher.Parameters.FullBytes, &s.iv); err != nil || len(s.iv) != c.blockSize {
 		return s, unknown("its initialization vector is not one of the cipher's")
 	}
 	if len(data) == 0 || len(data)%c.blockSize != 0 {
 		return s, unknown("it is cut off")
 	}
-	derive, rounds, err := parseKDF(params.KDF, c.keySize)
-	return sealed{data, rounds, func(password []byte) (cipher.BlockMode, error) {
-		key, err := derive(password)
-		if err != nil {
-			return nil, err
-		}
-		block, err := c.new(key)
-		if err != nil {
-			return nil, err
-		}
-		return cipher.NewCBCDecrypter(block, iv), nil
-	}}, err
+	switch params.KDF.Algorithm.String() {
+	case oidPBKDF2.String():
+		s.derive, err = parsePBKDF2(params.KDF.Parameters.FullBytes, c.keySize)
+	case "1.3.6.1.4.1.11591.4.11":
+		s.derive, err = parseScrypt(params.KDF.Parameters.FullBytes, c.keySize)
+	default:
+		err = unknown("its key derivation %v is not known", params.KDF.Algorithm)
+	}
+	return s, err
 }
 
 // keyDerivation makes a key from a password.
 type keyDerivation func(password []byte) ([]byte, error)
 
-// parseKDF gives the derivation of a key of size bytes, and how many rounds it takes; scrypt counts for as many as there may be.
-func parseKDF(kdf pkix.AlgorithmIdentifier, size int) (derive keyDerivation, rounds int, err error) {
-	switch kdf.Algorithm.String() {
-	case "1.2.840.113549.1.5.12":
-		return parsePBKDF2(kdf.Parameters.FullBytes, size)
-	case "1.3.6.1.4.1.11591.4.11":
-		derive, err = parseScrypt(kdf.Parameters.FullBytes, size)
-		return derive, maxIterations, err
-	}
-	return nil, 0, unknown("its key derivation %v is not known", kdf.Algorithm)
-}
-
-func parsePBKDF2(der []byte, size int) (derive keyDerivation, rounds int, err error) {
-	var p struct {
-		Salt       []byte
-		Iterations int
-		KeyLength  int                      `asn1:"optional"`
-		PRF        pkix.AlgorithmIdentifier `asn1:"optional"`
-	}
+func parsePBKDF2(der []byte, size int) (keyDerivation, error) {
+	var p pbkdf2Params
 	if _, err := asn1.Unmarshal(der, &p); err != nil || p.Iterations < 1 || p.KeyLength != 0 && p.KeyLength != size {
-		return nil, 0, unknown("the parameters of PBKDF2 are not sound")
+		return nil, unknown("the parameters of PBKDF2 are not sound")
 	}
 	newHash := pbkdf2Hash(p.PRF.Algorithm)
 	if newHash == nil {
-		return nil, 0, unknown("the hash %v of PBKDF2 is not known", p.PRF.Algorithm)
-	}
-	if err := checkRounds(p.Iterations); err != nil {
-		return nil, 0, err
+		return nil, unknown("the hash %v of PBKDF2 is not known", p.PRF.Algorithm)
 	}
 	return func(password []byte) ([]byte, error) {
 		return pbkdf2.Key(newHash, string(password), p.Salt, p.Iterations, size)
-	}, p.Iterations, nil
+	}, checkRounds(p.Iterations)
 }
 
 func checkRounds(rounds int) error {

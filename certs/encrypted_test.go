@@ -13,8 +13,6 @@ import (
 )
 
 var (
-	oidPBES2  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 13}
-	oidPBKDF2 = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 12}
 	oidScrypt = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 11591, 4, 11}
 	oidAES128 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 1, 2}
 )
@@ -43,7 +41,8 @@ func pbes2Block(t testing.TB, kdf asn1.ObjectIdentifier, kdfParams any, cipher a
 	return pem.EncodeToMemory(&pem.Block{Type: encryptedType, Bytes: derOf(t, info).FullBytes})
 }
 
-type pbkdf2Params struct {
+// counted are the parameters of PBKDF2 and of PBE.
+type counted struct {
 	Salt       []byte
 	Iterations int
 }
@@ -63,19 +62,19 @@ func TestHostileKeys(t *testing.T) {
 		kind fault.Kind
 		says string
 	}{
-		{"rounds", pbes2Block(t, oidPBKDF2, pbkdf2Params{salt, 1 << 40}, oidAES128, iv, data), fault.Policy, "rounds"},
-		{"no round", pbes2Block(t, oidPBKDF2, pbkdf2Params{salt, 0}, oidAES128, iv, data), fault.InvalidFile, "not sound"},
-		{"fewer", pbes2Block(t, oidPBKDF2, pbkdf2Params{salt, -1}, oidAES128, iv, data), fault.InvalidFile, "not sound"},
+		{"rounds", pbes2Block(t, oidPBKDF2, counted{salt, 1 << 40}, oidAES128, iv, data), fault.Policy, "rounds"},
+		{"no round", pbes2Block(t, oidPBKDF2, counted{salt, 0}, oidAES128, iv, data), fault.InvalidFile, "not sound"},
+		{"fewer", pbes2Block(t, oidPBKDF2, counted{salt, -1}, oidAES128, iv, data), fault.InvalidFile, "not sound"},
 		{"memory of scrypt", pbes2Block(t, oidScrypt, scryptParams{salt, 1 << 22, 8, 1}, oidAES128, iv, data), fault.Policy, "scrypt"},
 		{"cost of scrypt", pbes2Block(t, oidScrypt, scryptParams{salt, 1 << 14, 8, 1 << 14}, oidAES128, iv, data), fault.Policy, "scrypt"},
 		{"scrypt overflows", pbes2Block(t, oidScrypt, scryptParams{salt, 1 << 62, 1 << 62, 1 << 62}, oidAES128, iv, data), fault.Policy, "scrypt"},
 		{"blocks of scrypt", pbes2Block(t, oidScrypt, scryptParams{salt, 2, 1 << 40, 1}, oidAES128, iv, data), fault.Policy, "scrypt"},
 		{"scrypt with an odd cost", pbes2Block(t, oidScrypt, scryptParams{salt, 3, 8, 1}, oidAES128, iv, data), fault.InvalidFile, "not sound"},
-		{"short vector", pbes2Block(t, oidPBKDF2, pbkdf2Params{salt, 1}, oidAES128, iv[:8], data), fault.InvalidFile, "vector"},
-		{"half a block", pbes2Block(t, oidPBKDF2, pbkdf2Params{salt, 1}, oidAES128, iv, data[:15]), fault.InvalidFile, "cut off"},
-		{"nothing in it", pbes2Block(t, oidPBKDF2, pbkdf2Params{salt, 1}, oidAES128, iv, nil), fault.InvalidFile, "cut off"},
-		{"another cipher", pbes2Block(t, oidPBKDF2, pbkdf2Params{salt, 1}, oidPBKDF2, iv, data), fault.InvalidFile, "cipher"},
-		{"another derivation", pbes2Block(t, oidAES128, pbkdf2Params{salt, 1}, oidAES128, iv, data), fault.InvalidFile, "derivation"},
+		{"short vector", pbes2Block(t, oidPBKDF2, counted{salt, 1}, oidAES128, iv[:8], data), fault.InvalidFile, "vector"},
+		{"half a block", pbes2Block(t, oidPBKDF2, counted{salt, 1}, oidAES128, iv, data[:15]), fault.InvalidFile, "cut off"},
+		{"nothing in it", pbes2Block(t, oidPBKDF2, counted{salt, 1}, oidAES128, iv, nil), fault.InvalidFile, "cut off"},
+		{"another cipher", pbes2Block(t, oidPBKDF2, counted{salt, 1}, oidPBKDF2, iv, data), fault.InvalidFile, "cipher"},
+		{"another derivation", pbes2Block(t, oidAES128, counted{salt, 1}, oidAES128, iv, data), fault.InvalidFile, "derivation"},
 		{"text for parameters", pbes2Block(t, oidPBKDF2, "x", oidAES128, iv, data), fault.InvalidFile, "not sound"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,17 +1,27 @@
 package certs
 
 import (
-	"bytes"
-	"crypto/cipher"
-	"crypto/des"  //nolint:gosec // what others wrote is read
-	"crypto/sha1" //nolint:gosec // as above
+	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/pbkdf2"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
-	"unicode/utf16"
+
+	"software.sslmate.com/src/go-pkcs12"
 
 	"keyward/internal/fault"
+)
+
+var (
+	oidData          = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}
+	oidEncryptedData = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 6}
+	oidPBMAC1        = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 14}
+	oidKeyBag        = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 1}
+	oidShroudedBag   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 2}
+	oidCertBag       = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 3}
 )
 
 // contentInfo is that of RFC 2315 section 7.
@@ -20,10 +30,21 @@ type contentInfo struct {
 	Content asn1.RawValue `asn1:"tag:0,explicit,optional"`
 }
 
+// dataInfo is a contentInfo of the type data.
+type dataInfo struct {
+	Type    asn1.ObjectIdentifier
+	Content []byte `asn1:"tag:0,explicit"`
+}
+
+// safeBag is that of RFC 7292 section 4.2, without its attributes.
+type safeBag struct {
+	ID    asn1.ObjectIdentifier
+	Value asn1.RawValue `asn1:"tag:0,explicit"`
+}
+
 // parsePKCS12 finds the certificates of a PFX (RFC 7292). ask is called where they are encrypted. The
 // keys are counted and never decrypted, and the MAC is not looked at, since what is only shown needs
-// no trust; so a file's cost is that of its certificates, which is bounded. The library that writes
-// PKCS#12 would take any cost, and reads no file without a key.
+// no trust; so a file's cost is that of its certificates, which is bounded.
 func parsePKCS12(data []byte, ask func() ([]byte, error)) (Contents, error) {
 	found, err := openPKCS12(data, ask)
 	if kind := fault.KindOf(err); err != nil && (kind == fault.InvalidFile || kind == fault.Policy) {
@@ -33,235 +54,198 @@ func parsePKCS12(data []byte, ask func() ([]byte, error)) (Contents, error) {
 }
 
 func openPKCS12(data []byte, ask func() ([]byte, error)) (found Contents, err error) {
-	safes, err := pkcs12Safes(data)
+	parts, err := pkcs12Parts(data)
 	if err != nil {
 		return found, err
 	}
-	var plain [][]byte
-	var encrypted []sealed
-	for _, safe := range safes {
-		switch safe.Type.String() {
-		case "1.2.840.113549.1.7.1":
-			var text []byte
-			if _, err := asn1.Unmarshal(safe.Content.Bytes, &text); err != nil {
-				return found, unknown("it does not parse")
-			}
-			plain = append(plain, text)
-		case "1.2.840.113549.1.7.6":
-			part, err := parseSafe(safe.Content.Bytes)
-			if err != nil {
-				return found, err
-			}
+	var encrypted []contentInfo
+	total := 0 // rounds: some programs encrypt each certificate by itself
+	for _, part := range parts {
+		switch {
+		case part.Type.Equal(oidData):
+			err = found.addBags(part.Content.Bytes)
+		case part.Type.Equal(oidEncryptedData):
+			rounds, partErr := partRounds(part.Content.Bytes)
+			total, err = total+rounds, partErr
 			encrypted = append(encrypted, part)
 		default:
-			return found, unknown("a part of it is for the holder of another key")
+			err = unknown("a part of it is for the holder of another key")
 		}
-	}
-	if rounds := totalRounds(encrypted); rounds > maxIterations {
-		return found, tooCostly("%d rounds in %d parts are more than %d", rounds, len(encrypted), maxIterations)
-	}
-	opened, err := openSafes(encrypted, ask)
-	if err != nil {
-		return found, err
-	}
-	for _, text := range append(opened, plain...) {
-		if err := found.addBags(text); err != nil {
+		if err != nil {
 			return found, err
 		}
 	}
-	if len(found.Certs) == 0 {
+	if err := checkRounds(total); err != nil {
+		return found, err
+	}
+	opened, err := openParts(encrypted, ask)
+	if err != nil {
+		return found, err
+	}
+	if found.Certs = append(opened, found.Certs...); len(found.Certs) == 0 {
 		return found, unknown("%w", ErrNoCertificate)
 	}
 	return found, nil
 }
 
-// pkcs12Safes are the parts of a PFX.
-func pkcs12Safes(data []byte) (safes []contentInfo, err error) {
+// pkcs12Parts are the parts of a PFX: each is encrypted, or plain with the keys in it encrypted.
+func pkcs12Parts(data []byte) (parts []contentInfo, err error) {
 	var pfx struct {
 		Version  int
 		AuthSafe contentInfo
-		Mac      asn1.RawValue `asn1:"optional"`
 	}
 	var text []byte
 	if _, err := asn1.Unmarshal(data, &pfx); err != nil {
 		return nil, unknown("it does not parse")
 	}
-	if oid := pfx.AuthSafe.Type.String(); oid != "1.2.840.113549.1.7.1" {
+	if !pfx.AuthSafe.Type.Equal(oidData) {
 		return nil, unknown("it is signed with a key, and not with a password")
 	}
 	if _, err := asn1.Unmarshal(pfx.AuthSafe.Content.Bytes, &text); err != nil {
 		return nil, unknown("it does not parse")
 	}
-	if _, err := asn1.Unmarshal(text, &safes); err != nil {
+	if _, err := asn1.Unmarshal(text, &parts); err != nil {
 		return nil, unknown("it does not parse")
 	}
-	return safes, nil
+	return parts, nil
 }
 
-// parseSafe reads an EncryptedData of RFC 2315 section 13.
-func parseSafe(der []byte) (sealed, error) {
-	var safe struct {
+// partRounds is how many rounds of hashing it takes to open an EncryptedData (RFC 2315 section 13) with what the library knows:
+// PBES2 with PBKDF2, or the ciphers of RFC 7292 appendix C.
+func partRounds(der []byte) (int, error) {
+	var part struct {
 		Version int
 		Content struct {
 			Type      asn1.ObjectIdentifier
 			Algorithm pkix.AlgorithmIdentifier
-			Data      []byte `asn1:"tag:0,optional"`
 		}
 	}
-	if _, err := asn1.Unmarshal(der, &safe); err != nil {
-		return sealed{}, unknown("it does not parse")
+	var pbes2 struct {
+		KDF algorithm[pbkdf2Params]
 	}
-	c := safe.Content
-	switch c.Algorithm.Algorithm.String() {
-	case "1.2.840.113549.1.12.1.3":
-		return parsePBE(c.Algorithm, c.Data, 24, des.NewTripleDESCipher)
-	case "1.2.840.113549.1.12.1.5":
-		return parsePBE(c.Algorithm, c.Data, 16, newRC2)
-	case "1.2.840.113549.1.12.1.6":
-		return parsePBE(c.Algorithm, c.Data, 5, newRC2)
-	}
-	return parsePBES2(c.Algorithm, c.Data)
-}
-
-// parsePBE reads the parameters of RFC 7292 appendix C. Its ciphers have blocks of eight bytes.
-func parsePBE(algorithm pkix.AlgorithmIdentifier, data []byte, keySize int, newCipher func([]byte) (cipher.Block, error)) (s sealed, err error) {
-	const blockSize = 8
-	var params struct {
+	var pbe struct {
 		Salt       []byte
 		Iterations int
 	}
-	if _, err := asn1.Unmarshal(algorithm.Parameters.FullBytes, &params); err != nil || params.Iterations < 1 || len(params.Salt) > 1024 {
-		return s, unknown("its parameters are not sound")
+	if _, err := asn1.Unmarshal(der, &part); err != nil {
+		return 0, unknown("it does not parse")
 	}
-	if err := checkRounds(params.Iterations); err != nil {
-		return s, err
+	rounds, params := &pbe.Iterations, any(&pbe)
+	if part.Content.Algorithm.Algorithm.Equal(oidPBES2) {
+		rounds, params = &pbes2.KDF.Parameters.Iterations, &pbes2
 	}
-	if len(data) == 0 || len(data)%blockSize != 0 {
-		return s, unknown("it is cut off")
+	if _, err := asn1.Unmarshal(part.Content.Algorithm.Parameters.FullBytes, params); err != nil || *rounds < 1 {
+		return 0, unknown("the parameters of its encryption are not sound")
 	}
-	return sealed{data, params.Iterations, func(password []byte) (cipher.BlockMode, error) {
-		block, err := newCipher(pkcs12Key(password, params.Salt, params.Iterations, 1, keySize))
-		if err != nil {
-			return nil, err
-		}
-		return cipher.NewCBCDecrypter(block, pkcs12Key(password, params.Salt, params.Iterations, 2, blockSize)), nil
-	}}, nil
+	return *rounds, checkRounds(*rounds)
 }
 
-// pkcs12Key is the key derivation of RFC 7292 appendix B.2 with SHA-1, for size bytes: of a key with the id 1, of an IV with 2.
-func pkcs12Key(password, salt []byte, iterations int, id byte, size int) []byte {
-	const block = 64 // of SHA-1
-	input := append(repeated(salt, block), repeated(bmpString(string(password)), block)...)
-	var key []byte
-	for len(key) < size {
-		sum := sha1.Sum(append(bytes.Repeat([]byte{id}, block), input...)) //nolint:gosec // as the format has it
-		for range iterations - 1 {
-			sum = sha1.Sum(sum[:]) //nolint:gosec // as above
-		}
-		key = append(key, sum[:]...)
-		for start := 0; start < len(input); start += block {
-			addOne(input[start:start+block], sum[:])
-		}
-	}
-	return key[:size]
-}
-
-// addOne adds what sum makes when repeated, and one, to a big-endian number, without its carry.
-func addOne(number, sum []byte) {
-	carry := 1
-	for i := len(number) - 1; i >= 0; i-- {
-		carry += int(number[i]) + int(sum[i%len(sum)])
-		number[i] = byte(carry)
-		carry >>= 8
-	}
-}
-
-// repeated is data as often as it takes to fill whole blocks; none for no data.
-func repeated(data []byte, block int) []byte {
-	if len(data) == 0 {
-		return nil
-	}
-	size := (len(data) + block - 1) / block * block
-	return bytes.Repeat(data, size/len(data)+1)[:size]
-}
-
-// bmpString is a password in two bytes a character with a zero at its end, as appendix B.1 has it.
-func bmpString(password string) []byte {
-	var text []byte
-	for _, unit := range utf16.Encode([]rune(password)) {
-		text = append(text, byte(unit>>8), byte(unit))
-	}
-	return append(text, 0, 0)
-}
-
-// openSafes tries the empty password before it asks for one.
-func openSafes(encrypted []sealed, ask func() ([]byte, error)) ([][]byte, error) {
-	opened, err := openWith(nil, encrypted)
+// openParts tries the empty password before it asks for one.
+func openParts(encrypted []contentInfo, ask func() ([]byte, error)) ([]*x509.Certificate, error) {
+	found, err := openWith("", encrypted)
 	if !errors.Is(err, fault.LoginRefused) {
-		return opened, err
+		return found, err
 	}
 	password, err := ask()
 	if err != nil {
 		return nil, err
 	}
-	return openWith(password, encrypted)
+	return openWith(string(password), encrypted)
 }
 
-func openWith(password []byte, encrypted []sealed) (opened [][]byte, err error) {
+func openWith(password string, encrypted []contentInfo) (found []*x509.Certificate, err error) {
 	for _, part := range encrypted {
-		text, err := part.open(password)
+		file, err := alone(part, password)
 		if err != nil {
-			return nil, err
+			return nil, fault.New(fault.Failed, "", "PKCS#12: %w", err)
 		}
-		if _, err := parseBags(text); err != nil { // a wrong password passes for the right one once in 256 times
-			return nil, wrongPassword()
+		_, cert, more, err := pkcs12.DecodeChain(file, password)
+		if err != nil {
+			return nil, notOpened(err)
 		}
-		opened = append(opened, text)
+		found = append(append(found, cert), more...)
 	}
-	return opened, nil
+	return found, nil
 }
 
-// totalRounds is what all parts cost together: some programs encrypt each certificate by itself.
-func totalRounds(parts []sealed) (sum int) {
-	for _, part := range parts {
-		sum += part.rounds
+// notOpened tells a wrong password, which leaves bytes that are no ASN.1, from what the library does not read.
+func notOpened(err error) error {
+	_, syntax := errors.AsType[asn1.SyntaxError](err)
+	_, structure := errors.AsType[asn1.StructuralError](err)
+	if syntax || structure || errors.Is(err, pkcs12.ErrDecryption) || errors.Is(err, pkcs12.ErrIncorrectPassword) {
+		return wrongPassword()
 	}
-	return sum
+	return unknown("%w", err)
 }
 
-// safeBag is that of RFC 7292 section 4.2.
-type safeBag struct {
-	ID         asn1.ObjectIdentifier
-	Value      asn1.RawValue   `asn1:"tag:0,explicit"`
-	Attributes []asn1.RawValue `asn1:"set,optional"`
-}
-
-func parseBags(der []byte) (bags []safeBag, err error) {
-	if rest, err := asn1.Unmarshal(der, &bags); err != nil || len(rest) > 0 {
-		return nil, unknown("it does not parse")
-	}
-	return bags, nil
-}
-
-// addBags adds what a SafeContents holds.
-func (c *Contents) addBags(der []byte) error {
-	bags, err := parseBags(der)
+// alone is a PFX with one part of another. The library opens whole files, each with one key that it
+// decrypts at any cost. So this one begins with a key that is plain, and nobody's: at another key, which may
+// hide in the part, the library gives up before it decrypts it. The MAC takes one round (PBMAC1, RFC 9579).
+func alone(part contentInfo, password string) ([]byte, error) {
+	key, err := x509.MarshalPKCS8PrivateKey(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
 	if err != nil {
-		return err
+		return nil, err
+	}
+	value := asn1.RawValue{Class: asn1.ClassContextSpecific, IsCompound: true, Bytes: key}
+	bags, err := asn1.Marshal([]safeBag{{oidKeyBag, value}})
+	if err != nil {
+		return nil, err
+	}
+	parts, err := asn1.Marshal(struct {
+		Key  dataInfo
+		Part contentInfo
+	}{dataInfo{oidData, bags}, part})
+	if err != nil {
+		return nil, err
+	}
+	kdf := pbkdf2Params{Iterations: 1, KeyLength: sha256.Size, PRF: hmacSHA256()}
+	macKey, err := pbkdf2.Key(sha256.New, password, kdf.Salt, kdf.Iterations, kdf.KeyLength)
+	if err != nil {
+		return nil, err
+	}
+	mac := hmac.New(sha256.New, macKey)
+	mac.Write(parts)
+
+	type pbmac1Params struct {
+		KDF algorithm[pbkdf2Params]
+		MAC pkix.AlgorithmIdentifier
+	}
+	type digestInfo struct {
+		Algorithm algorithm[pbmac1Params]
+		Digest    []byte
+	}
+	type macData struct {
+		MAC  digestInfo
+		Salt []byte
+	}
+	pbmac1 := pbmac1Params{algorithm[pbkdf2Params]{oidPBKDF2, kdf}, hmacSHA256()}
+	return asn1.Marshal(struct {
+		Version int
+		Parts   dataInfo
+		MAC     macData
+	}{3, dataInfo{oidData, parts}, macData{MAC: digestInfo{algorithm[pbmac1Params]{oidPBMAC1, pbmac1}, mac.Sum(nil)}}})
+}
+
+// addBags adds what a plain part holds.
+func (c *Contents) addBags(der []byte) error {
+	var text []byte
+	var bags []safeBag
+	if _, err := asn1.Unmarshal(der, &text); err != nil {
+		return unknown("it does not parse")
+	}
+	if _, err := asn1.Unmarshal(text, &bags); err != nil {
+		return unknown("it does not parse")
 	}
 	for _, bag := range bags {
-		switch bag.ID.String() {
-		case "1.2.840.113549.1.12.10.1.1", "1.2.840.113549.1.12.10.1.2":
+		switch {
+		case bag.ID.Equal(oidKeyBag) || bag.ID.Equal(oidShroudedBag):
 			c.Keys++
-		case "1.2.840.113549.1.12.10.1.3":
-			var held struct {
-				ID   asn1.ObjectIdentifier
-				Cert []byte `asn1:"tag:0,explicit"`
-			}
+		case bag.ID.Equal(oidCertBag):
+			var held dataInfo
 			if _, err := asn1.Unmarshal(bag.Value.Bytes, &held); err != nil {
 				return unknown("it does not parse")
 			}
-			cert, err := x509.ParseCertificate(held.Cert)
+			cert, err := x509.ParseCertificate(held.Content)
 			if err != nil {
 				return unknown("certificate %d does not parse: %w", len(c.Certs)+1, err)
 			}

@@ -1,10 +1,8 @@
 package certs
 
 import (
-	"bytes"
 	"crypto/x509/pkix"
 	"encoding/asn1"
-	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
@@ -55,24 +53,6 @@ func TestPKCS12OfOthers(t *testing.T) {
 	}
 }
 
-func TestRC2(t *testing.T) {
-	// RFC 2268 section 5: a key whose effective length is its own.
-	block, err := newRC2(bytes.Repeat([]byte{0xff}, 8))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, _ := hex.DecodeString("278b27e42e2f0d49")
-	block.Decrypt(text, text)
-	if !bytes.Equal(text, bytes.Repeat([]byte{0xff}, 8)) {
-		t.Errorf("%x", text)
-	}
-}
-
-type pbeParams struct {
-	Salt       []byte
-	Iterations int
-}
-
 // pfx has parts that are each encrypted with these parameters, and hold nothing.
 func pfx(t testing.TB, parts int, oid asn1.ObjectIdentifier, params any, data []byte) []byte {
 	t.Helper()
@@ -103,14 +83,40 @@ func pfx(t testing.TB, parts int, oid asn1.ObjectIdentifier, params any, data []
 	}{3, info{asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}, explicit(derOf(t, safes).FullBytes)}}).FullBytes
 }
 
+type encryptedInfo struct {
+	Algorithm pkix.AlgorithmIdentifier
+	Data      []byte
+}
+
+// hiddenKey is a part whose password is "secret", with a key in it that would take years to decrypt.
+func hiddenKey(t testing.TB) (part encryptedInfo) {
+	t.Helper()
+	pbe := derOf(t, counted{[]byte("salt"), 1 << 60})
+	key := derOf(t, encryptedInfo{pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 1, 3}, Parameters: pbe}, make([]byte, 16)})
+	value := asn1.RawValue{Class: asn1.ClassContextSpecific, IsCompound: true, Bytes: key.FullBytes}
+	der, err := sealPKCS8(derOf(t, []safeBag{{oidShroudedBag, value}}).FullBytes, []byte("secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := asn1.Unmarshal(der, &part); err != nil {
+		t.Fatal(err)
+	}
+	return part
+}
+
 func TestHostilePKCS12(t *testing.T) {
 	des3 := asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 1, 3}
 	pbes2 := func(rounds int) any {
 		return struct{ KDF, Cipher pkix.AlgorithmIdentifier }{
-			pkix.AlgorithmIdentifier{Algorithm: oidPBKDF2, Parameters: derOf(t, pbkdf2Params{[]byte("salt"), rounds})},
+			pkix.AlgorithmIdentifier{Algorithm: oidPBKDF2, Parameters: derOf(t, counted{[]byte("salt"), rounds})},
 			pkix.AlgorithmIdentifier{Algorithm: oidAES128, Parameters: derOf(t, make([]byte, 16))},
 		}
 	}
+	scrypt := struct{ KDF, Cipher pkix.AlgorithmIdentifier }{
+		pkix.AlgorithmIdentifier{Algorithm: oidScrypt, Parameters: derOf(t, scryptParams{[]byte("salt"), 1 << 20, 1 << 20, 1 << 20})},
+		pkix.AlgorithmIdentifier{Algorithm: oidAES128, Parameters: derOf(t, make([]byte, 16))},
+	}
+	hidden := hiddenKey(t)
 	data, salt := make([]byte, 16), []byte("salt")
 	for _, tt := range []struct {
 		name string
@@ -118,15 +124,19 @@ func TestHostilePKCS12(t *testing.T) {
 		kind fault.Kind
 		says string
 	}{
-		{"rounds", pfx(t, 1, des3, pbeParams{salt, 1 << 40}, data), fault.Policy, "rounds"},
+		{"rounds", pfx(t, 1, des3, counted{salt, 1 << 40}, data), fault.Policy, "rounds"},
 		{"rounds of PBKDF2", pfx(t, 1, oidPBES2, pbes2(1<<40), data), fault.Policy, "rounds"},
-		{"parts", pfx(t, 1000, des3, pbeParams{salt, 100_000}, data), fault.Policy, "parts"},
-		{"no round", pfx(t, 1, des3, pbeParams{salt, 0}, data), fault.InvalidFile, "not sound"},
-		{"much salt", pfx(t, 1, des3, pbeParams{make([]byte, 1<<20), 1}, data), fault.InvalidFile, "not sound"},
-		{"half a block", pfx(t, 1, des3, pbeParams{salt, 1}, data[:7]), fault.InvalidFile, "cut off"},
-		{"another cipher", pfx(t, 1, oidAES128, pbeParams{salt, 1}, data), fault.InvalidFile, "not with PBES2"},
-		{"no part", pfx(t, 0, des3, pbeParams{salt, 1}, data), fault.InvalidFile, "no certificate"},
-		{"no password", pfx(t, 1, des3, pbeParams{salt, 1}, data), fault.LoginRefused, "wrong password"},
+		{"parts", pfx(t, 1000, des3, counted{salt, 100_000}, data), fault.Policy, "100000000 rounds"},
+		{"no round", pfx(t, 1, des3, counted{salt, 0}, data), fault.InvalidFile, "not sound"},
+		{"no parameters", pfx(t, 1, des3, "x", data), fault.InvalidFile, "not sound"},
+		{"much salt", pfx(t, 1, des3, counted{make([]byte, 1<<20), 1}, data), fault.LoginRefused, "wrong password"},
+		{"half a block", pfx(t, 1, des3, counted{salt, 1}, data[:7]), fault.InvalidFile, "not a multiple of the block size"},
+		{"nothing in it", pfx(t, 1, des3, counted{salt, 1}, nil), fault.InvalidFile, "empty"},
+		{"another cipher", pfx(t, 1, oidAES128, counted{salt, 1}, data), fault.InvalidFile, "not supported"},
+		{"scrypt", pfx(t, 1, oidPBES2, scrypt, data), fault.InvalidFile, "not supported"},
+		{"a costly key in a part", pfx(t, 1, hidden.Algorithm.Algorithm, hidden.Algorithm.Parameters, hidden.Data), fault.InvalidFile, "exactly one key"},
+		{"no part", pfx(t, 0, des3, counted{salt, 1}, data), fault.InvalidFile, "no certificate"},
+		{"no password", pfx(t, 1, des3, counted{salt, 1}, data), fault.LoginRefused, "wrong password"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			found, err := parsePKCS12(tt.file, secret)
@@ -142,7 +152,7 @@ func FuzzPKCS12(f *testing.F) {
 	for _, data := range pkcs12Seeds(f) {
 		f.Add(data)
 	}
-	f.Add(pfx(f, 2, asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 1, 6}, pbeParams{[]byte("salt"), 2}, make([]byte, 16)))
+	f.Add(pfx(f, 2, asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 1, 6}, counted{[]byte("salt"), 2}, make([]byte, 16)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 8192 || costly(data) {
 			return

@@ -27,7 +27,7 @@ cmd                 -> github.com/urfave/cli/v2
 completions         ->
 
 keys                -> internal/fault internal/durable internal/secretfile golang.org/x/crypto
-certs               -> internal/fault internal/durable internal/secretfile github.com/cloudflare/cfssl github.com/youmark/pkcs8 golang.org/x/crypto
+certs               -> internal/fault internal/durable internal/secretfile github.com/cloudflare/cfssl golang.org/x/crypto software.sslmate.com/src/go-pkcs12
 certs/export        -> internal/fault internal/durable certs software.sslmate.com/src/go-pkcs12
 certs/ledger        -> certs internal/fault internal/durable internal/secretfile
 certs/plan          -> keys certs certs/export certs/ledger internal/fault internal/durable internal/nearest internal/secretfile go.yaml.in/yaml/v4
