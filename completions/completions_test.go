@@ -35,7 +35,7 @@ var offers = []struct {
 	want string // words
 }{
 	// Commands.
-	{"keyward ge", "gen-csr gen-intermediate-cert gen-leaf-cert gen-root-cert getkey getserverkey"},
+	{"keyward ge", "gen-crl gen-csr gen-intermediate-cert gen-leaf-cert gen-root-cert getkey getserverkey"},
 	{"keyward keygen", "keygen"},
 	{"keyward use", "user"},
 	{"keyward user ", "add delete list passwd"},
