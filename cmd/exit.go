@@ -23,7 +23,7 @@ func (e *env) report(err error) int {
 	switch {
 	case e.quiet && (kind == fault.Due || kind == fault.NothingDue): // an answer, and the exit code says it
 	case e.json:
-		e.reportJSON(kind, err, hint)
+		e.reportJSON(err)
 	default:
 		e.reportText(err, hint)
 	}
@@ -48,17 +48,23 @@ func (e *env) reportText(err error, hint string) {
 	}
 }
 
-func (e *env) reportJSON(kind fault.Kind, err error, hint string) {
-	type failure struct {
-		Code    string      `json:"code"`
-		Message string      `json:"message"`
-		Hint    string      `json:"hint,omitempty"`
-		Faults  plan.Faults `json:"faults,omitempty"`
-	}
+// failure is an error in JSON.
+type failure struct {
+	Code    string      `json:"code"`
+	Message string      `json:"message"`
+	Hint    string      `json:"hint,omitempty"`
+	Faults  plan.Faults `json:"faults,omitempty"`
+}
+
+func (e *env) failure(err error) *failure {
 	faults, _ := errors.AsType[plan.Faults](err)
+	return &failure{kindOf(err).Code(), err.Error(), e.hintOf(err), faults}
+}
+
+func (e *env) reportJSON(err error) {
 	line := struct {
-		Error failure `json:"error"`
-	}{failure{kind.Code(), err.Error(), hint, faults}}
+		Error *failure `json:"error"`
+	}{e.failure(err)}
 	_ = json.NewEncoder(e.stderr).Encode(line)
 }
 

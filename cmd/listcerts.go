@@ -3,6 +3,7 @@ package cmd
 import (
 	"bufio"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -49,13 +50,12 @@ func (e *env) listCerts(c *cli.Context) error {
 	out := bufio.NewWriter(e.stdout)
 	rows := &rows{out: out, json: e.json}
 	for _, file := range c.Args().Slice() {
-		if err := e.listLedger(file, wanted, rows); err != nil {
-			_ = out.Flush()
-			return err
+		if err = e.listLedger(file, wanted, rows); err != nil {
+			break
 		}
 	}
 	rows.end()
-	return out.Flush()
+	return errors.Join(err, out.Flush())
 }
 
 func (e *env) listLedger(file string, wanted func(ledger.Certificate) bool, rows *rows) error {

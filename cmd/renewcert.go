@@ -43,7 +43,7 @@ func (e *env) renewCertCommand() *cli.Command {
 			&cli.StringFlag{Name: "exec", EnvVars: variable("exec"), Usage: "run `COMMAND` by the shell after each renewal"},
 			&cli.DurationFlag{Name: "exec-timeout", EnvVars: variable("exec-timeout"), Value: 5 * time.Minute, Usage: "end the command after this `TIME`"},
 			dryRunFlag("say what would be renewed, and write and run nothing"),
-			forceFlag("sign below another CA than the old one's, or give a root a new key"),
+			forceFlag("sign below another CA than the old one's, renew what is revoked, or give a root a new key"),
 			e.quietFlag(), e.jsonFlag(),
 		}),
 		Action: e.renewCert,
@@ -56,10 +56,11 @@ type renewal struct {
 	File        string     `json:"file"`
 	Renewed     bool       `json:"renewed"` // or would be, in a dry run
 	DryRun      bool       `json:"dry_run,omitempty"`
-	OldNotAfter time.Time  `json:"old_not_after"`
-	NotAfter    *time.Time `json:"not_after,omitempty"` // this and the rest of a renewed one alone
-	Serial      string     `json:"serial,omitempty"`    // absent in a dry run, too
-	Replaces    string     `json:"replaces,omitempty"`  // the old serial number
+	OldNotAfter time.Time  `json:"old_not_after,omitzero"` // absent where the old one could not be read
+	Error       *failure   `json:"error,omitempty"`        // why it failed, or its hook
+	NotAfter    *time.Time `json:"not_after,omitempty"`    // this and the rest of a renewed one alone
+	Serial      string     `json:"serial,omitempty"`       // absent in a dry run, too
+	Replaces    string     `json:"replaces,omitempty"`     // the old serial number
 	Rekeyed     bool       `json:"rekeyed,omitempty"`
 	Files       []string   `json:"files,omitempty"`
 	Notes       []string   `json:"notes,omitempty"`
@@ -71,6 +72,7 @@ type renewer struct {
 	*env
 	c       *cli.Context
 	issuer  func() (*certs.Issuer, error)
+	revoked func() (func(serial string) bool, error)
 	keyType certs.KeyType // of new keys, "" for the old one's
 	end     time.Time     // of the lifetimes, zero for the old ones'
 }
@@ -86,10 +88,9 @@ func (e *env) renewCert(c *cli.Context) error {
 		one, err := r.renew(name)
 		if err != nil {
 			faults = append(faults, err)
+			one.Error = e.failure(err)
 		}
-		if one != nil {
-			done = append(done, *one)
-		}
+		done = append(done, *one)
 		if errors.Is(err, errInterrupted) {
 			break
 		}
@@ -121,7 +122,11 @@ func several(faults []error) error {
 }
 
 func (e *env) renewer(c *cli.Context) (*renewer, error) {
-	r := &renewer{env: e, c: c, issuer: sync.OnceValues(func() (*certs.Issuer, error) { return e.issuer(c, certs.Leaf) })}
+	r := &renewer{
+		env: e, c: c,
+		issuer:  sync.OnceValues(func() (*certs.Issuer, error) { return e.issuer(c, certs.Leaf) }),
+		revoked: sync.OnceValues(func() (func(string) bool, error) { return e.revocations(c) }),
+	}
 	switch {
 	case c.NArg() == 0:
 		return nil, fault.New(fault.Usage, "name the basenames or files of certificates", "there is nothing to renew")
@@ -131,6 +136,8 @@ func (e *env) renewer(c *cli.Context) (*renewer, error) {
 		return nil, fault.New(fault.Usage, "add --rekey", "--key-type is of a new key, and the old one is kept")
 	case e.call.given["now"] && e.call.given["within"]:
 		return nil, fault.New(fault.Usage, "take one of them", "--now and --within do not go together")
+	case c.Duration("exec-timeout") <= 0:
+		return nil, fault.New(fault.Usage, "give it longer, as 30s or 5m", "an --exec-timeout of %v ends the command before it begins", c.Duration("exec-timeout"))
 	}
 	var err error
 	if word := c.String("key-type"); word != "" {
@@ -151,7 +158,7 @@ func (e *env) renewer(c *cli.Context) (*renewer, error) {
 func (r *renewer) renew(name string) (*renewal, error) {
 	held, err := certs.Hold(r.c.Context, name)
 	if err != nil {
-		return nil, err
+		return &renewal{File: name}, err
 	}
 	held.KeyFile = cmp.Or(r.c.String("key"), held.KeyFile)
 	old := certs.Describe(held.Cert)
@@ -162,7 +169,7 @@ func (r *renewer) renew(name string) (*renewal, error) {
 	}
 	issued, err := r.sign(held, one)
 	if err != nil {
-		return nil, fault.New(kindOf(err), fault.HintOf(err), "%s: %w", held.File, err)
+		return one, fault.New(kindOf(err), r.hint(err), "%s: %w", held.File, err)
 	}
 	one.Replaces = old.Serial
 	r.tell(one, issued)
@@ -170,6 +177,18 @@ func (r *renewer) renew(name string) (*renewal, error) {
 		return one, nil
 	}
 	return one, r.runHook(held, issued, one)
+}
+
+// hint is that of an error, unless it names a flag that signing has and renew-cert has not.
+func (r *renewer) hint(err error) string {
+	hint := fault.HintOf(err)
+	for _, word := range strings.FieldsFunc(hint, func(c rune) bool { return strings.ContainsRune(" ,;:", c) }) {
+		name, is := strings.CutPrefix(word, "--")
+		if is && !slices.ContainsFunc(r.c.Command.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) }) {
+			return "a renewal keeps what the old one has; make a new one with gen-leaf-cert or the like"
+		}
+	}
+	return hint
 }
 
 // due tells whether the certificate's end is within the window.
@@ -199,9 +218,9 @@ func (r *renewer) sign(held *certs.Held, one *renewal) (*certs.Issued, error) {
 	if req.Key, password, err = r.key(held, req.Role); err != nil {
 		return nil, err
 	}
-	one.Rekeyed = r.c.Bool("rekey")
+	rekey := r.c.Bool("rekey")
 	switch {
-	case one.Rekeyed:
+	case rekey:
 		req.Key, req.KeyType = nil, cmp.Or(r.keyType, req.KeyType)
 	case req.Key == nil:
 		req.PublicKey = held.Cert.PublicKey
@@ -212,9 +231,12 @@ func (r *renewer) sign(held *certs.Held, one *renewal) (*certs.Issued, error) {
 		return nil, err
 	}
 	placing := certs.Placing{DryRun: one.DryRun, Password: password, Record: r.recordRenewal(issuer, issued, held)}
-	files, outdated, err := held.Replace(r.c.Context, issued, one.Rekeyed, placing)
-	one.Files, one.Notes = files, slices.Concat(issued.Notes, outdated)
-	return issued, err
+	files, outdated, err := held.Replace(r.c.Context, issued, rekey, placing)
+	if err != nil {
+		return nil, err
+	}
+	one.Rekeyed, one.Files, one.Notes = rekey, files, slices.Concat(issued.Notes, outdated)
+	return issued, nil
 }
 
 // issuerOf is the CA that signs; nil for a root.
@@ -227,11 +249,35 @@ func (r *renewer) issuerOf(held *certs.Held, role certs.Role) (*certs.Issuer, er
 		return nil, nil
 	}
 	issuer, err := r.issuer()
-	if err == nil && !issuer.Signed(held.Cert) && !r.c.Bool("force") {
-		err = fault.New(fault.Policy, "give the CA that did with --ca-certfile and --ca-keyfile, or --force to have it signed by this one",
+	switch {
+	case err != nil, r.c.Bool("force"):
+		return issuer, err
+	case !issuer.Signed(held.Cert):
+		return nil, fault.New(fault.Policy, "give the CA that did with --ca-certfile and --ca-keyfile, or --force to have it signed by this one",
 			"%s did not sign it", printable(issuer.Chain[0].Subject.String()))
 	}
+	revoked, err := r.revoked()
+	if err == nil && revoked(certs.Describe(held.Cert).Serial) {
+		err = fault.New(fault.Policy, "make a new one with gen-leaf-cert or the like, or give this one a new key with --rekey --force", "it is revoked, and its successor would not be")
+	}
 	return issuer, err
+}
+
+// revocations reads the issuer's ledger for what is revoked. The signatures of its lines are left to those who write to it.
+func (e *env) revocations(c *cli.Context) (revoked func(serial string) bool, err error) {
+	revoked = func(string) bool { return false }
+	path := ledgerPath(c, c.String("ca-certfile"))
+	if path == "" {
+		return revoked, nil
+	}
+	book, err := ledger.Open(path, nil)
+	if errors.Is(err, fault.NotFound) {
+		return revoked, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return book.Revoked, book.Close()
 }
 
 // key is the certificate's key where it is needed: to sign a root, and to be replaced. The password is what it is

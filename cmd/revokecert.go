@@ -73,7 +73,7 @@ func (e *env) revokeCert(c *cli.Context) error {
 	}
 	list, err := ca.writeCRL(c)
 	if err != nil {
-		return fault.New(fault.KindOf(err), "it is noted in the ledger; write the list with `keyward gen-crl`", "%w", err)
+		return fault.New(fault.KindOf(err), "it is noted in the ledger, and `keyward gen-crl` writes the list; "+fault.HintOf(err), "%w", err)
 	}
 	return r.tell(list, r.verb()+"d")
 }
@@ -145,10 +145,7 @@ func (r *revoking) certificate() (*x509.Certificate, error) {
 		return nil, err
 	}
 	cert, ca := found.Certs[0], r.Chain[0]
-	switch {
-	case cert.Equal(ca):
-		return nil, fault.New(fault.Policy, "have its issuer revoke it, or end the trust in it where it is trusted", "%s is the CA itself", r.what)
-	case !bytes.Equal(cert.RawIssuer, ca.RawSubject), ca.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) != nil:
+	if !bytes.Equal(cert.RawIssuer, ca.RawSubject) || ca.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) != nil {
 		return nil, fault.New(fault.Policy, "give --ca-certfile and --ca-keyfile of the CA that signed it", "%s was not signed by %q", r.what, ca.Subject)
 	}
 	return cert, nil
@@ -160,13 +157,13 @@ func (r *revoking) search(book *ledger.Book, cert *x509.Certificate, all bool) (
 	if cert != nil {
 		serial, isSerial = certs.Describe(cert).Serial, true
 	}
-	var named, revoked []ledger.Certificate
+	var numbered, named, revoked []ledger.Certificate
 	for x, err := range book.Certificates(r.now()) {
 		switch {
 		case err != nil:
 			return nil, err
 		case isSerial && x.Serial == serial:
-			return []ledger.Certificate{x}, nil
+			numbered = []ledger.Certificate{x}
 		case cert != nil || !x.Named(func(name string) bool { return strings.EqualFold(name, r.what) }):
 		case x.State == ledger.StateRevoked && x.Reason != ledger.Hold:
 			revoked = append(revoked, x)
@@ -175,6 +172,10 @@ func (r *revoking) search(book *ledger.Book, cert *x509.Certificate, all bool) (
 		}
 	}
 	switch {
+	case len(numbered) > 0 && len(named) > 0:
+		return nil, fault.New(fault.Usage, "give the serial number of the one that is meant with 0x before it, or its file", "%q is the serial number of %s, and a name of %s", r.what, summed(numbered[0]), summed(named[0]))
+	case len(numbered) > 0:
+		return numbered, nil
 	case cert != nil:
 		return []ledger.Certificate{ledger.Unlisted(cert)}, nil
 	case len(named) == 0 && len(revoked) == 0:

@@ -81,11 +81,11 @@ _keyward_words() {
             -f --quiet -q --json --help -h" ;;
     "keyward renew-cert")
         words="
-            BASENAME CERTFILE... --ca-certfile=FILE --ca-keyfile=FILE
-            --ca-key-password-file=FILE --ledger=FILE --clamp --within= --now
-            --days= --rekey --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096
-            --key=FILE --key-password-file=FILE --exec= --exec-timeout=
-            --dry-run --force -f --quiet -q --json --help -h" ;;
+            --ca-certfile=FILE --ca-keyfile=FILE --ca-key-password-file=FILE
+            --ledger=FILE --clamp --within= --now --days= --rekey
+            --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096 --key=FILE
+            --key-password-file=FILE --exec= --exec-timeout= --dry-run --force
+            -f --quiet -q --json --help -h" ;;
     "keyward show-cert")
         words="
             --text --pem --password-file=FILE --timeout= --quiet -q --json
@@ -102,11 +102,10 @@ _keyward_words() {
             --quiet -q --json --help -h" ;;
     "keyward list-certs")
         words="
-            LEDGER CA-CERTFILE... --state=valid|revoked|expired|superseded
-            --within= --name= --serial= --since= --quiet -q --json --help -h" ;;
+            --state=valid|revoked|expired|superseded --within= --name= --serial=
+            --since= --quiet -q --json --help -h" ;;
     "keyward revoke-cert")
         words="
-            SERIAL NAME FILE
             --reason=unspecified|keyCompromise|caCompromise|affiliationChanged|superseded|cessationOfOperation|certificateHold|privilegeWithdrawn|aACompromise
             --release --all --if-missing --dry-run --yes -y --ca-certfile=FILE
             --ca-keyfile=FILE --ca-key-password-file=FILE --ledger=FILE --days=
@@ -123,7 +122,7 @@ _keyward_words() {
             --ca-certfile=FILE --head= --quiet -q --json --help -h" ;;
     "keyward ledger head")
         words="
-            LEDGER CA-CERTFILE --quiet -q --json --help -h" ;;
+            --quiet -q --json --help -h" ;;
     "keyward ledger import")
         words="
             --certs=DIR --ca-certfile=FILE --ca-keyfile=FILE
@@ -131,7 +130,7 @@ _keyward_words() {
             -h" ;;
     "keyward ledger export")
         words="
-            LEDGER CA-CERTFILE --format= --quiet -q --help -h" ;;
+            --format= --quiet -q --help -h" ;;
     "keyward check-expiry")
         words="
             --within= --chart --prometheus --password-file=FILE --timeout=

@@ -280,7 +280,6 @@ complete -c keyward -n '__keyward_in keyward sign-csr' -l quiet -s q -d 'no note
 complete -c keyward -n '__keyward_in keyward sign-csr' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward sign-csr' -l help -s h -d 'show this help'
 
-complete -c keyward -n '__keyward_at keyward renew-cert' -a 'BASENAME CERTFILE...'
 complete -c keyward -n '__keyward_in keyward renew-cert' -l ca-certfile -r -F -d 'the issuer\'s certificate, and those above it if any, in PEM FILE'
 complete -c keyward -n '__keyward_in keyward renew-cert' -l ca-keyfile -r -F -d 'the issuer\'s private key in PEM FILE'
 complete -c keyward -n '__keyward_in keyward renew-cert' -l ca-key-password-file -r -F -d 'the password of an encrypted CA key is the first line of FILE, - is stdin'
@@ -296,7 +295,7 @@ complete -c keyward -n '__keyward_in keyward renew-cert' -l key-password-file -r
 complete -c keyward -n '__keyward_in keyward renew-cert' -l exec -x -d 'run COMMAND by the shell after each renewal'
 complete -c keyward -n '__keyward_in keyward renew-cert' -l exec-timeout -x -d 'end the command after this TIME'
 complete -c keyward -n '__keyward_in keyward renew-cert' -l dry-run -d 'say what would be renewed, and write and run nothing'
-complete -c keyward -n '__keyward_in keyward renew-cert' -l force -s f -d 'sign below another CA than the old one\'s, or give a root a new key'
+complete -c keyward -n '__keyward_in keyward renew-cert' -l force -s f -d 'sign below another CA than the old one\'s, renew what is revoked, or give a root a new key'
 complete -c keyward -n '__keyward_in keyward renew-cert' -l quiet -s q -d 'no notes on stderr'
 complete -c keyward -n '__keyward_in keyward renew-cert' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward renew-cert' -l help -s h -d 'show this help'
@@ -338,7 +337,6 @@ complete -c keyward -n '__keyward_in keyward export-cert' -l quiet -s q -d 'no n
 complete -c keyward -n '__keyward_in keyward export-cert' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward export-cert' -l help -s h -d 'show this help'
 
-complete -c keyward -n '__keyward_at keyward list-certs' -a 'LEDGER CA-CERTFILE...'
 complete -c keyward -n '__keyward_in keyward list-certs' -l state -x -a 'valid revoked expired superseded' -d 'only those that are ; repeatable'
 complete -c keyward -n '__keyward_in keyward list-certs' -l within -x -d 'only those that end in this TIME and have not ended: 30 or 30d, 12w, 1y, until 2027-01-01'
 complete -c keyward -n '__keyward_in keyward list-certs' -l name -x -d 'only those with a name, or a subject\'s CN or O, like this GLOB'
@@ -348,7 +346,6 @@ complete -c keyward -n '__keyward_in keyward list-certs' -l quiet -s q -d 'no no
 complete -c keyward -n '__keyward_in keyward list-certs' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward list-certs' -l help -s h -d 'show this help'
 
-complete -c keyward -n '__keyward_at keyward revoke-cert' -a 'SERIAL NAME FILE'
 complete -c keyward -n '__keyward_in keyward revoke-cert' -l reason -x -a 'unspecified keyCompromise caCompromise affiliationChanged superseded cessationOfOperation certificateHold privilegeWithdrawn aACompromise' -d 'why, as RFC 5280 has it'
 complete -c keyward -n '__keyward_in keyward revoke-cert' -l release -d 'end a certificateHold'
 complete -c keyward -n '__keyward_in keyward revoke-cert' -l all -d 'all certificates of that name'
@@ -387,7 +384,6 @@ complete -c keyward -n '__keyward_in keyward ledger verify' -l quiet -s q -d 'no
 complete -c keyward -n '__keyward_in keyward ledger verify' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward ledger verify' -l help -s h -d 'show this help'
 
-complete -c keyward -n '__keyward_at keyward ledger head' -a 'LEDGER CA-CERTFILE'
 complete -c keyward -n '__keyward_in keyward ledger head' -l quiet -s q -d 'no notes on stderr'
 complete -c keyward -n '__keyward_in keyward ledger head' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward ledger head' -l help -s h -d 'show this help'
@@ -401,7 +397,6 @@ complete -c keyward -n '__keyward_in keyward ledger import' -l quiet -s q -d 'no
 complete -c keyward -n '__keyward_in keyward ledger import' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward ledger import' -l help -s h -d 'show this help'
 
-complete -c keyward -n '__keyward_at keyward ledger export' -a 'LEDGER CA-CERTFILE'
 complete -c keyward -n '__keyward_in keyward ledger export' -l format -x -d 'openssl, which is all there is'
 complete -c keyward -n '__keyward_in keyward ledger export' -l quiet -s q -d 'no notes on stderr'
 complete -c keyward -n '__keyward_in keyward ledger export' -l help -s h -d 'show this help'

@@ -262,8 +262,6 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '-h' = 'show this help'
         }
         'keyward renew-cert' = [ordered]@{
-            'BASENAME' = 'BASENAME'
-            'CERTFILE...' = 'CERTFILE...'
             '--ca-certfile=FILE' = 'the issuer''s certificate, and those above it if any, in PEM FILE'
             '--ca-keyfile=FILE' = 'the issuer''s private key in PEM FILE'
             '--ca-key-password-file=FILE' = 'the password of an encrypted CA key is the first line of FILE, - is stdin'
@@ -279,8 +277,8 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '--exec=' = 'run COMMAND by the shell after each renewal'
             '--exec-timeout=' = 'end the command after this TIME'
             '--dry-run' = 'say what would be renewed, and write and run nothing'
-            '--force' = 'sign below another CA than the old one''s, or give a root a new key'
-            '-f' = 'sign below another CA than the old one''s, or give a root a new key'
+            '--force' = 'sign below another CA than the old one''s, renew what is revoked, or give a root a new key'
+            '-f' = 'sign below another CA than the old one''s, renew what is revoked, or give a root a new key'
             '--quiet' = 'no notes on stderr'
             '-q' = 'no notes on stderr'
             '--json' = 'print data, and errors on stderr, as JSON'
@@ -337,8 +335,6 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '-h' = 'show this help'
         }
         'keyward list-certs' = [ordered]@{
-            'LEDGER' = 'LEDGER'
-            'CA-CERTFILE...' = 'CA-CERTFILE...'
             '--state=valid|revoked|expired|superseded' = 'only those that are ; repeatable'
             '--within=' = 'only those that end in this TIME and have not ended: 30 or 30d, 12w, 1y, until 2027-01-01'
             '--name=' = 'only those with a name, or a subject''s CN or O, like this GLOB'
@@ -351,9 +347,6 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '-h' = 'show this help'
         }
         'keyward revoke-cert' = [ordered]@{
-            'SERIAL' = 'SERIAL'
-            'NAME' = 'NAME'
-            'FILE' = 'FILE'
             '--reason=unspecified|keyCompromise|caCompromise|affiliationChanged|superseded|cessationOfOperation|certificateHold|privilegeWithdrawn|aACompromise' = 'why, as RFC 5280 has it'
             '--release' = 'end a certificateHold'
             '--all' = 'all certificates of that name'
@@ -404,8 +397,6 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '-h' = 'show this help'
         }
         'keyward ledger head' = [ordered]@{
-            'LEDGER' = 'LEDGER'
-            'CA-CERTFILE' = 'CA-CERTFILE'
             '--quiet' = 'no notes on stderr'
             '-q' = 'no notes on stderr'
             '--json' = 'print data, and errors on stderr, as JSON'
@@ -425,8 +416,6 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '-h' = 'show this help'
         }
         'keyward ledger export' = [ordered]@{
-            'LEDGER' = 'LEDGER'
-            'CA-CERTFILE' = 'CA-CERTFILE'
             '--format=' = 'openssl, which is all there is'
             '--quiet' = 'no notes on stderr'
             '-q' = 'no notes on stderr'

@@ -258,7 +258,7 @@ __keyward_sign-csr() {
 
 __keyward_renew-cert() {
     _arguments -S \
-        '1:choice:(BASENAME CERTFILE...)' \
+        '1:BASENAME|CERTFILE...: ' \
         '--ca-certfile=[the issuer'\''s certificate, and those above it if any, in PEM FILE]:FILE:_files' \
         '--ca-keyfile=[the issuer'\''s private key in PEM FILE]:FILE:_files' \
         '--ca-key-password-file=[the password of an encrypted CA key is the first line of FILE, - is stdin]:FILE:_files' \
@@ -274,7 +274,7 @@ __keyward_renew-cert() {
         '--exec=[run COMMAND by the shell after each renewal]:COMMAND: ' \
         '--exec-timeout=[end the command after this TIME]:TIME: ' \
         '--dry-run[say what would be renewed, and write and run nothing]' \
-        '(--force -f)'{--force,-f}'[sign below another CA than the old one'\''s, or give a root a new key]' \
+        '(--force -f)'{--force,-f}'[sign below another CA than the old one'\''s, renew what is revoked, or give a root a new key]' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
         '--json[print data, and errors on stderr, as JSON]' \
         '(--help -h)'{--help,-h}'[show this help]'
@@ -331,7 +331,7 @@ __keyward_export-cert() {
 
 __keyward_list-certs() {
     _arguments -S \
-        '1:choice:(LEDGER CA-CERTFILE...)' \
+        '1:LEDGER|CA-CERTFILE...: ' \
         '*--state=[only those that are ; repeatable]:choice:(valid revoked expired superseded)' \
         '--within=[only those that end in this TIME and have not ended: 30 or 30d, 12w, 1y, until 2027-01-01]:TIME: ' \
         '--name=[only those with a name, or a subject'\''s CN or O, like this GLOB]:GLOB: ' \
@@ -344,7 +344,7 @@ __keyward_list-certs() {
 
 __keyward_revoke-cert() {
     _arguments -S \
-        '1:choice:(SERIAL NAME FILE)' \
+        '1:SERIAL|NAME|FILE: ' \
         '--reason=[why, as RFC 5280 has it]:choice:(unspecified keyCompromise caCompromise affiliationChanged superseded cessationOfOperation certificateHold privilegeWithdrawn aACompromise)' \
         '--release[end a certificateHold]' \
         '--all[all certificates of that name]' \
@@ -398,7 +398,7 @@ __keyward_ledger_verify() {
 
 __keyward_ledger_head() {
     _arguments -S \
-        '1:choice:(LEDGER CA-CERTFILE)' \
+        '1:LEDGER|CA-CERTFILE: ' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
         '--json[print data, and errors on stderr, as JSON]' \
         '(--help -h)'{--help,-h}'[show this help]'
@@ -419,7 +419,7 @@ __keyward_ledger_import() {
 
 __keyward_ledger_export() {
     _arguments -S \
-        '1:choice:(LEDGER CA-CERTFILE)' \
+        '1:LEDGER|CA-CERTFILE: ' \
         '--format=[openssl, which is all there is]:openssl: ' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
         '(--help -h)'{--help,-h}'[show this help]'

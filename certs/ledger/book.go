@@ -290,6 +290,12 @@ func (b *Book) Revocation(cert Certificate, reason Reason) (Entry, error) {
 	return entry, nil
 }
 
+// Revoked tells whether a certificate is revoked or on hold.
+func (b *Book) Revoked(serial string) bool {
+	_, revoked := b.revoked[serial]
+	return revoked
+}
+
 // Released is the entry that ends a hold. One that is not on hold is fault.Policy.
 func (b *Book) Released(cert Certificate) (Entry, error) {
 	switch old, revoked := b.revoked[cert.Serial]; {

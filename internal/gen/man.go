@@ -76,7 +76,7 @@ func (p page) synopsis(r *roff) {
 		switch {
 		case inner != word:
 			r.line("[", italic(inner), "]")
-		case strings.Contains(word, "|"):
+		case literal(word):
 			r.line(strings.ReplaceAll(bold(word), "|", `\fR|\fB`))
 		default:
 			r.line(italic(word))

@@ -82,12 +82,16 @@ func kind(f cmd.FlagDoc) string {
 	}
 }
 
-// choices splits a|b; what is no list of choices has none.
+// choices splits a|b; what is no list of choices has none, nor has FILE|NAME.
 func choices(value string) []string {
-	if !strings.Contains(value, "|") {
+	if !literal(value) {
 		return nil
 	}
 	return strings.Split(value, "|")
+}
+
+func literal(value string) bool {
+	return strings.Contains(value, "|") && value != strings.ToUpper(value)
 }
 
 // lines joins words to lines of at most 80 bytes, each indented.
