@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -249,8 +250,8 @@ func withoutCertificate(basename string) error {
 	return nil
 }
 
-// besideOwnKey keeps a certificate from a set whose key is another one. A key that cannot be read
-// here may be the right one.
+// besideOwnKey keeps a certificate from a set whose key is another one. A key that cannot be read here may be the
+// right one; of an encrypted one the set's request and certificate tell.
 func besideOwnKey(basename string, pub crypto.PublicKey) error {
 	const hint = "give another --cert-basename"
 	if _, err := os.Lstat(basename + bundleSuffix); err == nil {
@@ -260,8 +261,26 @@ func besideOwnKey(basename string, pub crypto.PublicKey) error {
 	if err != nil {
 		return nil //nolint:nilerr // there is none, or none to compare with
 	}
-	if key, err := Unlock(nil).parserOf("")(data); err == nil && !sameKey(key, pub) {
+	var keys []crypto.PublicKey
+	switch key, err := Unlock(nil).parserOf("")(data); {
+	case err == nil:
+		keys = []crypto.PublicKey{key.Public()}
+	case errors.Is(err, ErrLocked):
+		keys = publicKeys(basename)
+	}
+	if len(keys) > 0 && !slices.ContainsFunc(keys, func(key crypto.PublicKey) bool { return equalKeys(key, pub) }) {
 		return fault.New(fault.Policy, hint, "%s is there, and is not the key of the request", basename+keySuffix)
 	}
 	return nil
+}
+
+// publicKeys are those of a set's request and certificate, which may be of different keys.
+func publicKeys(basename string) (keys []crypto.PublicKey) {
+	if csr, err := readFile(basename+csrSuffix, maxCSRFile, ParseCSR); err == nil {
+		keys = append(keys, csr.PublicKey)
+	}
+	if found, err := readFile(basename+certSuffix, maxCertFile, parseCertificates); err == nil {
+		keys = append(keys, found[0].PublicKey)
+	}
+	return keys
 }

@@ -22,7 +22,6 @@ import (
 	"golang.org/x/crypto/scrypt"
 
 	"keyward/internal/fault"
-	"keyward/internal/secretfile"
 )
 
 // keyIterations is what OWASP asks of PBKDF2-HMAC-SHA256: about a seventh of a second at each use of the
@@ -111,11 +110,7 @@ func isEncrypted(block *pem.Block) bool {
 
 // KeyIsEncrypted tells whether there is a private key in a PEM file, and it is encrypted.
 func KeyIsEncrypted(file string) bool {
-	data, _, err := secretfile.Read(file, maxKeyFile)
-	if err != nil {
-		return false
-	}
-	block, err := keyPEM(data)
+	block, err := readFile(file, maxKeyFile, keyPEM)
 	return err == nil && isEncrypted(block)
 }
 

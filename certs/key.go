@@ -8,7 +8,6 @@ import (
 	"crypto/rsa"
 	"crypto/sha1" //nolint:gosec // names keys, as RFC 5280 and OpenSSL do; nothing rests on its strength
 	"crypto/x509"
-	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -75,6 +74,19 @@ func KeyPEM(key crypto.Signer, password []byte) ([]byte, error) {
 	return encodeKey(key, false, password)
 }
 
+// SEC1PEM is KeyPEM, but a plain elliptic curve key is SEC1, as Micronets peers have it.
+func SEC1PEM(key crypto.Signer, password []byte) ([]byte, error) {
+	return encodeKey(key, true, password)
+}
+
+// KeyIsSEC1 tells whether there is a private key in a PEM file, and it is SEC1.
+func KeyIsSEC1(file string) bool {
+	block, err := readFile(file, maxKeyFile, keyPEM)
+	return err == nil && block.Type == sec1Type
+}
+
+const sec1Type = "EC PRIVATE KEY"
+
 // encodeKey is the private key as PEM: SEC1 (RFC 5915) as the Micronets scripts have it, else PKCS#8 (RFC 5958).
 // With a password it is encrypted PKCS#8, since SEC1 has no sound encryption.
 func encodeKey(key crypto.Signer, sec1 bool, password []byte) ([]byte, error) {
@@ -83,7 +95,7 @@ func encodeKey(key crypto.Signer, sec1 bool, password []byte) ([]byte, error) {
 	}
 	if ec, ok := key.(*ecdsa.PrivateKey); ok && sec1 {
 		der, err := x509.MarshalECPrivateKey(ec)
-		return keyBlock("EC PRIVATE KEY", der, err)
+		return keyBlock(sec1Type, der, err)
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	return keyBlock("PRIVATE KEY", der, err)
@@ -186,23 +198,33 @@ func parseCertificates(data []byte) ([]*x509.Certificate, error) {
 
 // keyID names a public key: the SHA-1 of its bits, method 1 of RFC 5280 section 4.2.1.2.
 func keyID(pub crypto.PublicKey) ([]byte, error) {
-	der, err := x509.MarshalPKIXPublicKey(pub)
+	bits, err := keyBits(pub)
 	if err != nil {
 		return nil, fault.New(fault.Failed, "", "encode the public key: %w", err)
 	}
-	var info struct {
-		Algorithm asn1.RawValue
-		Key       asn1.BitString
-	}
-	if _, err := asn1.Unmarshal(der, &info); err != nil {
-		return nil, fault.New(fault.Failed, "", "encode the public key: %w", err)
-	}
-	id := sha1.Sum(info.Key.Bytes) //nolint:gosec // as above
+	id := sha1.Sum(bits) //nolint:gosec // as above
 	return id[:], nil
+}
+
+// keyBits is the public key in a SubjectPublicKeyInfo, without its algorithm.
+func keyBits(pub crypto.PublicKey) ([]byte, error) {
+	switch pub := pub.(type) {
+	case *ecdsa.PublicKey:
+		return pub.Bytes()
+	case ed25519.PublicKey:
+		return pub, nil
+	case *rsa.PublicKey:
+		return x509.MarshalPKCS1PublicKey(pub), nil
+	}
+	return nil, fmt.Errorf("a key of the type %T", pub)
 }
 
 // sameKey tells whether private is the other half of public.
 func sameKey(private crypto.Signer, public crypto.PublicKey) bool {
-	own, ok := private.Public().(interface{ Equal(crypto.PublicKey) bool })
-	return ok && own.Equal(public)
+	return equalKeys(private.Public(), public)
+}
+
+func equalKeys(a, b crypto.PublicKey) bool {
+	own, ok := a.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && own.Equal(b)
 }

@@ -146,9 +146,11 @@ func (e *env) exported(c *cli.Context, formats []export.Format) (x exporting, er
 		if isMissing(keyFile) {
 			keyFile = file
 		}
-		if x.Key, x.keyPassword, err = e.exportedKey(c, cmp.Or(c.String("key"), keyFile)); err != nil {
+		keyFile = cmp.Or(c.String("key"), keyFile)
+		if x.Key, x.keyPassword, err = e.exportedKey(c, keyFile); err != nil {
 			return x, err
 		}
+		x.SEC1 = certs.KeyIsSEC1(keyFile)
 	}
 	var found []*x509.Certificate
 	for _, file := range append([]string{file}, c.StringSlice("ca-certfile")...) {

@@ -32,7 +32,7 @@ func (e *env) signCSRCommand() *cli.Command {
 				Usage: "sign names as this `PATTERN` says: a name, *.example.org (one label), .example.org (any), an IP or CIDR, an e-mail address or @example.org, a URI and what is below; repeatable"},
 			sanFlag("sign this `NAME` instead of those of the request; repeatable"),
 		}, issuerFlags(), profileFlags(certs.Peer, lifetime(certs.Leaf)), []cli.Flag{
-			dryRunFlag("say what would be signed, and write nothing"),
+			dryRunFlag("check everything, say what would be signed, and write nothing"),
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "sign all names of the request, without a question"},
 			overwriteFlag(), e.quietFlag(), e.jsonFlag(),
 		}),
@@ -60,18 +60,17 @@ func (e *env) signCSR(c *cli.Context) error {
 	}
 	s.Info, s.DryRun = certs.Describe(issued.Cert), c.Bool("dry-run")
 	s.Notes = append(s.Notes, issued.Notes...)
-	if s.DryRun {
-		s.Serial, s.Fingerprint = "", "" // nobody will see them again
-		return s.tell("would sign " + s.words())
-	}
 	base := cmp.Or(c.String("cert-basename"), defaultBasename(certs.Leaf, certs.Peer))
-	_, err = e.overwriting(c.Bool("force-overwrite"), "a certificate "+base, func(replace bool) (string, error) {
-		var err error
-		s.Files, err = certs.WriteSigned(c.Context, base, issued, certs.Placing{Replace: replace, Record: e.record(c, issuer, ledger.Issued(issued.Cert))})
-		return "", err
+	placing := certs.Placing{DryRun: s.DryRun, Record: e.record(c, issuer, ledger.Issued(issued.Cert))}
+	s.Files, err = e.placing(c, "a certificate "+base, placing, func(p certs.Placing) ([]string, error) {
+		return certs.WriteSigned(c.Context, base, issued, p)
 	})
 	if err != nil {
 		return err
+	}
+	if s.DryRun {
+		s.Serial, s.Fingerprint = "", "" // nobody will see them again
+		return s.tell("would sign " + s.words())
 	}
 	return s.tell("wrote " + strings.Join(s.Files, ", "))
 }
@@ -99,7 +98,7 @@ type signing struct {
 
 	certs.Info
 	DryRun   bool          `json:"dry_run,omitempty"`   // then the serial number and fingerprint are empty
-	Files    []string      `json:"files,omitempty"`     // none in a dry run
+	Files    []string      `json:"files,omitempty"`     // in a dry run those that would be written
 	Notes    []string      `json:"notes,omitempty"`     // sentences for people
 	NotTaken []certs.Asked `json:"not_taken,omitempty"` // what the request asked for and did not get
 }

@@ -273,7 +273,7 @@ complete -c keyward -n '__keyward_in keyward sign-csr' -l clamp -d 'end with the
 complete -c keyward -n '__keyward_in keyward sign-csr' -l profile -x -a 'peer server client micronets' -d 'what it is for'
 complete -c keyward -n '__keyward_in keyward sign-csr' -l days -x -d 'the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01'
 complete -c keyward -n '__keyward_in keyward sign-csr' -l expiration-in-days -x -d 'the same in DAYS, as the Micronets scripts have it'
-complete -c keyward -n '__keyward_in keyward sign-csr' -l dry-run -d 'say what would be signed, and write nothing'
+complete -c keyward -n '__keyward_in keyward sign-csr' -l dry-run -d 'check everything, say what would be signed, and write nothing'
 complete -c keyward -n '__keyward_in keyward sign-csr' -l yes -s y -d 'sign all names of the request, without a question'
 complete -c keyward -n '__keyward_in keyward sign-csr' -l force-overwrite -l force -s f -d 'replace the files that are there'
 complete -c keyward -n '__keyward_in keyward sign-csr' -l quiet -s q -d 'no notes on stderr'

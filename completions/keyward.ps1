@@ -249,7 +249,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '--profile=peer|server|client|micronets' = 'what it is for'
             '--days=' = 'the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01'
             '--expiration-in-days=' = 'the same in DAYS, as the Micronets scripts have it'
-            '--dry-run' = 'say what would be signed, and write nothing'
+            '--dry-run' = 'check everything, say what would be signed, and write nothing'
             '--yes' = 'sign all names of the request, without a question'
             '-y' = 'sign all names of the request, without a question'
             '--force-overwrite' = 'replace the files that are there'

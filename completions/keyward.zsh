@@ -248,7 +248,7 @@ __keyward_sign-csr() {
         '--profile=[what it is for]:choice:(peer server client micronets)' \
         '--days=[the LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01]:LIFETIME: ' \
         '--expiration-in-days=[the same in DAYS, as the Micronets scripts have it]:DAYS: ' \
-        '--dry-run[say what would be signed, and write nothing]' \
+        '--dry-run[check everything, say what would be signed, and write nothing]' \
         '(--yes -y)'{--yes,-y}'[sign all names of the request, without a question]' \
         '(--force-overwrite --force -f)'{--force-overwrite,--force,-f}'[replace the files that are there]' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \

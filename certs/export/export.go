@@ -85,6 +85,7 @@ func (f Format) suffix() string {
 type Source struct {
 	Chain     []*x509.Certificate // the certificate first, then each one's issuer as far as they are known: see Order
 	Key       crypto.Signer       // the certificate's; nil where no format takes it
+	SEC1      bool                // a pkeycert has a plain elliptic curve key as SEC1, and not as PKCS#8
 	Namespace string              // of the Kubernetes Secret; may be empty
 }
 
@@ -138,7 +139,11 @@ func (s Source) encode(format Format, name string, password []byte) ([]byte, err
 		}
 		return nil, fault.New(fault.NotFound, "export fullchain, which is the certificate alone then", "there is no intermediate above %q", s.Chain[0].Subject)
 	case PKeyCert:
-		key, err := certs.KeyPEM(s.Key, password)
+		encode := certs.KeyPEM
+		if s.SEC1 {
+			encode = certs.SEC1PEM
+		}
+		key, err := encode(s.Key, password)
 		return append(certs.ChainPEM(s.Chain), key...), err
 	case PKCS12:
 		return s.pkcs12(pkcs12.Modern.WithIterations(pkcs12Iterations), password)
