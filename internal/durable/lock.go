@@ -3,7 +3,6 @@ package durable
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"time"
@@ -18,7 +17,7 @@ const poll = 5 * time.Millisecond
 // a set takes, even on a slow disk.
 const patience = 10 * time.Second
 
-var errBusy = fmt.Errorf("another command has had it for %v", patience)
+var errBusy = errors.New("another command has had it for " + patience.String())
 
 var errNotRegular = errors.New("not a regular file")
 

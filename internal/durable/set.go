@@ -33,6 +33,7 @@ type set struct {
 	stale  bool            // a killed run may have left the lock's file
 	record record          // what is being put
 	open   []*os.File      // its staged files, until they are synced
+	own    bool            // this run staged the files
 	kept   map[string]bool // the old files of this run, whoever owns what it replaces
 	keep   bool            // something is left for the next run, so the lock's file stays too
 	final  bool            // the replaced file could not be kept: the placing cannot be undone
@@ -229,10 +230,8 @@ func (s *set) free(target string, replace bool) error {
 
 // prepare builds a locked set and stages it.
 func (s *set) prepare(want Set) error {
-	if s.present(s.journal()) { // though the lock's file was not: it was taken away
-		if err := s.settle(); err != nil {
-			return err
-		}
+	if err := s.clear(); err != nil {
+		return err
 	}
 	files, err := want.Build()
 	if err != nil {
@@ -245,14 +244,12 @@ func (s *set) prepare(want Set) error {
 	if err := checkNames(s.name, s.record.names); err != nil {
 		return err
 	}
-	if err := s.discard(len(files)); err != nil {
-		return s.explain("remove what a killed command left in", "", err)
-	}
 	for _, n := range s.record.names {
 		if err := s.free(n, want.Replace); err != nil {
 			return err
 		}
 	}
+	s.own = true
 	for i, f := range files {
 		if err := s.stage(s.staged(i), f); err != nil {
 			s.abandon(s.record)
@@ -262,9 +259,26 @@ func (s *set) prepare(want Set) error {
 	return nil
 }
 
+// clear finishes or discards what is there though the lock's file was not: somebody took that away. The first
+// hidden files are made first and removed last.
+func (s *set) clear() error {
+	if !s.present(s.journal()) && !s.present(s.staged(0)) && !s.present(s.old(0)) {
+		return nil
+	}
+	return s.settle()
+}
+
 // stage writes one file whole, with its final mode from the first moment. It is not synced yet.
 func (s *set) stage(name string, f File) error {
-	w, err := s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, f.Mode.Perm())
+	create := func() (*os.File, error) {
+		return s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, f.Mode.Perm())
+	}
+	w, err := create()
+	if errors.Is(err, fs.ErrExist) { // a power cut lost the names before it
+		if err = s.remove(name); err == nil {
+			w, err = create()
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -350,8 +364,10 @@ func (s *set) abandon(r record) {
 // place puts file i in place. It can be done again after a kill.
 func (s *set) place(i int, r record) error {
 	staged, target := s.staged(i), r.names[i]
-	if there, err := s.found(staged); there == nil || err != nil {
-		return err // where it is missing, the run that was killed has renamed it
+	if !s.own {
+		if there, err := s.found(staged); there == nil || err != nil {
+			return err // where it is missing, the run that was killed has renamed it
+		}
 	}
 	if !r.replace {
 		return s.create(staged, target)
@@ -382,6 +398,11 @@ func (s *set) create(staged, target string) error {
 // moved, if a journal brings the next run to the gap; else it is not kept.
 func (s *set) keepOld(target, old string, journaled bool) error {
 	err := s.root.Link(target, old)
+	if s.own && errors.Is(err, fs.ErrExist) { // as in stage
+		if err = s.remove(old); err == nil {
+			err = s.root.Link(target, old)
+		}
+	}
 	switch {
 	case err == nil:
 		s.kept[old] = true
