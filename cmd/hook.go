@@ -52,7 +52,7 @@ func (r *renewer) runHook(held *certs.Held, issued *certs.Issued, one *renewal) 
 		return fault.New(fault.Failed, "run it by hand, or give it a longer --exec-timeout", "%s is renewed; its --exec command was ended after %v", held.File, limit)
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return fault.New(fault.Failed, hint, "%s is renewed; its --exec command failed with exit code %d", held.File, exit.ExitCode())
+		return fault.New(fault.Failed, hint, "%s is renewed; its --exec command failed: %w", held.File, exit)
 	}
 	return fault.New(fault.Failed, hint, "%s is renewed; its --exec command did not run: %w", held.File, err)
 }

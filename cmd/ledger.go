@@ -98,10 +98,17 @@ func (e *env) ledgerHead(c *cli.Context) error {
 		return err
 	}
 	defer func() { _ = book.Close() }()
-	if book.Head.Seq == 0 {
-		return fault.New(fault.NotFound, "it begins when the CA signs something", "%s is empty", place)
+	if err := notEmpty(book, place); err != nil {
+		return err
 	}
 	return e.print(headInfo{place, book.Head.Seq, book.Head.String()}, book.Head.String()+"\n")
+}
+
+func notEmpty(book *ledger.Book, place string) error {
+	if book.Head.Seq > 0 {
+		return nil
+	}
+	return fault.New(fault.NotFound, "it begins when the CA signs something", "%s is empty", place)
 }
 
 func (e *env) ledgerVerify(c *cli.Context) error {
@@ -120,11 +127,16 @@ func (e *env) ledgerVerify(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	crlPath := ledger.CRLPath(caFile)
+	list, listErr := ledger.CRLAt(crlPath, found.Certs[0]) // before the ledger, to which others may add meanwhile
 	book, err := openAgainst(path, found.Certs[0], c.String("head"))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = book.Close() }()
+	if err := notEmpty(book, path); err != nil {
+		return err
+	}
 	if book.Torn {
 		e.note("note: a line that was never finished stands at its end; the next one takes its place")
 	}
@@ -132,7 +144,10 @@ func (e *env) ledgerVerify(c *cli.Context) error {
 	if err := e.print(info, fmt.Sprintf("%s: %d lines hold, its head is %s\n", printable(path), info.Lines, info.Head)); err != nil {
 		return err
 	}
-	return book.CheckCRL(ledger.CRLPath(caFile))
+	if listErr != nil {
+		return listErr
+	}
+	return book.CheckCRL(list, crlPath)
 }
 
 // openAgainst opens a ledger that must have a head that was saved.

@@ -46,7 +46,7 @@ func WriteCRL(ctx context.Context, ledgerPath, out string, issuer *certs.Issuer,
 	var paths []string
 	early := early(ledgerPath, issuer.Chain[0])
 	err := durable.Change(ctx, durable.Set{Dir: filepath.Clean(dir), Name: base, Replace: true, Build: func() ([]durable.File, error) {
-		last, err := inPlace(out, issuer.Chain[0])
+		last, err := CRLAt(out, issuer.Chain[0])
 		if err != nil {
 			return nil, err
 		}
@@ -138,8 +138,8 @@ func (b *Book) remembers(list *x509.RevocationList) error {
 	return nil
 }
 
-// inPlace is the list in a file that is to be replaced; nil where there is none.
-func inPlace(path string, ca *x509.Certificate) (*x509.RevocationList, error) {
+// CRLAt is the CA's list in a file; nil where there is none.
+func CRLAt(path string, ca *x509.Certificate) (*x509.RevocationList, error) {
 	list, err := ReadCRL(path, ca)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -177,18 +177,15 @@ func ReadCRL(path string, ca *x509.Certificate) (*x509.RevocationList, error) {
 	return list, nil
 }
 
-// CheckCRL holds the CA's list in a file against the ledger. The error is fault.Due where the list is behind, and
-// fault.InvalidFile where the ledger is.
-func (b *Book) CheckCRL(path string) error {
+// CheckCRL holds the CA's list, which was read from path before the ledger, against it. The error is fault.Due where the list
+// is behind, and fault.InvalidFile where the ledger is.
+func (b *Book) CheckCRL(list *x509.RevocationList, path string) error {
 	const hint = "make it anew with `keyward gen-crl`"
-	list, err := inPlace(path, b.ca)
-	if err == nil {
-		err = b.remembers(list)
+	if err := b.remembers(list); err != nil {
+		return err
 	}
 	number := numberOf(list)
 	switch {
-	case err != nil:
-		return err
 	case b.LastCRL.Number > 0 && number > b.LastCRL.Number:
 		return fault.New(fault.InvalidFile, "restore the newest copy of the ledger; if another tool made the list, `keyward gen-crl` goes on from it",
 			"the ledger is behind: %s, and the ledger knows of %d at most: it was cut off, or is an old copy", numbered(path, number), b.LastCRL.Number)

@@ -120,7 +120,7 @@ func parseTime(s string) (time.Time, bool) {
 	if err == nil && layout == utcTime && t.Year() >= 2050 { // package time draws the line at 1969
 		t = t.AddDate(-100, 0, 0)
 	}
-	return t, err == nil && !t.IsZero() && t.Format(layout) == s
+	return t, err == nil && t.Year() >= 1950 && t.Format(layout) == s // as in a certificate
 }
 
 func formatTime(t time.Time) string {
