@@ -180,7 +180,7 @@ func notOpened(err error) error {
 
 // alone is a PFX with one part of another. The library opens whole files, each with one key that it
 // decrypts at any cost. So this one begins with a key that is plain, and nobody's: at another key, which may
-// hide in the part, the library gives up before it decrypts it. The MAC takes one round (PBMAC1, RFC 9579).
+// hide in the part, the library gives up before it decrypts it.
 func alone(part contentInfo, password string) ([]byte, error) {
 	key, err := x509.MarshalPKCS8PrivateKey(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
 	if err != nil {
@@ -198,32 +198,44 @@ func alone(part contentInfo, password string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	kdf := pbkdf2Params{Iterations: 1, KeyLength: sha256.Size, PRF: hmacSHA256()}
-	macKey, err := pbkdf2.Key(sha256.New, password, kdf.Salt, kdf.Iterations, kdf.KeyLength)
+	mac, err := macOf(parts, password)
 	if err != nil {
 		return nil, err
 	}
-	mac := hmac.New(sha256.New, macKey)
-	mac.Write(parts)
-
-	type pbmac1Params struct {
-		KDF algorithm[pbkdf2Params]
-		MAC pkix.AlgorithmIdentifier
-	}
-	type digestInfo struct {
-		Algorithm algorithm[pbmac1Params]
-		Digest    []byte
-	}
-	type macData struct {
-		MAC  digestInfo
-		Salt []byte
-	}
-	pbmac1 := pbmac1Params{algorithm[pbkdf2Params]{oidPBKDF2, kdf}, hmacSHA256()}
 	return asn1.Marshal(struct {
 		Version int
 		Parts   dataInfo
 		MAC     macData
-	}{3, dataInfo{oidData, parts}, macData{MAC: digestInfo{algorithm[pbmac1Params]{oidPBMAC1, pbmac1}, mac.Sum(nil)}}})
+	}{3, dataInfo{oidData, parts}, mac})
+}
+
+// macData is that of RFC 7292 section 4 with PBMAC1 (RFC 9579).
+type macData struct {
+	MAC struct {
+		Algorithm algorithm[pbmac1Params]
+		Digest    []byte
+	}
+	Salt []byte // none: PBMAC1 has its own
+}
+
+// pbmac1Params are those of RFC 8018 appendix A.5.
+type pbmac1Params struct {
+	KDF algorithm[pbkdf2Params]
+	MAC pkix.AlgorithmIdentifier
+}
+
+// macOf is a MAC that costs one round, for a file that nobody else sees.
+func macOf(text []byte, password string) (m macData, err error) {
+	kdf := pbkdf2Params{Iterations: 1, KeyLength: sha256.Size, PRF: hmacSHA256()}
+	key, err := pbkdf2.Key(sha256.New, password, kdf.Salt, kdf.Iterations, kdf.KeyLength)
+	if err != nil {
+		return m, err
+	}
+	mac := hmac.New(sha256.New, key)
+	mac.Write(text)
+	m.MAC.Algorithm = algorithm[pbmac1Params]{oidPBMAC1, pbmac1Params{algorithm[pbkdf2Params]{oidPBKDF2, kdf}, hmacSHA256()}}
+	m.MAC.Digest = mac.Sum(nil)
+	return m, nil
 }
 
 // addBags adds what a plain part holds.
