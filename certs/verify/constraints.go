@@ -67,16 +67,16 @@ func breach[C, N any](permitted, excluded []C, names []N, ofC func(C) string, of
 
 func text(s string) string { return s }
 
-// below tells whether a DNS name is the domain or below it.
+// below tells whether a DNS name is the domain or below it. With a leading dot it must be below.
 func below(domain, name string) bool {
-	domain, name = strings.ToLower(strings.TrimPrefix(domain, ".")), strings.ToLower(name)
-	return domain == "" || name == domain || strings.HasSuffix(name, "."+domain)
+	domain, name = strings.ToLower(domain), strings.ToLower(name)
+	return domain == "" || name == domain || strings.HasSuffix(name, "."+strings.TrimPrefix(domain, "."))
 }
 
 // host reads a constraint on hosts: one host, with a leading dot all hosts below it, or where it is empty all.
 func host(constraint, name string) bool {
 	if strings.HasPrefix(constraint, ".") {
-		return below(constraint, name) && len(name) >= len(constraint)
+		return below(constraint, name)
 	}
 	return constraint == "" || strings.EqualFold(constraint, name)
 }

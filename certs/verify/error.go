@@ -20,7 +20,8 @@ const (
 	NotYetValid       Reason = "not_yet_valid"
 	IssuerMissing     Reason = "issuer_missing"     // who signed it is not there
 	UntrustedRoot     Reason = "untrusted_root"     // it signed itself, and is not among the roots
-	Signature         Reason = "signature"          // it does not verify, or its algorithm is broken
+	Signature         Reason = "signature"          // it does not verify
+	Algorithm         Reason = "algorithm"          // it is signed with a broken or unknown algorithm, or a key that is too small
 	NotCA             Reason = "not_ca"             // it signed another and may not
 	PathLength        Reason = "path_length"        // more CAs stand below one than it allows
 	NameConstraints   Reason = "name_constraints"   // a name outside what a CA above may sign
@@ -43,6 +44,7 @@ var hints = map[Reason]string{
 	IssuerMissing:     "name the file with its issuer: --untrusted for an intermediate, --ca-file for a root that you trust",
 	UntrustedRoot:     "name it with --ca-file if you trust it",
 	Signature:         "get the certificate again: it was changed, or another CA has the same name",
+	Algorithm:         "have its issuer sign it again, with SHA-256 at least and an RSA key of 2048 bits, P-256 or Ed25519",
 	NotCA:             "have it issued by a CA",
 	PathLength:        "have it issued by a CA further up",
 	NameConstraints:   "use a CA that allows the name",
@@ -80,7 +82,16 @@ func (e *Error) Error() string {
 // Unwrap gives crypto/x509's error.
 func (e *Error) Unwrap() error { return e.Err }
 
-func (e *Error) fault() error { return fault.New(fault.NotTrusted, hints[e.Reason], "%w", e) }
+func (e *Error) fault() error {
+	hint := hints[e.Reason]
+	switch {
+	case e.Reason == Strict && e.Depth > 0:
+		hint = "make the CA again, or verify without --strict"
+	case e.Reason == NameMismatch && len(certs.Describe(e.Cert).SANs) == 0:
+		hint = "issue it with the name as --san"
+	}
+	return fault.New(fault.NotTrusted, hint, "%w", e)
+}
 
 // failure is an Error about the certificate at depth of chain.
 func failure(reason Reason, chain []*x509.Certificate, depth int, format string, args ...any) *Error {
@@ -88,7 +99,11 @@ func failure(reason Reason, chain []*x509.Certificate, depth int, format string,
 }
 
 func nameMismatch(chain []*x509.Certificate, name string) *Error {
-	return failure(NameMismatch, chain[:1], 0, "it is not for %s: it has %s", name, listed(certs.Describe(chain[0]).SANs))
+	sans := certs.Describe(chain[0]).SANs
+	if cn := chain[0].Subject.CommonName; cn != "" && len(sans) == 0 {
+		return failure(NameMismatch, chain[:1], 0, "it is not for %s: it has none, and its common name %q does not count", name, cn)
+	}
+	return failure(NameMismatch, chain[:1], 0, "it is not for %s: it has %s", name, listed(sans))
 }
 
 // NameOf is what people know a certificate by: a leaf's first name, else the subject's common name, its

@@ -117,10 +117,10 @@ func badSignature(chain []*x509.Certificate, err error) *Error {
 	}
 	_, old := errors.AsType[x509.InsecureAlgorithmError](err)
 	if old || errors.Is(err, x509.ErrUnsupportedAlgorithm) {
-		return failure(Signature, chain, depth, "its signature by %s is not accepted: %v", issuer, child.SignatureAlgorithm)
+		return failure(Algorithm, chain, depth, "its signature by %s is not accepted: %v", issuer, child.SignatureAlgorithm)
 	}
 	if key, ok := chain[depth+1].PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < minRSA {
-		return failure(Signature, chain, depth, "its signature by %s is not accepted: its RSA key has %d bits", issuer, key.N.BitLen())
+		return failure(Algorithm, chain, depth, "its signature by %s is not accepted: that RSA key has %d bits", issuer, key.N.BitLen())
 	}
 	return failure(Signature, chain, depth, "its signature is wrong: it names %s as its issuer, whose key did not make it", issuer)
 }

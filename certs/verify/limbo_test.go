@@ -248,7 +248,7 @@ func limboCases() []limbo {
 		{id: "webpki::san::mismatch-subdomain-san", name: "def.example.com", make: pair(nil, san("abc.example.com")), why: "not for def.example.com: it has abc.example.com"},
 		{id: "webpki::san::mismatch-subdomain-apex-san", name: "abc.example.com", make: pair(nil, nil), why: "not for abc"},
 		{id: "webpki::san::mismatch-apex-subdomain-san", make: pair(nil, san("abc.example.com")), why: "not for example.com"},
-		{id: "webpki::san::public-suffix-wildcard-san", make: pair(nil, san("*.com")), why: "RFC 5280 4.2.1.6"},
+		{id: "webpki::san::public-suffix-wildcard-san", make: pair(nil, san("*.com")), why: "BR 3.2.2.6"},
 		{id: "webpki::san::leftmost-wildcard-san", name: "foo.example.com", make: pair(nil, san("*.example.com"))},
 		{id: "webpki::san::wildcard-embedded-leftmost-san", name: "baz.example.com", make: pair(nil, san("ba*.example.com")), why: "not for baz"},
 		{id: "webpki::san::wildcard-not-in-leftmost-san", name: "foo.bar.example.com", make: pair(nil, san("foo.*.example.com")), why: "not for foo.bar"},
@@ -257,7 +257,7 @@ func limboCases() []limbo {
 		{id: "webpki::san::unicode-emoji-san", name: "xn--628h.example.com", make: pair(nil, san("\U0001f61c.example.com")), why: "parse: "},
 		{id: "webpki::san::no-san", make: pair(nil, list(without(17))), why: "not for example.com: it has none"},
 		{id: "webpki::san::no-san (no name asked for)", name: "-", make: pair(nil, list(without(17))), why: "BR 7.1.2.7.12"},
-		{id: "webpki::san::san-critical-with-nonempty-subject", make: pair(nil, key(critical(alternative("example.com"), true))), why: "RFC 5280 4.2.1.6"},
+		{id: "webpki::san::san-critical-with-nonempty-subject", make: pair(nil, key(critical(alternative("example.com"), true))), why: "BR 7.1.2.7.12"},
 		{id: "webpki::san::underscore-dns", name: "-", make: pair(nil, san("foo_bar.example.com")), why: "RFC 5280 4.2.1.6", ours: "no case of limbo's"},
 		{id: "webpki::san::ip-as-dns", name: "-", make: pair(nil, list(subject(marshal(pkix.Name{Organization: []string{"x"}}.ToRDNSequence())), with(alternative("text:192.0.2.1")))), why: "it is an IP address", ours: "no case of limbo's"},
 		{id: "webpki::malformed-aia", make: pair(nil, list(with(pkix.Extension{Id: aia.Id, Value: []byte("malformed")}))), why: "parse: "},
@@ -284,7 +284,7 @@ func limboCases() []limbo {
 		{id: "webpki::aki::root-with-aki-all-fields", make: pair(list(akiWith(true, true)), nil), why: "BR 7.1.2.11.1"},
 		{id: "webpki::aki::root-with-aki-ski-mismatch", make: pair(key(authority([]byte("another"))), nil), why: "RFC 5280 4.2.1.1"},
 		{id: "webpki::eku::ee-anyeku", make: pair(nil, key(extended(serverAuth, anyUsage))), why: "BR 7.1.2.7.10"},
-		{id: "webpki::eku::ee-critical-eku", make: pair(nil, key(critical(extended(serverAuth), true))), why: "RFC 5280 4.2.1.12"},
+		{id: "webpki::eku::ee-critical-eku", make: pair(nil, key(critical(extended(serverAuth), true))), why: "BR 7.1.2.7.6"},
 		{id: "webpki::eku::ee-without-eku", make: pair(nil, list(without(37))), why: "BR 7.1.2.7.10"},
 		{id: "webpki::eku::root-has-eku", make: pair(key(extended(serverAuth)), nil), why: "BR 7.1.2.1.2"},
 		{id: "webpki::eku::ee-clientauth-only", make: pair(nil, key(extended(clientAuth))), why: "TLS client, not TLS server"},
@@ -350,7 +350,15 @@ func limboCases() []limbo {
 		{id: "UTCTime of another zone", make: pair(nil, list(func(s *spec) { s.end = utc("270101000000+0100") })), why: "RFC 5280 4.1.2.5", ours: "no case of limbo's"},
 		{id: "GeneralizedTime from 2050", make: pair(nil, list(func(s *spec) { s.end = generalized("20500101000000Z") })), ours: "no case of limbo's"},
 		{id: "unique identifier", make: pair(nil, list(func(s *spec) { s.uniqueID = true })), why: "RFC 5280 4.1.2.8", ours: "no case of limbo's"},
-		{id: "key usage of a CA not critical", make: pair(key(critical(usage(signsAll), false)), nil), why: "must be critical", ours: "limbo's own CAs have it so, as RFC 5280 allows; BR 7.1.2.10.7 forbids it"},
+		{id: "key usage of a CA not critical", make: pair(key(critical(usage(signsAll), false)), nil), why: "must be critical (BR 7.1.2.1.2)", ours: "limbo's own CAs have it so, as RFC 5280 allows"},
+		{id: "key usage of an intermediate not critical", make: trio(nil, key(critical(usage(signsAll), false)), nil), why: "must be critical (BR 7.1.2.6.1)", ours: "limbo's own CAs have it so, as RFC 5280 allows"},
+		{id: "critical alternative names of a client", name: "-", use: verify.Client, make: pair(nil, list(with(extended(clientAuth)), with(critical(alternative("example.com"), true)))), ours: "RFC 5280 says should not"},
+		{id: "any extended key usage, critical", name: "-", make: pair(nil, key(critical(extended(anyUsage), true))), why: "RFC 5280 4.2.1.12", ours: "no case of limbo's"},
+		{id: "even RSA exponent", make: func(t *testing.T) graph {
+			key := rsaKey(t, 2048).PublicKey
+			key.E = 65538
+			return pair(nil, list(holds(spkiOf(t, &key))))(t)
+		}, why: "BR 6.1.6", ours: "no case of limbo's"},
 		{id: "path length without cA", make: pair(nil, key(basic(false, 0))), why: "RFC 5280 4.2.1.9", ours: "no case of limbo's"},
 		{id: "two common names", make: pair(nil, list(subject(marshal(pkix.RDNSequence{cnRDN("example.com"), cnRDN("example.com")})))), why: "more than one common name", ours: "no case of limbo's"},
 		{id: "inhibitAnyPolicy not critical", make: trio(nil, key(extension(54, false, []byte{2, 1, 0})), nil), why: "RFC 5280 4.2.1.14", ours: "no case of limbo's"},

@@ -109,7 +109,7 @@ func validity(s *subject) string {
 	return ""
 }
 
-func keyStrength(s *subject) string {
+func keySize(s *subject) string {
 	switch key := s.PublicKey.(type) {
 	case *rsa.PublicKey:
 		switch bits := key.N.BitLen(); {
@@ -117,8 +117,6 @@ func keyStrength(s *subject) string {
 			return fmt.Sprintf("its RSA key has %d bits, and 2048 are the least", bits)
 		case bits%8 != 0:
 			return fmt.Sprintf("its RSA key has %d bits, which are not whole bytes", bits)
-		case key.E < 3 || key.E%2 == 0:
-			return "the exponent of its RSA key is not odd and 3 at least"
 		}
 	case *ecdsa.PublicKey:
 		if !slices.Contains([]elliptic.Curve{elliptic.P256(), elliptic.P384(), elliptic.P521()}, key.Curve) {
@@ -127,6 +125,13 @@ func keyStrength(s *subject) string {
 	case ed25519.PublicKey:
 	default:
 		return fmt.Sprintf("its key is %v", s.PublicKeyAlgorithm)
+	}
+	return ""
+}
+
+func keyExponent(s *subject) string {
+	if key, ok := s.PublicKey.(*rsa.PublicKey); ok && (key.E < 3 || key.E%2 == 0) {
+		return fmt.Sprintf("the exponent of its RSA key is %d, and not an odd number from 3", key.E)
 	}
 	return ""
 }
@@ -176,8 +181,6 @@ func keyUsage(s *subject) string {
 		return "a CA must have a key usage, and it has none"
 	case s.ca && !s.signs:
 		return "a CA's key usage must have keyCertSign"
-	case s.ca && !ext.Critical:
-		return "a CA's key usage must be critical" // RFC 5280 says should; BR 7.1.2.10.7 says must
 	case !s.ca && s.signs:
 		return "its key usage has keyCertSign, and it is no CA"
 	case ext != nil && s.KeyUsage == 0:
@@ -223,11 +226,9 @@ func alternativeNames(s *subject) string {
 		return "its alternative names are empty"
 	case empty && !ext.Critical:
 		return "its subject is empty, and its alternative names are not critical"
-	case !empty && ext.Critical:
-		return "it has a subject, and its alternative names are critical" // RFC 5280 says should not; BR 7.1.2.7.12 says must not
 	}
 	for _, name := range s.DNSNames {
-		if why := notDNS(name); why != "" {
+		if why := notDNS(strings.TrimPrefix(name, "*.")); why != "" {
 			return fmt.Sprintf("%q is no DNS name: %s", name, why)
 		}
 	}
@@ -254,8 +255,26 @@ func notDNS(name string) string {
 }
 
 func alternativeNamesOfServer(s *subject) string {
-	if s.server && !s.ca && len(s.DNSNames)+len(s.IPAddresses) == 0 {
+	if !s.server || s.ca {
+		return ""
+	}
+	if len(s.DNSNames)+len(s.IPAddresses) == 0 {
 		return "a TLS server must have a DNS name or IP address among its alternative names"
+	}
+	if s.critical(ceAlternativeNames) && !bytes.Equal(s.RawSubject, emptyName) {
+		return "it has a subject, and its alternative names are critical"
+	}
+	return ""
+}
+
+func wildcards(s *subject) string {
+	if !s.server {
+		return ""
+	}
+	for _, name := range s.DNSNames {
+		if domain, ok := strings.CutPrefix(name, "*."); ok && !strings.Contains(domain, ".") {
+			return fmt.Sprintf("%q is for a whole top-level domain", name)
+		}
 	}
 	return ""
 }
@@ -351,15 +370,8 @@ func inhibitAnyPolicy(s *subject) string {
 }
 
 func extendedKeyUsage(s *subject) string {
-	ext := s.extension(ceExtendedKeyUsage)
-	if ext == nil || !ext.Critical {
-		return ""
-	}
-	switch {
-	case slices.Contains(s.ExtKeyUsage, x509.ExtKeyUsageAny):
+	if s.critical(ceExtendedKeyUsage) && slices.Contains(s.ExtKeyUsage, x509.ExtKeyUsageAny) {
 		return "its extended key usage allows any, and is critical"
-	case s.server:
-		return "a TLS server's extended key usage must not be critical" // BR 7.1.2.7.6
 	}
 	return ""
 }
@@ -387,9 +399,26 @@ func extendedKeyUsageOfServer(s *subject) string {
 	return ""
 }
 
-func extendedKeyUsageOfRoot(s *subject) string {
-	if s.root && s.extension(ceExtendedKeyUsage) != nil {
+func extensionsOfServer(s *subject) string {
+	if s.server && s.critical(ceExtendedKeyUsage) {
+		return "a TLS server's extended key usage must not be critical"
+	}
+	return ""
+}
+
+func extensionsOfRoot(s *subject) string {
+	switch {
+	case s.root && s.extension(ceExtendedKeyUsage) != nil:
 		return "a root must have no extended key usage"
+	case s.root && s.extension(ceKeyUsage) != nil && !s.critical(ceKeyUsage):
+		return "a root's key usage must be critical"
+	}
+	return ""
+}
+
+func extensionsOfIntermediate(s *subject) string {
+	if s.ca && !s.root && s.extension(ceKeyUsage) != nil && !s.critical(ceKeyUsage) {
+		return "a CA's key usage must be critical"
 	}
 	return ""
 }

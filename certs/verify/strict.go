@@ -47,7 +47,8 @@ var rules = []rule{
 	{"RFC 5280 4.1.2.4", issuerName},
 	{"RFC 5280 4.1.2.5", validity},
 	{"RFC 5280 4.1.2.6", caSubject},
-	{"BR 6.1.5", keyStrength},
+	{"BR 6.1.5", keySize},
+	{"BR 6.1.6", keyExponent},
 	{"RFC 5280 4.1.2.8", uniqueIdentifiers},
 	{"RFC 5280 4.2.1.1", authorityKeyIdentifier},
 	{"BR 7.1.2.11.1", authorityKeyIdentifierFields},
@@ -57,6 +58,7 @@ var rules = []rule{
 	{"RFC 5280 4.2.1.5", policyMappings},
 	{"RFC 5280 4.2.1.6", alternativeNames},
 	{"BR 7.1.2.7.12", alternativeNamesOfServer},
+	{"BR 3.2.2.6", wildcards},
 	{"BR 7.1.4.3", commonName},
 	{"RFC 5280 4.2.1.9", basicConstraints},
 	{"BR 7.1.2.7.8", serverIsNoCA},
@@ -64,7 +66,9 @@ var rules = []rule{
 	{"RFC 5280 4.2.1.11", policyConstraints},
 	{"RFC 5280 4.2.1.12", extendedKeyUsage},
 	{"BR 7.1.2.7.10", extendedKeyUsageOfServer},
-	{"BR 7.1.2.1.2", extendedKeyUsageOfRoot},
+	{"BR 7.1.2.7.6", extensionsOfServer},
+	{"BR 7.1.2.1.2", extensionsOfRoot},
+	{"BR 7.1.2.6.1", extensionsOfIntermediate},
 	{"RFC 5280 4.2.1.14", inhibitAnyPolicy},
 }
 
@@ -119,6 +123,12 @@ func (s *subject) extension(arc int) *pkix.Extension {
 		return &s.Extensions[i]
 	}
 	return nil
+}
+
+// critical tells whether the extension is there and marked so.
+func (s *subject) critical(arc int) bool {
+	ext := s.extension(arc)
+	return ext != nil && ext.Critical
 }
 
 // The arcs of the extensions below id-ce.

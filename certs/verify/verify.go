@@ -167,17 +167,27 @@ func (v *Verifier) check(chain []*x509.Certificate) *Error {
 	return v.crls.check(chain, v.opts.At, v.opts.AllCRLs)
 }
 
-// exactName matches an e-mail address or a URI, which crypto/x509 does not; nil where name is none.
+// exactName matches an e-mail address or a URI, which crypto/x509 does not; nil where name is none. Hosts and
+// schemes are the same in any case, the rest is not (RFC 5280 sections 7.4 and 7.5).
 func exactName(name string) func(*x509.Certificate) bool {
-	switch {
-	case strings.Contains(name, "://") || strings.HasPrefix(name, "urn:"):
+	switch uri, err := url.Parse(name); {
+	case err == nil && (uri.Host != "" || uri.Scheme == "urn"):
 		return func(cert *x509.Certificate) bool {
-			return slices.ContainsFunc(cert.URIs, func(uri *url.URL) bool { return uri.String() == name })
+			return slices.ContainsFunc(cert.URIs, func(has *url.URL) bool { return folded(has) == folded(uri) })
 		}
 	case strings.Contains(name, "@"):
-		return func(cert *x509.Certificate) bool { return slices.Contains(cert.EmailAddresses, name) }
+		return func(cert *x509.Certificate) bool {
+			return slices.ContainsFunc(cert.EmailAddresses, func(has string) bool { return mailbox(name, has) })
+		}
 	}
 	return nil
+}
+
+// folded is a URI with its host in small letters; url.Parse has made the scheme so.
+func folded(uri *url.URL) string {
+	same := *uri
+	same.Host = strings.ToLower(uri.Host)
+	return same.String()
 }
 
 // outsize says what of a certificate is larger than it may be; nothing where it is not.

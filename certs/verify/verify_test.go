@@ -132,6 +132,12 @@ func TestFault(t *testing.T) {
 			a := ca(t, r)
 			return graph{leaf: leaf(t, a), inter: []*made{a}, roots: []*made{r}}
 		}, verify.Options{}, verify.PathLength, 2, 3, "further up"},
+		{"a domain with a dot has all below, not itself", row(san("example.com"), permit(".example.com"), nil), verify.Options{}, verify.NameConstraints, 0, 4, "use a CA"},
+		{"signed with SHA-1", func(t *testing.T) graph {
+			r := root(t)
+			return graph{leaf: leaf(t, r, func(s *spec) { s.algorithm, s.sign = ecdsaSHA1, signWith(t, r.key, cryptoSHA1) }), roots: []*made{r}}
+		}, verify.Options{}, verify.Algorithm, 0, 2, "sign it again"},
+		{"CA that breaks a rule", pair(list(with(critical(basic(true, -1), false))), nil), verify.Options{Strict: true}, verify.Strict, 1, 2, "make the CA again"},
 		{"e-mail address", pair(nil, list(with(alternative("mail:a@example.com")))), verify.Options{Name: "b@example.com"}, verify.NameMismatch, 0, 1, "--san"},
 		{"URI", pair(nil, list(with(alternative("uri:spiffe://a/b")))), verify.Options{Name: "spiffe://a/c"}, verify.NameMismatch, 0, 1, "--san"},
 		{"policies", trio(nil, list(with(extension(36, true, sequence([]byte{0x80, 1, 0})))), nil), verify.Options{}, verify.Policies, 0, 3, "policies"},
@@ -139,7 +145,7 @@ func TestFault(t *testing.T) {
 		{"RSA key of 512 bits", func(t *testing.T) graph {
 			r := root(t, holds(smallRSA))
 			return graph{leaf: leaf(t, r), roots: []*made{r}}
-		}, verify.Options{}, verify.Signature, 0, 2, "get the certificate again"},
+		}, verify.Options{}, verify.Algorithm, 0, 2, "sign it again"},
 		{"leaf of 300 KiB", pair(nil, list(also(extension(99, false, make([]byte, 300<<10))))), verify.Options{}, verify.TooLarge, 0, 2, "smaller"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -159,9 +165,14 @@ func TestFault(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	m := pair(nil, list(with(alternative("a.example.com", "mail:a@example.com", "uri:spiffe://a/b", "10.0.0.7"))))(t)
-	for _, name := range []string{"a.example.com", "A.example.com", "a@example.com", "spiffe://a/b", "10.0.0.7"} {
+	for _, name := range []string{"a.example.com", "A.example.com", "a@example.com", "a@Example.COM", "spiffe://a/b", "SPIFFE://A/b", "10.0.0.7"} {
 		if err := m.verify(verify.Options{At: noon, Name: name}); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range []string{"A@example.com", "spiffe://a/B", "spiffe://a", "10.0.0.8"} {
+		if err := m.verify(verify.Options{At: noon, Name: name}); err == nil {
+			t.Errorf("%s passes for another name", name)
 		}
 	}
 }
