@@ -36,7 +36,7 @@ func (e *env) genCRL(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	list, err := ca.writeCRL(c)
+	list, err := ca.writeCRL(c, nil)
 	if err != nil {
 		return err
 	}
@@ -88,12 +88,12 @@ type crlInfo struct {
 	Files      []string  `json:"files"`
 }
 
-func (ca *ledgerCA) writeCRL(c *cli.Context) (*crlInfo, error) {
+func (ca *ledgerCA) writeCRL(c *cli.Context, known *ledger.Book) (*crlInfo, error) {
 	out := c.String("out")
 	if out == "" {
 		out = ledger.CRLPath(c.String("ca-certfile"))
 	}
-	list, files, err := ledger.WriteCRL(c.Context, ca.ledger, out, ca.Issuer, ca.dated(), ca.next)
+	list, files, err := ledger.WriteCRL(c.Context, ca.ledger, out, ca.Issuer, known, ca.dated(), ca.next)
 	if err != nil {
 		return nil, err
 	}

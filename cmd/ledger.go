@@ -177,7 +177,7 @@ func (e *env) ledgerImport(c *cli.Context) error {
 	}
 	defer func() { _ = index.Close() }()
 	var added int
-	err = ledger.Update(c.Context, ca.ledger, ca.Issuer, e.dated(), func(b *ledger.Book) ([]ledger.Entry, error) {
+	err = ledger.Update(c.Context, ca.ledger, ca.Issuer, nil, e.dated(), func(b *ledger.Book) ([]ledger.Entry, error) {
 		entries, err := b.Import(index, e.now(), func(serial string) (ledger.Entry, error) { return ca.filed(c.String("certs"), serial) })
 		added = len(entries)
 		return entries, err

@@ -67,11 +67,11 @@ func (e *env) revokeCert(c *cli.Context) error {
 			return err
 		}
 	}
-	err = ledger.Update(c.Context, ca.ledger, ca.Issuer, e.dated(), func(b *ledger.Book) ([]ledger.Entry, error) { return r.entries(b, found) })
+	err = ledger.Update(c.Context, ca.ledger, ca.Issuer, r.book, e.dated(), func(b *ledger.Book) ([]ledger.Entry, error) { return r.entries(b, found) })
 	if err != nil {
 		return err
 	}
-	list, err := ca.writeCRL(c)
+	list, err := ca.writeCRL(c, r.book)
 	if err != nil {
 		return fault.New(fault.KindOf(err), "it is noted in the ledger, and `keyward gen-crl` writes the list; "+fault.HintOf(err), "%w", err)
 	}
@@ -86,6 +86,7 @@ type revoking struct {
 	release   bool
 	ifMissing bool
 
+	book    *ledger.Book         // as it was read first; nil where there was none
 	changed []ledger.Certificate // those whose state changes
 }
 
@@ -127,6 +128,7 @@ func (r *revoking) find(all bool) ([]ledger.Certificate, error) {
 		return nil, err
 	}
 	defer func() { _ = book.Close() }()
+	r.book = book
 	found, err := r.search(book, cert, all)
 	if err != nil {
 		return nil, err

@@ -235,14 +235,25 @@ func (b *Book) revocations() []Entry {
 }
 
 // Update adds the entries that build makes of what the ledger says, while no other can add any. The whole
-// ledger is checked first. Its errors are those of Append, Entries and build.
-func Update(ctx context.Context, path string, issuer *certs.Issuer, now time.Time, build func(*Book) ([]Entry, error)) error {
-	return update(ctx, path, issuer, early(path, issuer.Chain[0]), now, build)
+// ledger is checked first; of one that the caller read with this CA's certificate, or else nil, only what came since. Its
+// errors are those of Append, Entries and build.
+func Update(ctx context.Context, path string, issuer *certs.Issuer, known *Book, now time.Time, build func(*Book) ([]Entry, error)) error {
+	early := known.orRead(path, issuer.Chain[0])
+	return change(ctx, path, issuer, false, now, func(w *writer) ([]Entry, error) {
+		b, err := w.book(early)
+		if err != nil {
+			return nil, named(path, err)
+		}
+		return build(b)
+	})
 }
 
-// early reads a ledger before it is locked, so that others wait only while the rest is read. It is nil where that
-// fails: why is said under the lock.
-func early(path string, ca *x509.Certificate) *Book {
+// orRead reads a ledger that is not known yet before it is locked, so that others wait only while the rest is read. It is
+// nil where that fails: why is said under the lock.
+func (b *Book) orRead(path string, ca *x509.Certificate) *Book {
+	if b != nil {
+		return b
+	}
 	b, err := Open(path, ca)
 	if err != nil {
 		return nil
@@ -258,16 +269,6 @@ func (w *writer) book(early *Book) (*Book, error) {
 		return early, nil
 	}
 	return read(w.file, w.size, w.ca, Head{})
-}
-
-func update(ctx context.Context, path string, issuer *certs.Issuer, early *Book, now time.Time, build func(*Book) ([]Entry, error)) error {
-	return change(ctx, path, issuer, false, now, func(w *writer) ([]Entry, error) {
-		b, err := w.book(early)
-		if err != nil {
-			return nil, named(path, err)
-		}
-		return build(b)
-	})
 }
 
 func (c Certificate) refused(kind fault.Kind, hint, why string) error {

@@ -77,7 +77,7 @@ func TestCRLs(t *testing.T) {
 		{end.Add(time.Hour), "2: a 1, b 0"}, // the one after its end
 		{end.Add(2 * time.Hour), "3: b 0"},
 	} {
-		list, files, err := ledger.WriteCRL(t.Context(), path, out, ca, c.at, c.at.AddDate(0, 1, 0))
+		list, files, err := ledger.WriteCRL(t.Context(), path, out, ca, nil, c.at, c.at.AddDate(0, 1, 0))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +108,7 @@ func TestClockAhead(t *testing.T) {
 	path, out := filepath.Join(dir, "root.ledger"), filepath.Join(dir, "root.crl.pem")
 	appendTo(t, path, ca, ledger.Entry{Op: ledger.Revoke, Serial: "0a", NotAfter: now.AddDate(0, 3, 0), Unlisted: true})
 	for _, at := range []time.Time{now.AddDate(4, 0, 0), now.AddDate(4, 0, 1), now} {
-		list, _, err := ledger.WriteCRL(t.Context(), path, out, ca, at, at.AddDate(0, 1, 0))
+		list, _, err := ledger.WriteCRL(t.Context(), path, out, ca, nil, at, at.AddDate(0, 1, 0))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +124,7 @@ func TestOldCopy(t *testing.T) {
 	dir := t.TempDir()
 	path, out := filepath.Join(dir, "root.ledger"), filepath.Join(dir, "root.crl.pem")
 	crl := func() error {
-		_, _, err := ledger.WriteCRL(t.Context(), path, out, ca, now, now.AddDate(0, 1, 0))
+		_, _, err := ledger.WriteCRL(t.Context(), path, out, ca, nil, now, now.AddDate(0, 1, 0))
 		return err
 	}
 	revoke := func(serial string) {

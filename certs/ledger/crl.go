@@ -29,13 +29,13 @@ func CRLPath(caCertFile string) string { return Basename(caCertFile) + ".crl.pem
 
 // WriteCRL signs a list of what the ledger says is revoked (RFC 5280 section 5) and puts it in the place of
 // the one at out, as PEM, or as DER where out ends so. Beside an out that ends in .crl.pem goes the same
-// in .crl.der. It gives the list and its files.
+// in .crl.der. It gives the list and its files; known is Update's.
 //
 // The list's number is one more than that of the last one in the ledger, or in the file that is
 // replaced, and is noted in the ledger before the list is placed. A certificate that has ended stays on it until a
 // list that was made after its end had it (section 3.3). A CA whose key usage is not for CRLs is fault.Policy, and a
 // ledger that lacks a revocation of the list that is replaced fault.InvalidFile.
-func WriteCRL(ctx context.Context, ledgerPath, out string, issuer *certs.Issuer, now, next time.Time) (*x509.RevocationList, []string, error) {
+func WriteCRL(ctx context.Context, ledgerPath, out string, issuer *certs.Issuer, known *Book, now, next time.Time) (*x509.RevocationList, []string, error) {
 	if err := MayList(issuer.Chain[0]); err != nil {
 		return nil, nil, err
 	}
@@ -44,7 +44,7 @@ func WriteCRL(ctx context.Context, ledgerPath, out string, issuer *certs.Issuer,
 	both = both && strings.HasSuffix(base, ".crl")
 	var list *x509.RevocationList
 	var paths []string
-	early := early(ledgerPath, issuer.Chain[0])
+	early := known.orRead(ledgerPath, issuer.Chain[0])
 	err := durable.Change(ctx, durable.Set{Dir: filepath.Clean(dir), Name: base, Replace: true, Build: func() ([]durable.File, error) {
 		last, err := CRLAt(out, issuer.Chain[0])
 		if err != nil {
@@ -83,7 +83,7 @@ func MayList(ca *x509.Certificate) error {
 
 // noteCRL signs the list and notes it in the ledger.
 func noteCRL(ctx context.Context, path string, issuer *certs.Issuer, early *Book, last *x509.RevocationList, now, next time.Time) (list *x509.RevocationList, err error) {
-	err = update(ctx, path, issuer, early, now, func(b *Book) ([]Entry, error) {
+	err = Update(ctx, path, issuer, early, now, func(b *Book) ([]Entry, error) {
 		if err := b.remembers(last); err != nil {
 			return nil, err
 		}

@@ -69,7 +69,7 @@ func TestEarly(t *testing.T) {
 				t.Fatal(err)
 			}
 			add(t, path, entry(Revoke, "01"))
-			before := early(path, ca.Chain[0])
+			before := (*Book)(nil).orRead(path, ca.Chain[0])
 			c.meanwhile(t, path, info.Size())
 			w, err := open(path, ca.Chain[0])
 			if err != nil {

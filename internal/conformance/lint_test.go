@@ -196,7 +196,7 @@ func crls(t *testing.T) []made {
 
 func revoke(t *testing.T, book string, ca *certs.Issuer, cert *stdx509.Certificate, reason ledger.Reason) {
 	t.Helper()
-	err := ledger.Update(t.Context(), book, ca, now, func(b *ledger.Book) ([]ledger.Entry, error) {
+	err := ledger.Update(t.Context(), book, ca, nil, now, func(b *ledger.Book) ([]ledger.Entry, error) {
 		entry, err := b.Revocation(ledger.Unlisted(cert), reason)
 		return []ledger.Entry{entry}, err
 	})
@@ -207,7 +207,7 @@ func revoke(t *testing.T, book string, ca *certs.Issuer, cert *stdx509.Certifica
 
 func crl(t *testing.T, book string, ca *certs.Issuer) *x509.RevocationList {
 	t.Helper()
-	list, _, err := ledger.WriteCRL(t.Context(), book, filepath.Join(filepath.Dir(book), "ca.crl.pem"), ca, now, now.AddDate(0, 0, 7))
+	list, _, err := ledger.WriteCRL(t.Context(), book, filepath.Join(filepath.Dir(book), "ca.crl.pem"), ca, nil, now, now.AddDate(0, 0, 7))
 	if err != nil {
 		t.Fatal(err)
 	}
