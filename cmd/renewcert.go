@@ -25,7 +25,7 @@ func (e *env) renewCertCommand() *cli.Command {
 		Description: "Signs a successor with the same subject, names, usages and key, and a lifetime as long as the old one's, and puts it in the old one's place. " +
 			"A BASENAME B is B.cert.pem with what is there of B.cert.der, B.pkeycert.pem and B.fullchain.pem, which are replaced with it, all or none. A CERTFILE is one file in PEM or DER, from any tool. " +
 			"Run it every day: what does not end within the window is left alone, and the exit code is 12 where nothing was to be done. " +
-			"A root signs itself with its key. The private key is needed for nothing else. A CA keeps its subject and key, so what it signed before still verifies below it; --rekey makes a new key. " +
+			"A root signs itself with its key. The private key is needed for nothing else. A CA keeps its subject and key, so what it signed before still verifies below it; --rekey makes a new key. What the issuer's ledger says is revoked or on hold is not renewed. " +
 			"--exec runs a command by the shell after each renewal, with KEYWARD_CERT_BASENAME, KEYWARD_CERT_FILE, KEYWARD_KEY_FILE and KEYWARD_NOT_AFTER in its environment; what it prints goes to stderr. " +
 			"Where it fails the exit code is 1, and the certificate stays renewed.",
 		UsageText: "keyward renew-cert --exec 'systemctl reload nginx' web " + issuerFiles + "\n" +
