@@ -26,7 +26,7 @@ func (e *env) verifyCertCommand() *cli.Command {
 		Description: "A TARGET is a file in PEM, DER or PKCS#12, - for stdin, or a server as host:port, with which nothing but a TLS handshake is held. " +
 			"Its first certificate is verified; the others may stand between it and a root, and so may those of --untrusted. " +
 			"Roots are those of --ca-file, else the system's. A server must have the name that it is called by, if --name does not say another. " +
-			"Each target is a line on stdout: ok with its chain, or bad with the certificate at fault and the reason. " +
+			"Each target is a line on stdout: ok with its chain, or bad with the certificate at fault and the reason; what else --strict finds stands below it, indented. " +
 			"With --json an array of objects with target, ok, chain, until, and for what failed reason, message, hint, at_fault (subject, serial, depth: 0 is the target's own) and violations. " +
 			"With --crl the certificate must be covered by a CRL of its issuer, and so must its whole chain with --crl-check-all; those above it are looked for too wherever their CRL is there. " +
 			"A CRL counts if the issuer signed it, in its time; delta and partial CRLs are refused. Nothing is fetched. " +
@@ -104,7 +104,7 @@ func (e *env) verifyCert(c *cli.Context) error {
 			continue
 		}
 		shown = append(shown, r)
-		out.WriteString(r.line())
+		out.WriteString(r.lines())
 	}
 	if len(shown) > 0 {
 		if err := e.print(shown, out.String()); err != nil {
@@ -218,23 +218,28 @@ func (e *env) verifyTarget(c *cli.Context, target string, opts verify.Options, v
 	if err != nil { // with one that does not parse, which is the first is not known
 		return verified{err: err}
 	}
-	if host, ok := askedHost(target); ok && opts.Name == "" {
+	host := askedHost(target)
+	if host != "" && opts.Name == "" {
 		opts.Name = host
 		if verifier, err = verify.New(opts); err != nil {
 			return verified{err: err}
 		}
 	}
 	chain, err := verifier.Chain(found.Certs[0], found.Certs[1:]...)
-	return judged(target, chain, err)
+	r := judged(target, chain, err)
+	if host != "" && r.Reason == string(verify.IssuerMissing) {
+		r.Hint = "have the server send its intermediates too, or name them with --untrusted and the root with --ca-file"
+	}
+	return r
 }
 
-// askedHost is the host of a target that is a server.
-func askedHost(target string) (string, bool) {
+// askedHost is the host of a target that is a server; "" for another.
+func askedHost(target string) string {
 	if _, err := os.Stat(target); err == nil {
-		return "", false
+		return ""
 	}
-	_, host, ok := serverAddress(target)
-	return host, ok
+	_, host, _ := serverAddress(target)
+	return host
 }
 
 func judged(target string, chain []*x509.Certificate, err error) verified {
@@ -270,10 +275,14 @@ func describeLink(depth int, cert *x509.Certificate) linkInfo {
 	return linkInfo{depth, info.Subject, info.Serial, info.NotAfter, printable(verify.NameOf(cert))}
 }
 
-// line is a target on stdout.
-func (r verified) line() string {
+// lines are a target on stdout.
+func (r verified) lines() string {
 	if !r.OK {
-		return fmt.Sprintf("bad  %s  %s\n", printable(r.Target), printable(r.Message))
+		bad := fmt.Sprintf("bad  %s  %s\n", printable(r.Target), printable(r.Message))
+		for _, broken := range r.Violations[min(1, len(r.Violations)):] { // the first is the message
+			bad += fmt.Sprintf("     %s: %s (%s)\n", r.Chain[broken.Depth].title, printable(broken.Message), broken.Section)
+		}
+		return bad
 	}
 	var names []string
 	for _, link := range r.Chain {
