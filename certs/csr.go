@@ -118,10 +118,12 @@ func (s san) check() error {
 	switch {
 	case !signed:
 		return fault.New(fault.Policy, hint, "the request asks for a name of the kind %s, which keyward does not sign", s.form)
-	case err == nil && count != 1:
+	case err != nil:
+		return fault.New(fault.KindOf(err), hint, "the request asks for a name that is none: %w", err)
+	case count != 1:
 		return fault.New(fault.Policy, hint, "the request has %q as a name of the kind %s, which it does not read as", s.value, s.form)
 	}
-	return err
+	return nil
 }
 
 // ParseCSR reads a request as PEM, one alone with nothing behind it, or as DER. What is no such thing is
