@@ -144,12 +144,12 @@ func (e *env) verifyOptions(c *cli.Context) (verify.Options, error) {
 	if opts.Purpose, err = verify.ParsePurpose(c.String("for")); err != nil {
 		return opts, fault.New(fault.KindOf(err), fault.HintOf(err), "--for: %w", err)
 	}
-	if at := c.String("at"); at != "" {
+	if at := c.String("at"); at != "" || e.call.given["at"] {
 		if opts.At, err = parseTime(at); err != nil {
 			return opts, err
 		}
 	}
-	if opts.Name != "" {
+	if opts.Name != "" || e.call.given["name"] {
 		if err := certs.CheckName(opts.Name); err != nil {
 			return opts, fault.New(fault.Usage, "write it as it stands in the certificate: host.example.com, 10.0.0.1, user@example.com or scheme://host/path", "--name: %w", err)
 		}
