@@ -138,7 +138,8 @@ func (crl *CRL) unlawful() string {
 	case len(crl.list.AuthorityKeyId) == 0:
 		return "it has no authority key identifier (RFC 5280 5.2.1)"
 	case crl.twice:
-		return "it lists a serial number twice (BR 7.2.2)"
+		// No section forbids it yet, x509-limbo does: github.com/cabforum/servercert/issues/589.
+		return "it lists a serial number twice, and verifiers differ on which entry counts"
 	}
 	return ""
 }

@@ -87,6 +87,8 @@ func (e *Error) fault() error {
 	switch {
 	case e.Reason == Strict && e.Depth > 0:
 		hint = "make the CA again, or verify without --strict"
+	case e.Reason == Usage && e.Depth > 0:
+		hint = "use a CA that is for this, or verify for what it is for with --for"
 	case e.Reason == NameMismatch && len(certs.Describe(e.Cert).SANs) == 0:
 		hint = "issue it with the name as --san"
 	}

@@ -37,8 +37,8 @@ type rule struct {
 // rules are what --strict holds beyond crypto/x509. Those of RFC 5280 that crypto/x509 holds when it parses or verifies
 // are left to it: one algorithm inside and outside the signed part, no negative serial number, no extension twice,
 // authority and subject key identifiers and authority information access not critical, name constraints not empty,
-// DER. Left out: whether a wildcard's domain is a public suffix, and a server's 398 days (BR 6.3.2), since internal
-// CAs differ. Ed25519 is let pass, though the BR do not list it.
+// DER. Left out: whether a wildcard's domain is a public suffix, where it is more than a top-level domain, and a
+// server's 398 days (BR 6.3.2), since internal CAs differ. Ed25519 is let pass, though the BR do not list it.
 var rules = []rule{
 	{"RFC 5280 4.1.2.1", version},
 	{"RFC 5280 4.1.2.2", serial},

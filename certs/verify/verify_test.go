@@ -125,7 +125,7 @@ func TestFault(t *testing.T) {
 			g.roots = []*made{root(t)}
 			return g
 		}, verify.Options{}, verify.Signature, 1, 3, "another CA has the same name"},
-		{"usage of a CA", trio(nil, list(with(extended(clientAuth))), nil), verify.Options{Purpose: verify.Server}, verify.Usage, 1, 3, "--for"},
+		{"usage of a CA", trio(nil, list(with(extended(clientAuth))), nil), verify.Options{Purpose: verify.Server}, verify.Usage, 1, 3, "use a CA"},
 		{"name in the middle", row(san("permitted.example.com"), permit("permitted.example.com"), list(with(alternative("other.example.com")))), verify.Options{}, verify.NameConstraints, 1, 4, "use a CA"},
 		{"path length of the root", func(t *testing.T) graph {
 			r := root(t, pathLen(0)...)
