@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"io"
+	"math"
 	"math/big"
 	"net"
 	"net/http"
@@ -25,7 +26,7 @@ import (
 // server got a credential that was not meant for it.
 func cmdHostile(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: hostile html|half|large|redirect|plain|silent|expired|foreign|down|heard")
+		ts.Fatalf("usage: hostile html|half|large|redirect|plain|silent|crowd|expired|foreign|down|heard")
 	}
 	heard := ts.Value(heardKey{}).(*atomic.Bool)
 	switch args[0] {
@@ -44,7 +45,9 @@ func cmdHostile(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Defer(server.Close)
 		ts.Setenv("KEYWARD_URL", strings.Replace(server.URL, "http:", "https:", 1))
 	case "silent":
-		silent(ts)
+		silent(ts, math.MaxInt)
+	case "crowd":
+		silent(ts, 8)
 	case "expired":
 		serveHTTPS(ts, listening(heard), expired)
 	case "foreign":
@@ -113,15 +116,15 @@ func selfSigned(ts *testscript.TestScript, life time.Duration) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// silent accepts connections and never says anything.
-func silent(ts *testscript.TestScript) {
+// silent accepts connections and never says anything; once there are as many as most, it hangs up on all.
+func silent(ts *testscript.TestScript, most int) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		var open []net.Conn
-		for {
+		for len(open) < most {
 			c, err := l.Accept()
 			if err != nil {
 				break

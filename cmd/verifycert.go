@@ -193,12 +193,12 @@ func readAll(files []string) ([]*x509.Certificate, error) {
 	return all, nil
 }
 
-// verifyAll verifies the targets, several at a time, and keeps their order.
+// verifyAll verifies the targets, several at a time since servers may keep one waiting, and keeps their order.
 func (e *env) verifyAll(c *cli.Context, list []string, opts verify.Options, verifier *verify.Verifier) []verified {
 	all := make([]verified, len(list))
 	next := make(chan int)
 	var working sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(list)) {
+	for range min(max(runtime.GOMAXPROCS(0), maxAsked), len(list)) {
 		working.Go(func() {
 			for i := range next {
 				all[i] = e.verifyTarget(c, list[i], opts, verifier)
