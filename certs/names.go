@@ -19,6 +19,10 @@ type names struct {
 	uris   []*url.URL
 }
 
+// maxNames is how many names a certificate is given: with more of them TLS stacks refuse it, and the files
+// grow past what is read.
+const maxNames = 1000
+
 func (n names) count() int { return len(n.dns) + len(n.ips) + len(n.emails) + len(n.uris) }
 
 // parseNames tells names apart by their form: a URI has "://" or starts with "urn:", an e-mail

@@ -63,6 +63,9 @@ func (r Request) check(now time.Time) (wanted, error) {
 	if err := checkEnd(r.NotAfter, now); err != nil {
 		return wanted{}, err
 	}
+	if len(r.SANs) > maxNames {
+		return wanted{}, fault.New(fault.Policy, "make several certificates of them", "%d names, and a certificate takes %d at most", len(r.SANs), maxNames)
+	}
 	names, err := parseNames(r.SANs)
 	if err != nil {
 		return wanted{}, err

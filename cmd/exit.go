@@ -42,10 +42,19 @@ func (e *env) hintOf(err error) string {
 }
 
 func (e *env) reportText(err error, hint string) {
-	_, _ = fmt.Fprintf(e.stderr, "%s: %v\n", e.name, err)
+	_, _ = fmt.Fprintf(e.stderr, "%s: %s\n", e.name, printableLines(err.Error()))
 	if hint != "" {
-		_, _ = fmt.Fprintf(e.stderr, "  hint: %s\n", hint)
+		_, _ = fmt.Fprintf(e.stderr, "  hint: %s\n", printable(hint))
 	}
+}
+
+// printableLines is printable for each line: an error may have a path or a word that somebody else wrote.
+func printableLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = printable(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // failure is an error in JSON.

@@ -3,6 +3,8 @@ package cmd
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -21,10 +23,10 @@ func (e *env) planCommand() *cli.Command {
 	return &cli.Command{
 		Name: "plan", Category: certificates, ArgsUsage: "[MANIFEST]",
 		Usage: "tell what apply would do for a manifest, and why",
-		Description: "The MANIFEST, " + defaultManifest + " where none is named, says in YAML which certificates and user keys there are to be in its folder. " +
+		Description: "The MANIFEST, " + defaultManifest + " where none or its folder is named, says in YAML which certificates and user keys there are to be in its folder. " +
 			"Prints what is missing, ends soon or is no longer as asked for, and writes nothing. " +
 			"All faults of the manifest are told at once, each with its line and column. " +
-			"The exit code is 10 where something is to be done, 12 where nothing is, 11 where the manifest or a file in the way is at fault.",
+			"The exit code is 10 where something is to be done, 12 where nothing is, 11 where the manifest or a file in the way is at fault, 9 where a root would be replaced by another.",
 		UsageText: "keyward plan\nkeyward plan --json pki/keyward.yaml\nkeyward plan --schema > manifest.schema.json",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "all", Usage: "list what stays as it is too"},
@@ -49,7 +51,7 @@ func (e *env) applyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "apply", Category: certificates, ArgsUsage: "[MANIFEST]",
 		Usage: "make, renew and mend certificates as a manifest says",
-		Description: "Does what `keyward plan` tells, issuers first: the MANIFEST is " + defaultManifest + " where none is named. " +
+		Description: "Does what `keyward plan` tells, issuers first: the MANIFEST is " + defaultManifest + " where none or its folder is named. " +
 			"What is as asked for is left alone, so it can run at any time and by several at once, and after a kill it does the rest. " +
 			"Each signature is noted in its CA's ledger before its files are placed. What fails does not stop what does not hang on it. " +
 			"The exit code is 0 where all is as the manifest says in the end, whether or not something was done.",
@@ -87,7 +89,7 @@ func parallel(c *cli.Context) (int, error) {
 	return 0, fault.New(fault.Usage, "set it to 1 or more", "--parallel %d", c.Int("parallel"))
 }
 
-// manifest reads the one that is named.
+// manifest reads the one that is named, or lies in the folder that is named.
 func (e *env) manifest(c *cli.Context) (*plan.Manifest, error) {
 	file := defaultManifest
 	switch {
@@ -95,6 +97,9 @@ func (e *env) manifest(c *cli.Context) (*plan.Manifest, error) {
 		return nil, fault.New(fault.Usage, e.call.helpHint(), "%s takes one manifest, and got %d", e.call.name(), c.NArg())
 	case c.NArg() == 1:
 		file = c.Args().First()
+	}
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		file = filepath.Join(file, defaultManifest)
 	}
 	return plan.Read(file, e.dated())
 }
@@ -144,6 +149,9 @@ func stepLines(steps []plan.Step) string {
 		if s.NewKey && s.Action != plan.Make {
 			line += "; with a new key"
 		}
+		if s.Replaces() {
+			line += "; give the new root to all who trust the old one"
+		}
 		b.WriteString(line + "\n")
 	}
 	return b.String()
@@ -155,17 +163,17 @@ func countLine(counts map[plan.Action]int, stuck int) string {
 	for _, action := range plan.Actions() {
 		words[action] = "to " + string(action)
 	}
-	return sums(counts, words, stuck)
+	return sums(counts, words, stuck, "at fault")
 }
 
 // doneLine sums up what was done.
 func doneLine(counts map[plan.Action]int, stuck int) string {
 	return sums(counts, map[plan.Action]string{
 		plan.Make: "made", plan.Reissue: "re-issued", plan.Renew: "renewed", plan.Write: "written", plan.Set: "set", plan.Leave: "left",
-	}, stuck)
+	}, stuck, "failed")
 }
 
-func sums(counts map[plan.Action]int, words map[plan.Action]string, stuck int) string {
+func sums(counts map[plan.Action]int, words map[plan.Action]string, stuck int, fate string) string {
 	var parts []string
 	for _, action := range slices.Backward(plan.Actions()) {
 		if n := counts[action]; n > 0 {
@@ -173,7 +181,7 @@ func sums(counts map[plan.Action]int, words map[plan.Action]string, stuck int) s
 		}
 	}
 	if stuck > 0 {
-		parts = append(parts, fmt.Sprintf("%d failed", stuck))
+		parts = append(parts, fmt.Sprintf("%d %s", stuck, fate))
 	}
 	return strings.Join(parts, ", ") + "\n"
 }

@@ -150,7 +150,7 @@ func (a *applying) makeFolders(sets []durable.Set) {
 	made := map[string]bool{}
 	for _, s := range sets {
 		if !made[s.Dir] {
-			_ = os.MkdirAll(s.Dir, folderMode) // where it fails the set says so
+			_ = durable.MakeFolder(s.Dir, folderMode) // where it fails the set says so
 			made[s.Dir] = true
 		}
 	}
@@ -243,7 +243,7 @@ func (a *applying) sign(e *Entry, v *verdict, ca *certs.Issuer) (*certs.Issued, 
 	}
 	issued, err := certs.Issue(req, ca, a.now)
 	if err != nil {
-		return nil, fault.New(fault.KindOf(err), withoutDashes(fault.HintOf(err)), "%s: %w", e.Name, err)
+		return nil, fault.New(fault.KindOf(err), fault.HintOf(err), "%s: %w", e.Name, err)
 	}
 	if e.Role == certs.Root {
 		a.authorities[e.Name].renewed = issued.Issuer()
@@ -335,7 +335,7 @@ func (a *applying) outputs(e *Entry, formats []export.Format, cert *x509.Certifi
 	for _, format := range formats {
 		file, err := a.m.output(e, format, cert, chain, key, password)
 		if err != nil {
-			return nil, fault.New(fault.KindOf(err), withoutDashes(fault.HintOf(err)), "%s: %w", e.Name, err)
+			return nil, fault.New(fault.KindOf(err), fault.HintOf(err), "%s: %w", e.Name, err)
 		}
 		files = append(files, file)
 	}

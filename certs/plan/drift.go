@@ -19,8 +19,7 @@ func drift(e *Entry, cert, draft *x509.Certificate, asked time.Time) []string {
 			reasons = append(reasons, fmt.Sprintf(format, args...))
 		}
 	}
-	organization := strings.Join(cert.Subject.Organization, ", ")
-	add(len(cert.Subject.Names) != 1 || organization != e.Organization, "its organization is %q, not %q", organization, e.Organization)
+	add(!sameSubject(e, cert), "its organization is %q, not %q", organization(cert), e.Organization)
 	add(cert.IsCA != draft.IsCA, "it is %s", map[bool]string{true: "a CA", false: "no CA"}[cert.IsCA])
 	add(keyDrifts(e, cert), "its key is %s, not %s", certs.KeyTypeOf(cert.PublicKey), keyType(e))
 	if e.Profile == certs.Micronets {
@@ -35,6 +34,14 @@ func drift(e *Entry, cert, draft *x509.Certificate, asked time.Time) []string {
 	}
 	add(cert.NotAfter.After(asked.Add(time.Hour)), "it ends on %s, later than asked for", day(cert.NotAfter))
 	return reasons
+}
+
+func sameSubject(e *Entry, cert *x509.Certificate) bool {
+	return len(cert.Subject.Names) == 1 && organization(cert) == e.Organization
+}
+
+func organization(cert *x509.Certificate) string {
+	return strings.Join(cert.Subject.Organization, ", ")
 }
 
 func keyType(e *Entry) certs.KeyType {

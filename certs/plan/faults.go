@@ -81,12 +81,36 @@ type faults struct {
 	list Faults
 }
 
-// add takes an error with its hint.
+// add takes an error with its hint, in the words of a manifest where there is one.
 func (f *faults) add(at place, err error) {
-	f.list = append(f.list, Fault{
+	one := Fault{
 		File: f.file, Line: int(at.line), Column: int(at.column),
-		Message: err.Error(), Hint: fault.HintOf(err), kind: fault.KindOf(err),
-	})
+		Message: shortened(err.Error()), Hint: shortened(fault.HintOf(err)), kind: fault.KindOf(err),
+	}
+	if f.file != "" {
+		one.Hint = withoutDashes(one.Hint)
+	}
+	f.list = append(f.list, one)
+}
+
+// maxText is how many bytes of a message or a hint are told; a manifest's values can be of any length.
+const maxText = 1000
+
+// shortened takes what is too much out of the middle: the ends say most.
+func shortened(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxText/2], "") + " ... " + strings.ToValidUTF8(text[len(text)-maxText/2:], "")
+}
+
+// withoutDashes writes --path-len as the field path-len.
+func withoutDashes(hint string) string {
+	words := strings.Split(hint, " ")
+	for i, word := range words {
+		words[i] = strings.TrimPrefix(word, "--")
+	}
+	return strings.Join(words, " ")
 }
 
 func (f *faults) addf(at place, hint, format string, args ...any) {

@@ -5,9 +5,11 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/asn1"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"keyward/certs/export"
 	"keyward/internal/durable"
 	"keyward/internal/fault"
+	"keyward/internal/secretfile"
 )
 
 // Action is what is to be done about a certificate or a user key.
@@ -48,6 +51,11 @@ type Step struct {
 	at  place
 }
 
+// Replaces tells whether a root is signed again: who trusts it holds the old one, with its end and its limits.
+func (s Step) Replaces() bool {
+	return s.Kind == certs.Root.String() && (s.Action == Renew || s.Action == Reissue)
+}
+
 // Plan is what is to be done so that a folder is as its manifest says.
 type Plan struct {
 	Steps []Step // certificates in the manifest's order, then user keys
@@ -63,7 +71,7 @@ type above struct {
 	newKey  bool                // the nearest has a key that nobody knows yet
 	pending bool                // something in the chain is to be signed
 	err     error               // why it cannot be used at all
-	keyless error               // why it cannot sign
+	keyless error               // why it cannot sign, or must not
 	unsure  bool                // a command is at work on it, so all below is looked at again
 }
 
@@ -112,8 +120,11 @@ func (m *Manifest) judgeEntry(i int, authorities map[string]*above, now time.Tim
 	e := &m.Entries[i]
 	issuer := authorities[e.Issuer]
 	v, err := m.verdict(e, issuer, now)
-	if err == nil && v.action.signs() && issuer.keyless != nil {
+	if err == nil && v.action.signs() {
 		err = issuer.keyless
+		if e.Role == certs.Root && v.keyed {
+			err = exposed(m.base(e))
+		}
 	}
 	if issuer.unsure && err == nil {
 		v.raise(Write, "its issuer %s may change", e.Issuer)
@@ -143,7 +154,7 @@ func (m *Manifest) unfinished(e *Entry) bool {
 // below is what the certificates below a CA find above them.
 func (m *Manifest) below(e *Entry, issuer *above, v verdict, err error) *above {
 	if err != nil || v.cert == nil && !v.action.signs() {
-		return &above{err: fault.New(fault.KindOf(err), fault.HintOf(err), "its issuer %s is at fault", e.Name)}
+		return &above{err: fault.New(fault.KindOf(err), "", "its issuer %s is at fault", e.Name)}
 	}
 	a := &above{pending: issuer.pending || v.action.signs(), newKey: v.newKey || v.cert == nil, written: issuer.written}
 	own := v.cert
@@ -162,6 +173,9 @@ func (m *Manifest) below(e *Entry, issuer *above, v verdict, err error) *above {
 	if v.action.signs() {
 		a.keyless = nil
 	}
+	if a.keyless == nil {
+		a.keyless = exposed(m.base(e))
+	}
 	a.chain = append([]*x509.Certificate{own}, issuer.chain...)
 	return a
 }
@@ -169,9 +183,27 @@ func (m *Manifest) below(e *Entry, issuer *above, v verdict, err error) *above {
 // madeAt is when a certificate's file was written.
 func (m *Manifest) madeAt(e *Entry) time.Time { return modTime(m.base(e) + certSuffix) }
 
+// exposed says that others can put their own key in the place of a CA's: no command signs with such a one.
+func exposed(base string) error {
+	err := secretfile.FolderExposed(base + keySuffix)
+	if errors.Is(err, fault.NotFound) {
+		return nil // the folder will be made
+	}
+	return err
+}
+
 func noKey(m *Manifest, e *Entry) error {
 	base := m.base(e)
 	return fault.New(fault.NotFound, "put it back, or move "+base+certSuffix+" away to have a new CA made", "%s: the CA's key is missing", base+keySuffix)
+}
+
+// otherRoot refuses to put another root in the place of the one that is there: by a change of the
+// defaults alone, all who trust it would stop to trust what is below it.
+func (m *Manifest) otherRoot(e *Entry, v *verdict) error {
+	base := m.base(e)
+	return fault.New(fault.Policy, "set the manifest back; or move "+base+certSuffix+" and "+base+keySuffix+
+		" away to have a new root made, which all who trust this one need to be given",
+		"%s is to become another root: %s", base+certSuffix, strings.Join(v.reasons, "; "))
 }
 
 // verdict is what is to be done about a certificate, and what it was judged by.
@@ -203,7 +235,7 @@ func (m *Manifest) verdict(e *Entry, issuer *above, now time.Time) (verdict, err
 	req.Clamp = true // Parse has held the lifetimes against each other; near the issuer's end this one's is shorter
 	draft, asked, err := certs.Draft(req, issuer.chain, now)
 	if err != nil {
-		return v, fault.New(fault.KindOf(err), withoutDashes(fault.HintOf(err)), "%s: %w", e.Name, err)
+		return v, fault.New(fault.KindOf(err), fault.HintOf(err), "%s: %w", e.Name, err)
 	}
 	v.draft = draft
 	if v.found, err = m.find(e); err != nil {
@@ -222,6 +254,9 @@ func (m *Manifest) verdict(e *Entry, issuer *above, now time.Time) (verdict, err
 	if v.newKey && v.cert != nil && e.Role != certs.Leaf && !v.keyed {
 		return v, noKey(m, e)
 	}
+	if e.Role == certs.Root && v.cert != nil && isRoot(v.cert) && (keyDrifts(e, v.cert) || !sameSubject(e, v.cert)) {
+		return v, m.otherRoot(e, &v)
+	}
 	if !v.action.signs() {
 		if err := m.judgeFiles(e, issuer, &v); err != nil {
 			return v, err
@@ -235,7 +270,7 @@ func (m *Manifest) compare(e *Entry, issuer *above, v *verdict, asked, now time.
 	for _, reason := range drift(e, v.cert, v.draft, asked) {
 		v.raise(Reissue, "%s", reason)
 	}
-	v.newKey = keyDrifts(e, v.cert)
+	v.newKey = keyDrifts(e, v.cert) || v.draft.IsCA && !v.cert.IsCA // a leaf's key lies on servers
 	if reason := issuerDrift(e, issuer, v.cert); reason != "" {
 		v.raise(Reissue, "%s", reason)
 	}
@@ -268,7 +303,7 @@ func ends(end, now time.Time) string {
 // issuerDrift says why cert is not what the issuer signed, or would sign.
 func issuerDrift(e *Entry, issuer *above, cert *x509.Certificate) string {
 	if e.Role == certs.Root {
-		if !signedBy(cert, cert) {
+		if !isRoot(cert) {
 			return "it did not sign itself"
 		}
 		return ""
@@ -296,6 +331,8 @@ func signedWith(ca, cert *x509.Certificate) bool {
 	}
 	return signedBy(ca, cert)
 }
+
+func isRoot(cert *x509.Certificate) bool { return signedBy(cert, cert) }
 
 func signedBy(ca, cert *x509.Certificate) bool {
 	return ca.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil

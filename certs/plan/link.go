@@ -2,6 +2,7 @@ package plan
 
 import (
 	"crypto/x509"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +17,8 @@ func didYouMean(word string, known []string) string {
 	if near := nearest.Word(word, known); near != "" {
 		return "did you mean " + near + "?"
 	}
-	return "use one of " + strings.Join(known, ", ")
+	const most = 20 // more are of no use
+	return "use one of " + strings.Join(known[:min(len(known), most)], ", ")
 }
 
 // link holds the certificates against each other: their files, their issuers and the limits above them.
@@ -54,6 +56,7 @@ func (p *parser) checkFiles() {
 			}
 		}
 	}
+	p.checkFolders(bases)
 	files := map[string]string{}
 	for _, u := range p.m.UserKeys {
 		file := folded(u.File)
@@ -65,6 +68,26 @@ func (p *parser) checkFiles() {
 			base, cut := strings.CutSuffix(file, suffix)
 			if i, taken := bases[base]; cut && taken {
 				p.addf(u.at, hint, "the user key %q has a file of the certificate %q", u.Name, p.m.Entries[i].Name)
+			}
+		}
+	}
+}
+
+// checkFolders refuses a certificate in a folder that is another's file.
+func (p *parser) checkFolders(bases map[string]int) {
+	files := suffixes()
+	for i := range p.m.Entries {
+		e := &p.m.Entries[i]
+		name := folded(e.Name)
+		for at, c := range name {
+			if c != '/' {
+				continue
+			}
+			for _, suffix := range files {
+				base, cut := strings.CutSuffix(name[:at], suffix)
+				if other, taken := bases[base]; cut && taken {
+					p.addf(e.at, "give its folder another name", "the folder of %q is a file of %q in line %d", e.Name, p.m.Entries[other].Name, p.m.Entries[other].at.line)
+				}
 			}
 		}
 	}
@@ -97,8 +120,9 @@ func (p *parser) outsideChains() map[string][]*x509.Certificate {
 // order checks who issues whom and sorts the certificates by how many are above them.
 func (p *parser) order(outside map[string][]*x509.Certificate) {
 	depths := make([]int, len(p.m.Entries)) // 0 where it is not known yet
+	known := p.authorities(outside)
 	for i := range p.m.Entries {
-		p.checkIssuer(&p.m.Entries[i], outside)
+		p.checkIssuer(&p.m.Entries[i], outside, known)
 	}
 	for i := range p.m.Entries {
 		depth := p.depth(i, depths)
@@ -111,7 +135,7 @@ func (p *parser) order(outside map[string][]*x509.Certificate) {
 	}
 }
 
-func (p *parser) checkIssuer(e *Entry, outside map[string][]*x509.Certificate) {
+func (p *parser) checkIssuer(e *Entry, outside map[string][]*x509.Certificate, authorities []string) {
 	at := e.placeOf("issuer", 0)
 	_, isOutside := outside[e.Issuer]
 	above, known := p.m.byName[e.Issuer]
@@ -122,7 +146,7 @@ func (p *parser) checkIssuer(e *Entry, outside map[string][]*x509.Certificate) {
 		p.addf(e.at, "set issuer to the name of a CA", "the %v %q has no issuer", e.Role, e.Name)
 	case e.Role == certs.Root || isOutside:
 	case !known:
-		p.addf(at, didYouMean(e.Issuer, p.authorities(outside)), "unknown issuer %q", e.Issuer)
+		p.addf(at, didYouMean(e.Issuer, authorities), "unknown issuer %q", e.Issuer)
 	case p.m.Entries[above].Role == certs.Leaf && e.Issuer != e.Name:
 		p.addf(at, "name a root or an intermediate; role: intermediate makes it one", "the issuer %q is a leaf", e.Issuer)
 	}
@@ -134,6 +158,7 @@ func (p *parser) checkIssuer(e *Entry, outside map[string][]*x509.Certificate) {
 	}
 }
 
+// authorities are names that issuer may have, for hints. All of them would be compared with each unknown one.
 func (p *parser) authorities(outside map[string][]*x509.Certificate) []string {
 	var names []string
 	for i := range p.m.Entries {
@@ -145,7 +170,7 @@ func (p *parser) authorities(outside map[string][]*x509.Certificate) []string {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	return names[:min(len(names), 10)]
+	return names[:min(len(names), 100)]
 }
 
 // depth is how far below its root entry i stands, from 1 on. What is in a cycle, or below one, is
@@ -182,10 +207,15 @@ func (p *parser) depth(i int, depths []int) int {
 func (p *parser) cycle(way []int) {
 	first := slices.IndexFunc(way, func(i int) bool { return i == slices.Min(way) })
 	way = append(slices.Clone(way[first:]), way[:first]...)
+	const most = 10
 	var names []string
-	for _, i := range append(way, way[0]) {
+	for _, i := range way[:min(len(way), most)] {
 		names = append(names, p.m.Entries[i].Name)
 	}
+	if len(way) > most {
+		names = append(names, fmt.Sprintf("%d more", len(way)-most))
+	}
+	names = append(names, p.m.Entries[way[0]].Name)
 	p.addf(p.m.Entries[way[0]].placeOf("issuer", 0), "let one of them be a root", "the issuers go in a circle: %s", strings.Join(names, " <- "))
 }
 
@@ -227,7 +257,7 @@ func (p *parser) hold(e *Entry, above []*x509.Certificate) (*x509.Certificate, t
 			return draft, asked
 		}
 		if !p.blame(e, &req, above, err) {
-			p.add(e.at, fault.New(fault.KindOf(err), withoutDashes(fault.HintOf(err)), "%s: %w", e.Name, err))
+			p.add(e.at, fault.New(fault.KindOf(err), fault.HintOf(err), "%s: %w", e.Name, err))
 			return nil, asked
 		}
 	}

@@ -262,21 +262,9 @@ func (p *parser) mark(c chunk, e *Entry, i, item int, v *yaml.Node, err error) {
 	}
 }
 
-// worded names the field that an error is about, and its hint in the words of a manifest.
+// worded names the field that an error is about.
 func worded(field string, err error) error {
-	return fault.New(fault.KindOf(err), withoutDashes(fault.HintOf(err)), "%s: %w", field, err)
-}
-
-// withoutDashes writes --path-len as the field path-len.
-func withoutDashes(hint string) string {
-	if hint == "" {
-		return ""
-	}
-	words := strings.Split(hint, " ")
-	for i, word := range words {
-		words[i] = strings.TrimPrefix(word, "--")
-	}
-	return strings.Join(words, " ")
+	return fault.New(fault.KindOf(err), fault.HintOf(err), "%s: %w", field, err)
 }
 
 func (p *parser) entry(c chunk, key, v *yaml.Node) {

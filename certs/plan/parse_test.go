@@ -126,6 +126,8 @@ func TestFaults(t *testing.T) {
 		{top + "  web: {issuer: root, profile: micronets, san: [a.example], key-type: p384}\n", []string{"m:3:49: san: the micronets profile has no", "m:3:71: key-type: the micronets profile has p256"}},
 		{top + "issuers:\n  ca: {ca-certfile: missing.pem, ca-keyfile: k}\n  root: {}\n", []string{"m:4:21: ", "m:5:3: the issuer root needs", "m:5:3: \"root\" is an issuer and a certificate"}},
 		{top + "  a: {issuer: root}\n  a.legacy: {issuer: root}\n", []string{"m:4:3: \"a.legacy\" has a file of \"a\" in line 3"}},
+		{top + "  root.key.pem/a: {issuer: root}\n  a/ROOT.cert.pem/b: {issuer: root}\n", []string{"m:3:3: the folder of \"root.key.pem/a\" is a file of \"root\" in line 2"}},
+		{top + "  w: {issuer: root, san: [" + strings.Repeat("a.example, ", 1000) + "a.example]}\n", []string{"m:3:27: san: 1001 names, and a certificate takes 1000 at most"}},
 		{"user-keys: {a: {file: x}, b: {file: X}}\n", []string{"m:1:37: the user key \"b\" has the file of \"a\""}},
 		{
 			"certificates:\n  r: {permit-dns: [example.org], permit-ip: [10.0.0.0/8]}\n  i: {issuer: r, role: intermediate}\n  j: {issuer: i, role: intermediate}\n" +
@@ -140,6 +142,31 @@ func TestFaults(t *testing.T) {
 		got := faultsOf(t, c.text)
 		if !slices.EqualFunc(got, c.want, strings.HasPrefix) {
 			t.Errorf("%q:\n got %s\nwant %s", c.text, strings.Join(got, "\n     "), strings.Join(c.want, "\n     "))
+		}
+	}
+}
+
+// However long what is wrong is, what is told of it is not, and it is told in a moment.
+func TestFaultsOfGiants(t *testing.T) {
+	giant := strings.Repeat("x", 1<<20)
+	var circle, lost strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&circle, "  c%d: {issuer: c%d, role: intermediate}\n", i, (i+1)%5000)
+		fmt.Fprintf(&lost, "  c%d: {}\n  w%d: {issuer: none%d}\n", i, i, i)
+	}
+	for name, text := range map[string]string{
+		"value":    "  root: {days: " + giant + "}\n",
+		"name":     "  \"" + giant + "\": {}\n  w: {issuer: y" + giant + "}\n",
+		"circle":   circle.String(),
+		"unknown":  lost.String(),
+		"organize": "  root: {subject-org-name: \"\\e" + giant + "\"}\n",
+	} {
+		_, err := Parse("m", t.TempDir(), []byte("certificates:\n"+text), noon)
+		if err == nil || len(err.Error()) > 50_000 {
+			t.Errorf("%s: %.200v", name, err)
+		}
+		if found, _ := errors.AsType[Faults](err); len(found) == 0 || len(found[0].Message) > 1100 || len(found[0].Hint) > 1100 {
+			t.Errorf("%s: %d faults: %.200v", name, len(found), err)
 		}
 	}
 }

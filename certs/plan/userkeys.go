@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"keyward/internal/durable"
 	"keyward/internal/fault"
 	"keyward/keys"
 )
@@ -31,7 +32,7 @@ func (m *Manifest) makeUserKey(ctx context.Context, u UserKey, now time.Time) (m
 		return false, err
 	}
 	path := m.path(u.File)
-	if err := os.MkdirAll(filepath.Dir(path), folderMode); err != nil {
+	if err := durable.MakeFolder(filepath.Dir(path), folderMode); err != nil {
 		return false, noFolder(err)
 	}
 	_, err = keys.Save(ctx, path, pair, false, now)

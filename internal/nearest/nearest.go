@@ -1,8 +1,14 @@
 // Package nearest guesses which word somebody meant.
 package nearest
 
+// longest is how many bytes of a word are compared: nobody mistypes more, and the time grows with the square.
+const longest = 100
+
 // Word is the known word that name most likely meant: at most a third of it mistyped; "" where none is near.
 func Word(name string, known []string) string {
+	if len(name) > longest {
+		return ""
+	}
 	best, bestDistance := "", max(1, len(name)/3)+1
 	for _, word := range known {
 		if d := distance(name, word); d < bestDistance {
