@@ -129,6 +129,7 @@ func (e *env) showPlan(c *cli.Context, m *plan.Manifest) error {
 	if err := e.print(planned{append([]plan.Step{}, shown...), counts, stuck}, stepLines(shown)+countLine(counts, stuck)); err != nil {
 		return err
 	}
+	e.noteStrays(m.Strays())
 	if err := p.Faults(); err != nil {
 		return err
 	}
@@ -136,6 +137,19 @@ func (e *env) showPlan(c *cli.Context, m *plan.Manifest) error {
 		return fault.New(fault.Due, "do it with `keyward apply`", "%d of %d to be changed", due, len(p.Steps))
 	}
 	return fault.New(fault.NothingDue, "", "nothing is to be done")
+}
+
+// noteStrays tells what a manifest has forgotten.
+func (e *env) noteStrays(strays []string) {
+	const most = 5
+	if len(strays) == 0 {
+		return
+	}
+	text := strings.Join(strays[:min(len(strays), most)], ", ")
+	if len(strays) > most {
+		text += fmt.Sprintf(" and %d more", len(strays)-most)
+	}
+	e.note("not in the manifest, and left alone: %s", printable(text))
 }
 
 // stepLines has a line for each step: the action, the name and why.
