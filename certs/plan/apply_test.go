@@ -119,6 +119,40 @@ func TestRekeyGoesDown(t *testing.T) {
 	}
 }
 
+// In /tmp and the like anybody can be first with the name of a key: such a one is not certified.
+func TestPlantedKey(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	for name, link := range map[string]bool{"file": false, "link": true} {
+		t.Run(name, func(t *testing.T) {
+			dir, elsewhere := t.TempDir(), t.TempDir()
+			m := parsed(t, dir, tree)
+			run(t, m)
+			key := filepath.Join(dir, "a.key.pem")
+			if link {
+				if err := errors.Join(os.Rename(key, filepath.Join(elsewhere, "key")), os.Symlink(filepath.Join(elsewhere, "key"), key)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			const nobody = 65534
+			if err := errors.Join(os.Lchown(key, nobody, nobody), os.Remove(filepath.Join(dir, "a.cert.pem"))); err != nil {
+				t.Fatal(err)
+			}
+			if got := actions(judged(t, m).Steps); got != "leave leave re-issue leave" {
+				t.Errorf("in a folder of one's own: %s", got)
+			}
+			if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
+				t.Fatal(err)
+			}
+			done, err := judged(t, m).Apply(context.Background(), Options{Parallel: 1})
+			if !errors.Is(err, fault.Policy) || len(done.Steps) != 0 {
+				t.Errorf("%v, done: %s", err, actions(done.Steps))
+			}
+		})
+	}
+}
+
 func files(t *testing.T, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

@@ -4,6 +4,9 @@ import (
 	"crypto"
 	"crypto/x509"
 	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 
 	"keyward/certs"
 	"keyward/internal/fault"
@@ -45,11 +48,30 @@ func (m *Manifest) find(e *Entry) (found, error) {
 		return f, err
 	}
 	f.keyed = true
+	if err := planted(keyFile); err != nil {
+		return f, err
+	}
 	if f.key, err = certs.ReadKey(text, f.cert); err != nil {
 		return f, fault.New(fault.InvalidFile, hint, "%s: %w", keyFile, err)
 	}
 	f.locked = f.key == nil
 	return f, nil
+}
+
+// planted refuses a key that another user put into a folder that others can write to, sticky or not: to certify it
+// would give him the names.
+func planted(keyFile string) error {
+	folder, err := os.Stat(filepath.Dir(keyFile))
+	if err != nil || folder.Mode()&0o022 == 0 {
+		return nil
+	}
+	for _, look := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} { // a link to a key that he knows is his too
+		if info, err := look(keyFile); err == nil && secretfile.Foreign(info) {
+			return fault.New(fault.Policy, "move it away, and use a folder that only you can write to",
+				"%s: belongs to another user, in a folder that others can write to", keyFile)
+		}
+	}
+	return nil
 }
 
 // readIfThere is nil for a file that is missing.
