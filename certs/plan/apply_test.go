@@ -119,6 +119,32 @@ func TestRekeyGoesDown(t *testing.T) {
 	}
 }
 
+// A CA that has lost its certificate alone is signed again for its key, and what it signed stays good.
+func TestLostCertificateOfCA(t *testing.T) {
+	dir := t.TempDir()
+	m := parsed(t, dir, tree)
+	run(t, m)
+	for _, lost := range []struct{ file, want string }{
+		{"root.cert.pem", "re-issue leave write leave"},
+		{"inter.cert.pem", "leave re-issue write leave"},
+	} {
+		if err := os.Remove(filepath.Join(dir, lost.file)); err != nil {
+			t.Fatal(err)
+		}
+		p := judged(t, m)
+		if got := actions(p.Steps); got != lost.want {
+			t.Errorf("%s: %s", lost.file, got)
+		}
+		done, err := p.Apply(context.Background(), Options{Parallel: 2})
+		if err != nil || len(done.Steps) != 2 {
+			t.Errorf("%s: %v, done: %s", lost.file, err, actions(done.Steps))
+		}
+		if got := actions(judged(t, m).Steps); got != "leave leave leave leave" {
+			t.Errorf("%s: then: %s", lost.file, got)
+		}
+	}
+}
+
 // In /tmp and the like anybody can be first with the name of a key: such a one is not certified.
 func TestPlantedKey(t *testing.T) {
 	if os.Geteuid() != 0 {

@@ -24,6 +24,14 @@ type found struct {
 	locked bool              // and it is encrypted
 }
 
+// keyType is the type of the key that is there; "" where it is missing or locked.
+func (f *found) keyType() certs.KeyType {
+	if f.key == nil {
+		return ""
+	}
+	return certs.KeyTypeOf(f.key.Public())
+}
+
 // find reads a certificate and its key. What does not parse, or does not belong together, is
 // fault.InvalidFile: it may be somebody's.
 func (m *Manifest) find(e *Entry) (found, error) {

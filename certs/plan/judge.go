@@ -156,13 +156,17 @@ func (m *Manifest) below(e *Entry, issuer *above, v verdict, err error) *above {
 	if err != nil || v.cert == nil && !v.action.signs() {
 		return &above{err: fault.New(fault.KindOf(err), "", "its issuer %s is at fault", e.Name)}
 	}
-	a := &above{pending: issuer.pending || v.action.signs(), newKey: v.newKey || v.cert == nil, written: issuer.written}
+	a := &above{pending: issuer.pending || v.action.signs(), newKey: v.newKey || v.cert == nil && v.key == nil, written: issuer.written}
 	own := v.cert
 	if v.action.signs() {
 		own = v.draft
 		own.RawSubject, a.err = asn1.Marshal(own.Subject.ToRDNSequence())
-		if v.cert != nil && !a.newKey {
+		switch {
+		case a.newKey:
+		case v.cert != nil:
 			own.PublicKey, own.SubjectKeyId = v.cert.PublicKey, v.cert.SubjectKeyId
+		default:
+			own.PublicKey = v.key.Public()
 		}
 	} else if made := m.madeAt(e); made.After(a.written) {
 		a.written = made
@@ -206,6 +210,14 @@ func (m *Manifest) otherRoot(e *Entry, v *verdict) error {
 		"%s is to become another root: %s", base+certSuffix, strings.Join(v.reasons, "; "))
 }
 
+// becomesAnother tells whether a root that is there would get a new name, or a key of another type.
+func (v *verdict) becomesAnother(e *Entry) bool {
+	if v.cert == nil {
+		return v.keyed && v.newKey
+	}
+	return isRoot(v.cert) && (keyDrifts(e, v.cert) || !sameSubject(e, v.cert))
+}
+
 // verdict is what is to be done about a certificate, and what it was judged by.
 type verdict struct {
 	found
@@ -247,14 +259,17 @@ func (m *Manifest) verdict(e *Entry, issuer *above, now time.Time) (verdict, err
 		v.newKey = true
 	case v.cert == nil:
 		v.raise(Reissue, "its certificate is missing")
-		v.newKey = !v.locked && certs.KeyTypeOf(v.key.Public()) != keyType(e)
+		if have := v.keyType(); have != keyType(e) && !v.locked {
+			v.raise(Reissue, "its key is %s, not %s", have, keyType(e))
+			v.newKey = true
+		}
 	default:
 		m.compare(e, issuer, &v, asked, now)
 	}
 	if v.newKey && v.cert != nil && e.Role != certs.Leaf && !v.keyed {
 		return v, noKey(m, e)
 	}
-	if e.Role == certs.Root && v.cert != nil && isRoot(v.cert) && (keyDrifts(e, v.cert) || !sameSubject(e, v.cert)) {
+	if e.Role == certs.Root && v.becomesAnother(e) {
 		return v, m.otherRoot(e, &v)
 	}
 	if !v.action.signs() {
