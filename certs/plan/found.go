@@ -69,8 +69,7 @@ func (m *Manifest) find(e *Entry) (found, error) {
 // planted refuses a key that another user put into a folder that others can write to, sticky or not: to certify it
 // would give him the names.
 func planted(keyFile string) error {
-	folder, err := os.Stat(filepath.Dir(keyFile))
-	if err != nil || folder.Mode()&0o022 == 0 {
+	if folder, err := os.Stat(filepath.Dir(keyFile)); err == nil && folder.Mode()&0o022 == 0 {
 		return nil
 	}
 	for _, look := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} { // a link to a key that he knows is his too

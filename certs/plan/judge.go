@@ -122,7 +122,7 @@ func (m *Manifest) judgeEntry(i int, authorities map[string]*above, now time.Tim
 	v, err := m.verdict(e, issuer, now)
 	if err == nil && v.action.signs() {
 		err = issuer.keyless
-		if e.Role == certs.Root && v.keyed {
+		if e.Role != certs.Leaf && err == nil {
 			err = exposed(m.base(e))
 		}
 	}
