@@ -226,7 +226,7 @@ func (a *applying) build(e *Entry, s *Step, issuer *authority) (files []durable.
 	if issued, err = a.sign(e, &v, ca); err != nil {
 		return nil, nil, nil, err
 	}
-	files, err = a.files(e, issued)
+	files, err = a.files(e, &v, issued)
 	return files, issued, v.cert, err
 }
 
@@ -285,9 +285,9 @@ func (a *applying) password(file string) ([]byte, error) {
 	return password, err
 }
 
-// files are all that hold a new certificate: also those that are there without being asked for, since
-// they would hold the old one.
-func (a *applying) files(e *Entry, issued *certs.Issued) ([]durable.File, error) {
+// files are all that hold a new certificate: where there was an old one, also those that are there without being
+// asked for, since they would hold that.
+func (a *applying) files(e *Entry, v *verdict, issued *certs.Issued) ([]durable.File, error) {
 	password, err := a.password(e.PasswordFile)
 	if err != nil {
 		return nil, err
@@ -299,6 +299,9 @@ func (a *applying) files(e *Entry, issued *certs.Issued) ([]durable.File, error)
 	files = slices.DeleteFunc(files, func(f durable.File) bool { return f.Name == export.DER.FileName(filepath.Base(a.m.base(e))) })
 	formats := slices.Clone(e.Outputs)
 	for _, format := range export.Formats() {
+		if v.cert == nil && !v.keyed {
+			break
+		}
 		if _, err := os.Lstat(format.FileName(a.m.base(e))); err == nil && !format.TakesPassword() && !slices.Contains(formats, format) {
 			formats = append(formats, format)
 		}
