@@ -14,7 +14,7 @@ import (
 	"strings"
 
 	"github.com/cloudflare/cfssl/csr"
-	"github.com/cloudflare/cfssl/helpers"
+	"github.com/cloudflare/cfssl/helpers/derhelpers"
 
 	"keyward/internal/fault"
 )
@@ -123,8 +123,7 @@ func parseKey(data []byte, ask func() ([]byte, error)) (crypto.Signer, error) {
 			return nil, err
 		}
 	}
-	// cfssl would take the file's first block, whatever it is, for the key.
-	key, err := helpers.ParsePrivateKeyPEM(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes}))
+	key, err := derhelpers.ParsePrivateKeyDER(block.Bytes)
 	switch {
 	case err != nil && encrypted: // a wrong password passes for the right one once in 256 times
 		return nil, wrongPassword()

@@ -64,7 +64,8 @@ func (a *applying) addAuthority(e *Entry) {
 		if made := a.m.madeAt(e); made.After(stand.written) {
 			stand.written = made
 		}
-		return stand, nil
+		stand.revoked, err = revoked(a.m.base(e)+certSuffix, f.cert)
+		return stand, err
 	})
 	own.issuer = sync.OnceValues(func() (*certs.Issuer, error) {
 		stand, err := own.stand()

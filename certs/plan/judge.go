@@ -70,6 +70,7 @@ type above struct {
 	written time.Time           // when the newest file of the chain was written
 	newKey  bool                // the nearest has a key that nobody knows yet
 	pending bool                // something in the chain is to be signed
+	revoked map[string]bool     // the serial numbers, in decimal, of what it signed and revoked
 	err     error               // why it cannot be used at all
 	keyless error               // why it cannot sign, or must not
 	unsure  bool                // a command is at work on it, so all below is looked at again
@@ -171,6 +172,9 @@ func (m *Manifest) below(e *Entry, issuer *above, v verdict, err error) *above {
 	} else if made := m.madeAt(e); made.After(a.written) {
 		a.written = made
 	}
+	if v.cert != nil && !a.newKey && a.err == nil {
+		a.revoked, a.err = revoked(m.base(e)+certSuffix, v.cert)
+	}
 	if !v.keyed {
 		a.keyless = noKey(m, e)
 	}
@@ -251,6 +255,9 @@ func (m *Manifest) verdict(e *Entry, issuer *above, now time.Time) (verdict, err
 	}
 	v.draft = draft
 	if v.found, err = m.find(e); err != nil {
+		return v, err
+	}
+	if err := issuer.refuseRevoked(m.base(e)+certSuffix, v.cert); err != nil {
 		return v, err
 	}
 	switch {
@@ -388,7 +395,9 @@ func (m *Manifest) outsideAbove(o Outside) *above {
 	if err != nil {
 		return &above{err: err}
 	}
-	return &above{chain: contents.Certs, written: modTime(m.path(o.CertFile))}
+	a := &above{chain: contents.Certs, written: modTime(m.path(o.CertFile))}
+	a.revoked, a.err = revoked(m.path(o.CertFile), contents.Certs[0])
+	return a
 }
 
 // Faults are what stands in the way of steps, as far as something does: a damaged file, an issuer

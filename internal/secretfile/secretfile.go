@@ -3,6 +3,7 @@
 package secretfile
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -30,10 +31,12 @@ func Read(path string, limit int64) (data []byte, exposed, err error) {
 	if !info.Mode().IsRegular() {
 		return nil, nil, notRegular(path)
 	}
-	data, err = io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
+	var text bytes.Buffer
+	text.Grow(int(min(info.Size(), limit)) + bytes.MinRead) // so that it is not copied as it grows
+	if _, err := text.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
 		return nil, nil, unusable(path, err)
 	}
+	data = text.Bytes()
 	if int64(len(data)) > limit {
 		return nil, nil, fault.New(fault.InvalidFile, "name the right file", "%s: larger than %d bytes", path, limit)
 	}
