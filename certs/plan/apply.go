@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -235,7 +236,7 @@ func (a *applying) sign(e *Entry, v *verdict, ca *certs.Issuer) (*certs.Issued, 
 	req := e.request()
 	req.Clamp = true
 	if !v.newKey {
-		key, err := a.key(e, v.key)
+		key, err := a.key(e, v.key, v.cert)
 		if err != nil {
 			return nil, err
 		}
@@ -251,13 +252,20 @@ func (a *applying) sign(e *Entry, v *verdict, ca *certs.Issuer) (*certs.Issued, 
 	return issued, nil
 }
 
-// key is a certificate's own key, unlocked.
-func (a *applying) key(e *Entry, plain crypto.Signer) (crypto.Signer, error) {
-	if plain != nil {
-		return plain, nil
+// key is a certificate's own key, unlocked; read is nil where it was not read yet.
+func (a *applying) key(e *Entry, read crypto.Signer, cert *x509.Certificate) (crypto.Signer, error) {
+	if read != nil {
+		return read, nil
 	}
-	key, _, err := certs.LoadKey(context.Background(), a.m.base(e)+keySuffix, a.unlock(e.PasswordFile))
-	return key, err
+	file := a.m.base(e) + keySuffix
+	text, err := readIfThere(file)
+	if err == nil && text == nil {
+		err = fault.New(fault.NotFound, "", "%s: %w", file, fs.ErrNotExist)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return certs.ReadKey(file, text, cert, a.unlock(e.PasswordFile))
 }
 
 // unlock is how a key is opened: by its password file, else as the options say.
@@ -330,7 +338,7 @@ func (a *applying) outputs(e *Entry, formats []export.Format, cert *x509.Certifi
 		return nil, err
 	}
 	if key == nil && slices.ContainsFunc(formats, export.Format.TakesKey) {
-		if key, err = a.key(e, nil); err != nil {
+		if key, err = a.key(e, nil, cert); err != nil {
 			return nil, err
 		}
 	}

@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"keyward/certs"
+	"keyward/certs/export"
 	"keyward/internal/fault"
 	"keyward/internal/secretfile"
 )
@@ -19,7 +21,7 @@ const maxFile = 1 << 20
 // found is what there is of a certificate in its folder.
 type found struct {
 	cert   *x509.Certificate // nil where it is missing
-	key    crypto.Signer     // nil where it is missing or locked
+	key    crypto.Signer     // nil where it is missing or locked, or not needed yet
 	keyed  bool              // there is a key file
 	locked bool              // and it is encrypted
 }
@@ -59,11 +61,22 @@ func (m *Manifest) find(e *Entry) (found, error) {
 	if err := planted(keyFile); err != nil {
 		return f, err
 	}
-	if f.key, err = certs.ReadKey(text, f.cert); err != nil {
-		return f, fault.New(fault.InvalidFile, hint, "%s: %w", keyFile, err)
+	if f.cert != nil && !e.needsKey() && certs.NamesKeyOf(text, f.cert) {
+		return f, nil
 	}
-	f.locked = f.key == nil
+	f.key, err = certs.ReadKey(keyFile, text, f.cert, nil)
+	if f.locked = errors.Is(err, certs.ErrLocked); f.locked {
+		return f, nil
+	}
+	if err != nil {
+		return f, fault.New(fault.InvalidFile, hint, "%w", err)
+	}
 	return f, nil
+}
+
+// needsKey tells whether the private key has to be read to judge it, and not only to sign.
+func (e *Entry) needsKey() bool {
+	return e.PasswordFile != "" || slices.ContainsFunc(e.Outputs, export.Format.TakesKey)
 }
 
 // planted refuses a key that another user put into a folder that others can write to, sticky or not: to certify it
