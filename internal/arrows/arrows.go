@@ -33,7 +33,7 @@ certs/ledger        -> certs internal/fault internal/durable internal/secretfile
 certs/plan          -> keys certs certs/export certs/ledger internal/fault internal/durable internal/nearest internal/secretfile go.yaml.in/yaml/v4
 certs/verify        -> internal/fault internal/secretfile certs golang.org/x/crypto
 store               -> internal/fault keys
-store/sqlstore      -> internal/fault internal/secretfile keys store github.com/gofrs/flock github.com/pressly/goose/v3 modernc.org/sqlite
+store/sqlstore      -> internal/fault internal/secretfile keys store github.com/gofrs/flock modernc.org/sqlite
 store/storetest     -> internal/fault keys store github.com/google/go-cmp
 registry            -> internal/fault keys store registry/wire golang.org/x/crypto golang.org/x/time
 registry/wire       ->

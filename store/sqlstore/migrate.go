@@ -5,42 +5,68 @@ import (
 	"database/sql"
 	"embed"
 	"fmt"
-	"io/fs"
-
-	"github.com/pressly/goose/v3"
-	sqlite3 "modernc.org/sqlite/lib"
 
 	"keyward/internal/fault"
 )
 
-//go:embed migrations/*.sql
+// migrations has a file NNNN_name.sql for each version of the schema, from 0001 on without a gap.
+//
+//go:embed migrations
 var migrations embed.FS
 
-// migrate brings the schema to the newest version this binary knows, and refuses a newer one.
+// migrate brings the schema to the newest version this binary knows, and refuses a newer one. The
+// steps and their versions are one transaction, which has the write lock from its start (_txlock):
+// the second of two at once finds nothing to do.
 func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
+	steps, err := migrations.ReadDir("migrations")
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
+	// Builds before the first release kept the version with goose. Elsewhere this fails and changes nothing.
+	_, _ = db.ExecContext(ctx, "CREATE TABLE schema_version AS SELECT max(version_id) AS version FROM goose_db_version")
+
+	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	// goose takes any error here for a missing table, and hides that the file is damaged.
-	if _, err := db.ExecContext(ctx, "SELECT max(version_id) FROM goose_db_version"); code(err) == sqlite3.SQLITE_CORRUPT {
-		return err
-	}
-	have, known, err := provider.GetVersions(ctx)
+	defer func() { _ = tx.Rollback() }() // does nothing after Commit
+	have, err := schemaVersion(ctx, tx)
 	if err != nil {
 		return fmt.Errorf("read the schema version: %w", err)
 	}
-	if have > known {
+	if known := len(steps); have > known {
 		return fault.New(fault.Policy, "run the newer keyward that wrote it, or restore an older backup",
 			"its schema has version %d, this keyward knows versions up to %d", have, known)
 	}
-	if have == known {
-		return nil
+	for i, step := range steps {
+		if version := i + 1; version > have {
+			if err := apply(ctx, tx, version, step.Name()); err != nil {
+				return fmt.Errorf("%s: %w", step.Name(), err)
+			}
+		}
 	}
-	_, err = provider.Up(ctx)
+	return tx.Commit()
+}
+
+// schemaVersion is 0 for an empty database.
+func schemaVersion(ctx context.Context, tx *sql.Tx) (version int, err error) {
+	_, err = tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
+	if err != nil {
+		return 0, err
+	}
+	err = tx.QueryRowContext(ctx, "SELECT coalesce(max(version), 0) FROM schema_version").Scan(&version)
+	return version, err
+}
+
+// apply takes the step to a version.
+func apply(ctx context.Context, tx *sql.Tx, version int, name string) error {
+	step, err := migrations.ReadFile("migrations/" + name)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, string(step)); err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "INSERT INTO schema_version (version) VALUES ($1)", version)
 	return err
 }

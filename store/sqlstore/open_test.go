@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"keyward/internal/fault"
@@ -160,17 +161,85 @@ func TestTruncatedFile(t *testing.T) {
 	}
 }
 
-func TestNewerSchema(t *testing.T) {
-	path := filled(t)
+// change runs SQL on a closed database, beside the store.
+func change(t *testing.T, path, query string) {
+	t.Helper()
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = db.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9000, 1)`)
+	_, err = db.ExecContext(t.Context(), query)
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestNewerSchema(t *testing.T) {
+	path := filled(t)
+	change(t, path, `INSERT INTO schema_version (version) VALUES (9000)`)
 	refused(t, path, fault.Policy, "version 9000", "newer keyward")
+}
+
+// gooseVersion is what builds before the first release kept, which had their schema from goose.
+const gooseVersion = `
+	DROP TABLE schema_version;
+	CREATE TABLE goose_db_version (
+		id INTEGER PRIMARY KEY AUTOINCREMENT,
+		version_id INTEGER NOT NULL,
+		is_applied INTEGER NOT NULL,
+		tstamp TIMESTAMP DEFAULT (datetime('now'))
+	);
+	INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1);`
+
+func TestSchemaOfGoose(t *testing.T) {
+	path := filled(t)
+	change(t, path, gooseVersion)
+	for range 2 {
+		s := open(t, path)
+		keys, err := s.Keys(t.Context(), "ann")
+		if err != nil || len(keys) != 5 {
+			t.Errorf("%d keys, %v; want 5", len(keys), err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestForeignDatabase has another program's tables: they stay as they are.
+func TestForeignDatabase(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "registry.db")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	change(t, path, `CREATE TABLE keys (door TEXT)`)
+	for range 2 { // a first try leaves no version behind
+		refused(t, path, fault.Failed, "table keys already exists", "")
+	}
+}
+
+func TestOpenAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "registry.db")
+	stores := make(chan *sqlstore.Store, 8)
+	var all sync.WaitGroup
+	for range cap(stores) {
+		all.Go(func() {
+			s, err := sqlstore.Open(t.Context(), path)
+			if err == nil {
+				stores <- s
+			} else if !errors.Is(err, fault.Exists) {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if len(stores) != 1 {
+		t.Fatalf("%d of %d have it open", len(stores), cap(stores))
+	}
+	s := <-stores
+	if err := errors.Join(s.AddUser(t.Context(), store.User{Name: "ann", Created: start}), s.Close()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestNoFileLeftBehind(t *testing.T) {

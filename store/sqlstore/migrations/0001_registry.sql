@@ -1,7 +1,5 @@
 -- Times are microseconds since 1970 in UTC. BINARY, SQLite's default collation, orders text by its bytes.
 
--- +goose Up
-
 -- A token counts while its epoch is its user's. A user gets a fresh random epoch with each password,
 -- so forgetting the tokens takes one row, however many there are; Prune clears them away in time.
 CREATE TABLE users (
