@@ -35,7 +35,7 @@ certs/verify        -> internal/fault internal/secretfile certs golang.org/x/cry
 store               -> internal/fault keys
 store/sqlstore      -> internal/fault internal/secretfile keys store github.com/gofrs/flock modernc.org/sqlite
 store/storetest     -> internal/fault keys store github.com/google/go-cmp
-registry            -> internal/fault keys store registry/wire golang.org/x/crypto golang.org/x/time
+registry            -> internal/fault keys store registry/wire golang.org/x/crypto
 registry/wire       ->
 restclient          -> internal/fault keys registry/wire
 
