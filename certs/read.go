@@ -29,13 +29,14 @@ var ErrNoCertificate = errors.New("no certificate")
 
 // Contents is what a file holds that people want to look at.
 type Contents struct {
-	Certs []*x509.Certificate // in the file's order
-	Keys  int                 // private keys beside them, which are counted and not read
+	Certs []*x509.Certificate    // in the file's order
+	CRLs  []*x509.RevocationList // revocation lists beside them, or alone: then there is ErrNoCertificate too
+	Keys  int                    // private keys beside them, which are counted and not read
 }
 
-// Parse finds the certificates in data: all that are there as PEM, one in DER, or all in PKCS#12. What does
+// Parse finds the certificates and CRLs in data: all that are there as PEM, one in DER, or all in PKCS#12. What does
 // not parse is fault.InvalidFile and does not hide the rest, which is returned beside the
-// error. Where there is PEM and no certificate, the error is also ErrNoCertificate. PKCS#12 that needs
+// error. Where there is something else and no certificate, the error is also ErrNoCertificate. PKCS#12 that needs
 // a password is ErrLocked: see Unlock.ReadFile.
 func Parse(data []byte) (Contents, error) { return Unlock(nil).parse("", data) }
 
@@ -47,17 +48,13 @@ func (u Unlock) parse(file string, data []byte) (Contents, error) {
 	if isPKCS12(data) {
 		return parsePKCS12(data, u.of(file))
 	}
-	cert, err := parseDER(data)
-	if err != nil {
-		return Contents{}, err
-	}
-	return Contents{Certs: []*x509.Certificate{cert}}, nil
+	return parseDER(data)
 }
 
 func parsePEM(data []byte) (Contents, error) {
 	var found Contents
 	var others []string
-	var first error // of those that do not parse
+	var first, badList error // of those that do not parse
 	sound, begun := 0, bytes.Count(data, []byte("-----BEGIN CERTIFICATE-----"))+bytes.Count(data, []byte("-----BEGIN X509 CERTIFICATE-----"))
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		switch {
@@ -68,6 +65,13 @@ func parsePEM(data []byte) (Contents, error) {
 				found.Certs = append(found.Certs, cert)
 			} else if first == nil {
 				first = err
+			}
+		case block.Type == "X509 CRL":
+			list, err := x509.ParseRevocationList(block.Bytes)
+			if err == nil {
+				found.CRLs = append(found.CRLs, list)
+			} else if badList == nil {
+				badList = err
 			}
 		case strings.HasSuffix(block.Type, "PRIVATE KEY"):
 			found.Keys++
@@ -80,33 +84,50 @@ func parsePEM(data []byte) (Contents, error) {
 		return found, fault.New(fault.InvalidFile, opensslHint, "%d of %d certificates do not parse, the first: %w", begun-sound, begun, first)
 	case begun > sound: // encoding/pem passes over a block that is cut off or damaged
 		return found, fault.New(fault.InvalidFile, "copy the file again: a block is cut off or damaged", "%d of %d certificates are not sound PEM", begun-sound, begun)
+	case badList != nil:
+		return found, fault.New(fault.InvalidFile, "see what OpenSSL says: openssl crl -noout -text -in FILE", "a CRL does not parse: %w", badList)
 	case sound == 0:
-		return found, noCertificate(found.Keys, others)
+		return found, noCertificate(found, others)
 	}
 	return found, nil
 }
 
 const opensslHint = "see what OpenSSL says: openssl x509 -noout -text -in FILE"
 
-func noCertificate(keys int, others []string) error {
+const requestType = "CERTIFICATE REQUEST"
+
+// noCertificate says what there is instead: others are the types of PEM blocks.
+func noCertificate(found Contents, others []string) error {
 	const hint = "name the file that holds the certificate"
 	switch {
-	case keys > 0:
+	case found.Keys > 0:
 		return fault.New(fault.InvalidFile, hint, "%w, but a private key", ErrNoCertificate)
+	case len(found.CRLs) > 0:
+		return fault.New(fault.InvalidFile, hint, "%w, but a CRL", ErrNoCertificate)
+	case slices.Contains(others, requestType) || slices.Contains(others, "NEW "+requestType):
+		return fault.New(fault.InvalidFile, "see it with `keyward sign-csr --dry-run`", "%w, but a certificate request", ErrNoCertificate)
 	case len(others) > 0:
-		return fault.New(fault.InvalidFile, hint, "%w, but %q", ErrNoCertificate, others)
+		return fault.New(fault.InvalidFile, hint, "%w, but PEM of another type: %q", ErrNoCertificate, strings.Join(others, ", "))
 	}
 	return fault.New(fault.InvalidFile, hint, "neither PEM that can be read nor DER")
 }
 
-func parseDER(data []byte) (*x509.Certificate, error) {
-	switch cert, err := x509.ParseCertificate(data); {
-	case err == nil:
-		return cert, nil
-	case bytes.HasPrefix(data, []byte{0x30}):
-		return nil, fault.New(fault.InvalidFile, opensslHint, "it does not parse as a certificate: %w", err)
+func parseDER(data []byte) (found Contents, err error) {
+	if !bytes.HasPrefix(data, []byte{0x30}) {
+		return found, fault.New(fault.InvalidFile, "name a file with certificates in PEM, or one in DER", "not a certificate")
 	}
-	return nil, fault.New(fault.InvalidFile, "name a file with certificates in PEM, or one in DER", "not a certificate")
+	cert, err := x509.ParseCertificate(data)
+	if err == nil {
+		return Contents{Certs: []*x509.Certificate{cert}}, nil
+	}
+	if list, err := x509.ParseRevocationList(data); err == nil {
+		found.CRLs = append(found.CRLs, list)
+		return found, noCertificate(found, nil)
+	}
+	if _, err := x509.ParseCertificateRequest(data); err == nil {
+		return found, noCertificate(found, []string{requestType})
+	}
+	return found, fault.New(fault.InvalidFile, opensslHint, "it does not parse as a certificate: %w", err)
 }
 
 // isPKCS12 knows a PFX of RFC 7292 section 4 by how it begins: a sequence, with a length of any form, and version 3.

@@ -19,6 +19,7 @@ func FuzzParse(f *testing.F) {
 	}
 	chain := string(family.leaf.CertPEM()) + string(family.intermediate.CertPEM()) + string(family.root.CertPEM())
 	for _, seed := range []string{
+		string(revocationList(f, family.root)),
 		chain, chain + string(key), chain[:len(chain)-50], strings.ReplaceAll(chain, "\n", "\r\n"), "\ufeff" + chain,
 		string(family.leaf.Cert.Raw), string(family.leaf.Cert.Raw[:200]), string(key), "",
 		"0\x80\x02\x01\x03", "0\x82\x01\x00\x02\x01\x03", "0\xff", "-----BEGIN ",

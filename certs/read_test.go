@@ -2,8 +2,11 @@ package certs_test
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,6 +26,8 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	list := revocationList(t, f.root)
+	listBlock, _ := pem.Decode(list)
 	broken := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte{0x30, 0}})
 	join := func(parts ...[]byte) []byte { return bytes.Join(parts, []byte("\n# between\n")) }
 	tests := []struct {
@@ -42,7 +47,12 @@ func TestParse(t *testing.T) {
 		{"cut off", join(root, leaf[:len(leaf)-40]), 1, 0, "1 of 2 certificates are not sound PEM"},
 		{"damaged base64", join(bytes.Replace(root, []byte("MII"), []byte("M!I"), 1), leaf), 1, 0, "1 of 2 certificates are not sound PEM"},
 		{"a key alone", key, 0, 1, "no certificate, but a private key"},
-		{"a request", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: []byte{1}}), 0, 0, `no certificate, but ["CERTIFICATE REQUEST"]`},
+		{"a request", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: []byte{1}}), 0, 0, "no certificate, but a certificate request"},
+		{"a CRL", list, 0, 0, "no certificate, but a CRL"},
+		{"a CRL in DER", listBlock.Bytes, 0, 0, "no certificate, but a CRL"},
+		{"a CRL and its CA", join(list, root), 1, 0, ""},
+		{"a broken CRL", pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: listBlock.Bytes[:20]}), 0, 0, "a CRL does not parse"},
+		{"parameters", pem.EncodeToMemory(&pem.Block{Type: "DH PARAMETERS", Bytes: []byte{1}}), 0, 0, `no certificate, but PEM of another type: "DH PARAMETERS"`},
 		{"nothing", nil, 0, 0, "not a certificate"},
 		{"text", []byte("hello"), 0, 0, "not a certificate"},
 		{"a begin alone", []byte("-----BEGIN "), 0, 0, "neither PEM that can be read nor DER"},
@@ -68,6 +78,17 @@ func TestParse(t *testing.T) {
 			}
 		})
 	}
+}
+
+// revocationList is a list of nothing, in PEM.
+func revocationList(t testing.TB, ca *certs.Issued) []byte {
+	t.Helper()
+	template := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: ca.Cert.NotBefore, NextUpdate: ca.Cert.NotAfter}
+	der, err := x509.CreateRevocationList(rand.Reader, template, ca.Cert, ca.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der})
 }
 
 func TestReadFileBounds(t *testing.T) {
