@@ -185,6 +185,9 @@ func (ca *Issuer) fit(life lifetime, w wanted) (lifetime, error) {
 			first = cert
 		}
 	}
+	if w.keeps {
+		life.end = successorEnd(life.start, w.like)
+	}
 	excess := life.end.Sub(first.NotAfter)
 	if excess <= 0 {
 		return life, nil

@@ -65,7 +65,7 @@ const micronetsDays = 500
 func (r Request) defaultNotAfter(now time.Time) time.Time {
 	switch {
 	case r.like != nil:
-		return now.Add(-backdate).Add(lifetimeOf(r.like))
+		return successorEnd(now.Add(-backdate), r.like)
 	case r.Profile == Micronets:
 		return now.AddDate(0, 0, micronetsDays)
 	case r.Role == Root:

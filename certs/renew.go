@@ -161,6 +161,16 @@ func (ca *Issuer) Signed(cert *x509.Certificate) bool { return signed(ca.Chain[0
 // lifetimeOf is how long a certificate is valid in all, 292 years at most.
 func lifetimeOf(cert *x509.Certificate) time.Duration { return cert.NotAfter.Sub(cert.NotBefore) }
 
+// successorEnd is when a successor that starts then has lived as long as old, or old's end where that is later: an old
+// one that was not backdated ends later than its like would.
+func successorEnd(start time.Time, old *x509.Certificate) time.Time {
+	end := start.Add(lifetimeOf(old)).Truncate(time.Second)
+	if end.Before(old.NotAfter) {
+		return old.NotAfter
+	}
+	return end
+}
+
 // extKeyUsage is what the certificate is for: those that crypto/x509 knows by name, and the others.
 func (w wanted) extKeyUsage() ([]x509.ExtKeyUsage, []asn1.ObjectIdentifier) {
 	if w.like == nil {

@@ -236,3 +236,33 @@ func TestRenewalOfKeys(t *testing.T) {
 		}
 	}
 }
+
+// Below a CA that is minutes old a certificate starts with its CA. That shortens none of its successors.
+func TestRenewalNeverEndsEarlier(t *testing.T) {
+	caStart := now.Add(-2 * time.Minute)
+	root := issueAt(t, certs.Request{Role: certs.Root, Organization: "Root"}, nil, caStart.Add(5*time.Minute))
+	leaf := issueAt(t, certs.Request{Role: certs.Leaf, Organization: "Leaf"}, root.Issuer(), now).Cert
+	plain := foreign(t, root, root.Key, func(c *x509.Certificate) { c.NotBefore, c.NotAfter = now, now.Add(24*time.Hour) })
+	for _, old := range []*x509.Certificate{leaf, plain} {
+		for minute := range 4 {
+			req, err := certs.Renewal(old)
+			if err != nil {
+				t.Fatal(err)
+			}
+			successor := issueAt(t, req, root.Issuer(), now.Add(time.Duration(minute)*time.Minute)).Cert
+			if successor.NotAfter.Before(old.NotAfter) {
+				t.Errorf("minute %d: it ends at %v, the old one at %v", minute, successor.NotAfter, old.NotAfter)
+			}
+			old = successor
+		}
+	}
+}
+
+func issueAt(t *testing.T, req certs.Request, issuer *certs.Issuer, at time.Time) *certs.Issued {
+	t.Helper()
+	issued, err := certs.Issue(req, issuer, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return issued
+}

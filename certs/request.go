@@ -35,6 +35,7 @@ type wanted struct {
 	Request
 	names  names
 	limits limits
+	keeps  bool // the lifetime of the certificate that it renews
 }
 
 // check reads the request alone, whoever its issuer is.
@@ -51,6 +52,7 @@ func (r Request) check(now time.Time) (wanted, error) {
 	if r.KeyType == "" {
 		r.KeyType = P256
 	}
+	keeps := r.like != nil && r.NotAfter.IsZero()
 	if r.NotAfter.IsZero() {
 		r.NotAfter = r.defaultNotAfter(now)
 	}
@@ -74,7 +76,7 @@ func (r Request) check(now time.Time) (wanted, error) {
 	if err != nil {
 		return wanted{}, err
 	}
-	return wanted{Request: r, names: names, limits: limits}, nil
+	return wanted{Request: r, names: names, limits: limits, keeps: keeps}, nil
 }
 
 func checkWords(r Request) error {

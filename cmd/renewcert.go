@@ -343,7 +343,7 @@ func (r *renewer) tell(one *renewal, issued *certs.Issued) {
 		verb = "renewed"
 		one.Serial = certs.Describe(issued.Cert).Serial
 	}
-	r.note("%s %s until %s, not %s", verb, printable(strings.Join(one.Files, ", ")), end.Format(time.DateOnly), one.OldNotAfter.Format(time.DateOnly))
+	r.note("%s %s until %s, not %s", verb, printable(strings.Join(one.Files, ", ")), stamp(end), stamp(one.OldNotAfter))
 	for _, note := range one.Notes {
 		r.note("note: %s", printable(note))
 	}
