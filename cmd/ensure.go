@@ -41,7 +41,7 @@ func (e *env) ensure(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("dry-run") {
-		return e.showPlan(c, m)
+		return e.showPlan(c, m, "do it without --dry-run")
 	}
 	done, err := e.apply(c, m)
 	if err == nil && len(done.Steps) == 0 {

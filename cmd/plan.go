@@ -42,9 +42,14 @@ func (e *env) planCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return e.showPlan(c, m)
+			return e.showPlan(c, m, applyHint(c))
 		},
 	}
+}
+
+// applyHint names the manifest as it was given.
+func applyHint(c *cli.Context) string {
+	return "do it with `" + strings.TrimSpace("keyward apply "+c.Args().First()) + "`"
 }
 
 func (e *env) applyCommand() *cli.Command {
@@ -67,7 +72,7 @@ func (e *env) applyCommand() *cli.Command {
 				return err
 			}
 			if c.Bool("dry-run") {
-				return e.showPlan(c, m)
+				return e.showPlan(c, m, applyHint(c))
 			}
 			_, err = e.apply(c, m)
 			return err
@@ -101,7 +106,11 @@ func (e *env) manifest(c *cli.Context) (*plan.Manifest, error) {
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
 		file = filepath.Join(file, defaultManifest)
 	}
-	return plan.Read(file, e.dated())
+	m, err := plan.Read(file, e.dated())
+	if c.NArg() == 0 && fault.KindOf(err) == fault.NotFound {
+		return nil, fault.New(fault.NotFound, "name the manifest", "there is no %s here", defaultManifest)
+	}
+	return m, err
 }
 
 // planned is the JSON of plan and apply.
@@ -111,8 +120,8 @@ type planned struct {
 	Failed int                 `json:"failed,omitempty"` // of these the error tells
 }
 
-// showPlan prints what is to be done; the exit code tells whether anything is.
-func (e *env) showPlan(c *cli.Context, m *plan.Manifest) error {
+// showPlan prints what is to be done; the exit code tells whether anything is, and hint how to have it done.
+func (e *env) showPlan(c *cli.Context, m *plan.Manifest, hint string) error {
 	n, err := parallel(c)
 	if err != nil {
 		return err
@@ -134,7 +143,7 @@ func (e *env) showPlan(c *cli.Context, m *plan.Manifest) error {
 		return err
 	}
 	if due := len(p.Steps) - counts[plan.Leave]; due > 0 {
-		return fault.New(fault.Due, "do it with `keyward apply`", "%d of %d to be changed", due, len(p.Steps))
+		return fault.New(fault.Due, hint, "%d of %d to be changed", due, len(p.Steps))
 	}
 	return fault.New(fault.NothingDue, "", "nothing is to be done")
 }

@@ -103,7 +103,12 @@ func setRole(e *Entry, s string, _ time.Time) error {
 
 func addSAN(e *Entry, s string) error {
 	e.SANs = append(e.SANs, s)
-	return certs.CheckName(s)
+	err := certs.CheckName(s)
+	if err != nil && strings.Contains(s, ",") {
+		hint := "names are a list: [" + strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' }), ", ") + "]"
+		err = fault.New(fault.KindOf(err), hint, "%w", err)
+	}
+	return err
 }
 
 func setPathLen(e *Entry, s string, _ time.Time) error {

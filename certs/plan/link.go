@@ -147,6 +147,8 @@ func (p *parser) checkIssuer(e *Entry, outside map[string][]*x509.Certificate, a
 	case e.Role == certs.Root || isOutside:
 	case !known:
 		p.addf(at, didYouMean(e.Issuer, authorities), "unknown issuer %q", e.Issuer)
+	case p.m.Entries[above].Role == certs.Leaf && e.Issuer != e.Name && !p.m.Entries[above].says("role"):
+		p.addf(at, "leave its issuer out to make it a root, or write role: intermediate there", "the issuer %q is a leaf, since it has an issuer itself", e.Issuer)
 	case p.m.Entries[above].Role == certs.Leaf && e.Issuer != e.Name:
 		p.addf(at, "name a root or an intermediate; role: intermediate makes it one", "the issuer %q is a leaf", e.Issuer)
 	}
@@ -304,6 +306,9 @@ func (p *parser) blame(e *Entry, req *certs.Request, above []*x509.Certificate, 
 		*s.list(&less) = nil
 		if len(items) > 0 && goesAway(less) {
 			p.blameItems(e, s, less, items, above, err)
+			if s.field == "san" && less.Profile == certs.Server {
+				less.Profile = "" // which would miss the names that were taken out
+			}
 			*req = less
 			return true
 		}

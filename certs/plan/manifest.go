@@ -3,6 +3,7 @@ package plan
 import (
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"keyward/certs"
@@ -92,6 +93,11 @@ func (e *Entry) placeOf(field string, item int) place {
 		}
 	}
 	return e.at
+}
+
+// says tells whether an entry has a field of its own.
+func (e *Entry) says(field string) bool {
+	return slices.ContainsFunc(e.marks, func(m mark) bool { return fields[m.field].name == field })
 }
 
 // New makes a manifest without a file. Its error is as Parse's, with Faults that have no place.

@@ -149,8 +149,22 @@ func (p *parser) syntax(c chunk, err error) {
 	if e, ok := errors.AsType[*yaml.LoadError](err); ok {
 		message = e.Message
 		at = place{uint32(c.line + max(1, e.Mark.Line)), uint32(max(1, e.Mark.Column))}
+		if c.tabAt(e.Mark.Line, e.Mark.Column) {
+			p.addf(at, "write spaces in its place", "not YAML: a tab, where only spaces may indent")
+			return
+		}
 	}
 	p.addf(at, "", "not YAML: %s", message)
+}
+
+// tabAt tells whether a tab is at a line and column of the chunk, both from 1 on.
+func (c chunk) tabAt(line, column int) bool {
+	for text := range bytes.Lines(c.text) {
+		if line--; line <= 0 {
+			return column > 0 && column <= len(text) && text[column-1] == '\t'
+		}
+	}
+	return false
 }
 
 func (p *parser) section(c chunk, name string, value *yaml.Node) {
