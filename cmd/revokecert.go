@@ -5,7 +5,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -21,9 +23,11 @@ func (e *env) revokeCertCommand() *cli.Command {
 		Usage: "revoke a certificate, and sign the list that says so",
 		Description: "Finds the certificate in the CA's ledger by its serial number in hex, by a name (or the subject's CN or O) of those that have not ended, or by its file, which may be one that the ledger does not know. " +
 			"Notes in the ledger that it is revoked, and writes the CA's revocation list anew, as gen-crl does. " +
+			"Other certificates with the same key are told of, and --same-key revokes them with it: a stolen key is in all of them. " +
 			"At a terminal it asks; elsewhere --yes says so. What is revoked stays so; only a certificateHold is taken back, by --release. " +
 			"A kill between the two leaves the list behind the ledger: the next gen-crl or revoke-cert makes it right, and `keyward ledger verify` tells of it.",
 		UsageText: "keyward revoke-cert web.example.org --reason keyCompromise " + issuerFiles + "\n" +
+			"keyward revoke-cert web.cert.pem --reason keyCompromise --same-key " + issuerFiles + "\n" +
 			"keyward revoke-cert 5f:3a:09 --reason superseded --yes " + issuerFiles + "\n" +
 			"keyward revoke-cert laptop.cert.pem --reason certificateHold " + issuerFiles + "\n" +
 			"keyward revoke-cert laptop.cert.pem --release " + issuerFiles,
@@ -31,6 +35,7 @@ func (e *env) revokeCertCommand() *cli.Command {
 			&cli.StringFlag{Name: "reason", EnvVars: variable("reason"), Value: string(ledger.Reasons()[0]), Usage: "why, as RFC 5280 has it: `" + joined(ledger.Reasons()) + "`"},
 			&cli.BoolFlag{Name: "release", Usage: "end a certificateHold"},
 			&cli.BoolFlag{Name: "all", Usage: "all certificates of that name"},
+			&cli.BoolFlag{Name: "same-key", Usage: "all certificates with its key besides, in the same list"},
 			&cli.BoolFlag{Name: "if-missing", Usage: "succeed where it is revoked already; the list is written all the same"},
 			dryRunFlag("say what would be revoked, and write nothing"),
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"},
@@ -47,6 +52,9 @@ func (e *env) revokeCert(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.Bool("release") && c.Bool("same-key") {
+		return fault.New(fault.Usage, "end each hold by its serial number", "--same-key revokes, and --release does not")
+	}
 	ca, err := e.ledgerCA(c)
 	if err == nil {
 		err = ledger.MayList(ca.Chain[0])
@@ -54,7 +62,7 @@ func (e *env) revokeCert(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	r := revoking{ledgerCA: ca, what: c.Args().First(), reason: reason, release: c.Bool("release"), ifMissing: c.Bool("if-missing")}
+	r := revoking{ledgerCA: ca, what: c.Args().First(), reason: reason, release: c.Bool("release"), sameKey: c.Bool("same-key"), ifMissing: c.Bool("if-missing")}
 	found, err := r.find(c.Bool("all"))
 	if err != nil {
 		return err
@@ -84,10 +92,12 @@ type revoking struct {
 	what      string
 	reason    ledger.Reason
 	release   bool
+	sameKey   bool
 	ifMissing bool
 
 	book    *ledger.Book         // as it was read first; nil where there was none
 	changed []ledger.Certificate // those whose state changes
+	left    []ledger.Certificate // those with the key of one of them that stay as they are
 }
 
 func (r *revoking) verb() string {
@@ -105,6 +115,9 @@ func (r *revoking) question() string {
 	question := r.verb() + " " + strings.Join(words, "; ")
 	if !r.release {
 		question += fmt.Sprintf(", for the reason %s", r.reason)
+	}
+	if len(r.left) > 0 && r.reason == ledger.KeyCompromise {
+		question += " (" + r.leftBehind() + ")"
 	}
 	return strings.ToUpper(question[:1]) + question[1:] + "?"
 }
@@ -133,8 +146,59 @@ func (r *revoking) find(all bool) ([]ledger.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
+	others, err := r.others(book, found)
+	if err != nil {
+		return nil, err
+	}
+	if r.sameKey && len(others) > 0 {
+		found, r.ifMissing = append(found, others...), true // what is revoked already is no reason to leave the others
+	} else {
+		r.left = others
+	}
 	_, err = r.entries(book, found)
+	if errors.Is(err, fault.Exists) && len(r.left) > 0 {
+		return nil, fault.New(fault.Exists, r.leftBehind(), "%w", err)
+	}
 	return found, err
+}
+
+// others are the certificates that have a key of those found, and that this call could revoke too.
+func (r *revoking) others(book *ledger.Book, found []ledger.Certificate) ([]ledger.Certificate, error) {
+	serials, pins := map[string]bool{}, map[string]bool{}
+	for _, cert := range found {
+		serials[cert.Serial] = true
+		pins[cert.Pin] = cert.Pin != "" // of an imported one the key may not be known
+	}
+	if r.release || !slices.Contains(slices.Collect(maps.Values(pins)), true) {
+		return nil, nil
+	}
+	var others []ledger.Certificate
+	now := r.now()
+	for x, err := range book.Certificates(now) {
+		if err != nil {
+			return nil, err
+		}
+		if !pins[x.Pin] || serials[x.Serial] || now.After(x.NotAfter) {
+			continue
+		}
+		if _, err := book.Revocation(x, r.reason); err == nil {
+			others = append(others, x)
+		}
+	}
+	return others, nil
+}
+
+// leftBehind says which certificates have the key of those that are revoked.
+func (r *revoking) leftBehind() string {
+	var words []string
+	for _, x := range r.left {
+		words = append(words, x.Serial+" "+called(x))
+	}
+	have, them := "certificate has", "it"
+	if len(words) > 1 {
+		have, them = "certificates have", "them"
+	}
+	return fmt.Sprintf("%d more %s the same key: %s; --same-key revokes %s too", len(words), have, strings.Join(words, "; "), them)
 }
 
 // certificate is the one in the file that the argument names; nil where it names none.
@@ -185,11 +249,11 @@ func (r *revoking) search(book *ledger.Book, cert *x509.Certificate, all bool) (
 	case len(named) == 0:
 		return revoked, nil // which says so
 	case len(named) > 1 && !all:
-		var words []string
-		for _, x := range named {
-			words = append(words, summed(x))
+		var lines strings.Builder
+		for _, x := range slices.Backward(named) {
+			fmt.Fprintf(&lines, "\n  %s  %-10s  issued %s  %s", x.Serial, x.State, stamp(x.Issued), called(x))
 		}
-		return nil, fault.New(fault.Usage, "give a serial number, or --all", "%d certificates have the name %q: %s", len(named), r.what, strings.Join(words, "; "))
+		return nil, fault.New(fault.Usage, "give a serial number, or --all", "%d certificates have the name %q:%s", len(named), r.what, lines.String())
 	}
 	return named, nil
 }
@@ -221,16 +285,24 @@ func (r *revoking) tell(list *crlInfo, done string) error {
 		r.note("%s %s", done, summed(cert))
 		serials = append(serials, cert.Serial)
 	}
+	left := []string{}
+	for _, x := range r.left {
+		left = append(left, x.Serial)
+	}
+	if len(left) > 0 {
+		r.note("note: %s", r.leftBehind())
+	}
 	if list != nil {
 		list.note()
 	}
 	return r.printJSON(struct {
 		Serials []string      `json:"serials"`
+		SameKey []string      `json:"same_key,omitempty"` // those that have the key too, and stay valid
 		Release bool          `json:"release,omitempty"`
 		Reason  ledger.Reason `json:"reason,omitempty"`
 		DryRun  bool          `json:"dry_run,omitempty"`
 		CRL     *crlInfo      `json:"crl,omitempty"`
-	}{serials, r.release, r.reasonGiven(), list == nil, list})
+	}{serials, left, r.release, r.reasonGiven(), list == nil, list})
 }
 
 func (r *revoking) reasonGiven() ledger.Reason {

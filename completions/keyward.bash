@@ -107,9 +107,9 @@ _keyward_words() {
     "keyward revoke-cert")
         words="
             --reason=unspecified|keyCompromise|caCompromise|affiliationChanged|superseded|cessationOfOperation|certificateHold|privilegeWithdrawn|aACompromise
-            --release --all --if-missing --dry-run --yes -y --ca-certfile=FILE
-            --ca-keyfile=FILE --ca-key-password-file=FILE --ledger=FILE --days=
-            --out=FILE --quiet -q --json --help -h" ;;
+            --release --all --same-key --if-missing --dry-run --yes -y
+            --ca-certfile=FILE --ca-keyfile=FILE --ca-key-password-file=FILE
+            --ledger=FILE --days= --out=FILE --quiet -q --json --help -h" ;;
     "keyward gen-crl")
         words="
             --ca-certfile=FILE --ca-keyfile=FILE --ca-key-password-file=FILE

@@ -21,7 +21,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             'gen-csr' = 'make a key and a certificate signing request for a CA elsewhere'
             'sign-csr' = 'sign somebody else''s request: the names that are allowed, no more'
             'renew-cert' = 'renew the certificates that end soon, each from itself alone'
-            'show-cert' = 'show the certificates in a file or of a server'
+            'show-cert' = 'show the certificates and CRLs in a file or of a server'
             'verify-cert' = 'tell whether certificates can be trusted, and if not, why'
             'export-cert' = 'write a certificate in the forms that other programs read'
             'list-certs' = 'list what a CA issued, and what has become of it'
@@ -286,8 +286,8 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '-h' = 'show this help'
         }
         'keyward show-cert' = [ordered]@{
-            '--text' = 'print everything that is in each, as openssl does'
-            '--pem' = 'print the certificates as PEM'
+            '--text' = 'print everything that is in each, as openssl does; of a CRL what is revoked'
+            '--pem' = 'print the certificates and CRLs as PEM'
             '--password-file=FILE' = 'the password of PKCS#12 is the first line of FILE, - is stdin'
             '--timeout=' = 'give a server up after this TIME'
             '--quiet' = 'no notes on stderr'
@@ -350,6 +350,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '--reason=unspecified|keyCompromise|caCompromise|affiliationChanged|superseded|cessationOfOperation|certificateHold|privilegeWithdrawn|aACompromise' = 'why, as RFC 5280 has it'
             '--release' = 'end a certificateHold'
             '--all' = 'all certificates of that name'
+            '--same-key' = 'all certificates with its key besides, in the same list'
             '--if-missing' = 'succeed where it is revoked already; the list is written all the same'
             '--dry-run' = 'say what would be revoked, and write nothing'
             '--yes' = 'do not ask'

@@ -28,7 +28,7 @@ __keyward() {
         'gen-csr:make a key and a certificate signing request for a CA elsewhere'
         'sign-csr:sign somebody else'\''s request: the names that are allowed, no more'
         'renew-cert:renew the certificates that end soon, each from itself alone'
-        'show-cert:show the certificates in a file or of a server'
+        'show-cert:show the certificates and CRLs in a file or of a server'
         'verify-cert:tell whether certificates can be trusted, and if not, why'
         'export-cert:write a certificate in the forms that other programs read'
         'list-certs:list what a CA issued, and what has become of it'
@@ -283,8 +283,8 @@ __keyward_renew-cert() {
 __keyward_show-cert() {
     _arguments -S \
         '1:TARGET...: ' \
-        '--text[print everything that is in each, as openssl does]' \
-        '--pem[print the certificates as PEM]' \
+        '--text[print everything that is in each, as openssl does; of a CRL what is revoked]' \
+        '--pem[print the certificates and CRLs as PEM]' \
         '--password-file=[the password of PKCS#12 is the first line of FILE, - is stdin]:FILE:_files' \
         '--timeout=[give a server up after this TIME]:TIME: ' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
@@ -348,6 +348,7 @@ __keyward_revoke-cert() {
         '--reason=[why, as RFC 5280 has it]:choice:(unspecified keyCompromise caCompromise affiliationChanged superseded cessationOfOperation certificateHold privilegeWithdrawn aACompromise)' \
         '--release[end a certificateHold]' \
         '--all[all certificates of that name]' \
+        '--same-key[all certificates with its key besides, in the same list]' \
         '--if-missing[succeed where it is revoked already; the list is written all the same]' \
         '--dry-run[say what would be revoked, and write nothing]' \
         '(--yes -y)'{--yes,-y}'[do not ask]' \

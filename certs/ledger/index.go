@@ -87,7 +87,7 @@ func parseIndexed(text string) (x Indexed, what string) {
 
 // opensslReasons are OpenSSL's words that are not those of RFC 5280. The last two have the time of the compromise behind them.
 var opensslReasons = map[string]Reason{
-	"holdinstruction": Hold, "cakeytime": "keyCompromise", "cacompromisetime": "caCompromise",
+	"holdinstruction": Hold, "cakeytime": KeyCompromise, "cacompromisetime": "caCompromise",
 }
 
 // parseRevocation reads when and why: 260101000000Z,keyCompromise; what may follow the reason is left.

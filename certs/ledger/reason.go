@@ -13,12 +13,15 @@ type Reason string
 // Hold is the one reason that can be taken back.
 const Hold Reason = "certificateHold"
 
+// KeyCompromise is the reason of a certificate whose key others have.
+const KeyCompromise Reason = "keyCompromise"
+
 // Superseded is the reason of a certificate that another one took the place of.
 const Superseded Reason = "superseded"
 
 // reasons have their CRLReason as their index. 7 is not used, and removeFromCRL is for delta CRLs alone.
 var reasons = [...]Reason{
-	0: "unspecified", 1: "keyCompromise", 2: "caCompromise", 3: "affiliationChanged", 4: Superseded,
+	0: "unspecified", 1: KeyCompromise, 2: "caCompromise", 3: "affiliationChanged", 4: Superseded,
 	5: "cessationOfOperation", 6: Hold, 9: "privilegeWithdrawn", 10: "aACompromise",
 }
 
