@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"cmp"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -22,8 +23,9 @@ func (e *env) checkExpiryCommand() *cli.Command {
 		Name: "check-expiry", Category: certificates, ArgsUsage: "TARGET...",
 		Usage: "tell which certificates end soon, roots included",
 		Description: "A TARGET is a file in PEM, DER or PKCS#12, a folder with all below it (*.pem, *.crt, *.cer, *.der, *.p12, *.pfx, but no *key.pem), - for stdin, or a server as host:port. " +
-			"Prints a table of all certificates, what ends first on top. " +
+			"Prints a table of all certificates and revocation lists (CRLs), what ends first on top. " +
 			"The exit code is 12 where all is well: nothing ends within the window. It is 10 where a certificate has expired or ends within it. " +
+			"A CRL ends with its next update, and is due where that is within the window and less than a quarter of the CRL's life is left, since most live no longer than the window. " +
 			"What cannot be read is told of, does not hide the rest, and makes it 11 (or 4, 6 or 7: missing, not permitted, unreachable); but 10 goes before those, since what is due cannot wait for them. " +
 			"PKCS#12 in a folder is read with the password of --password-file, and without it told of and left alone.",
 		UsageText: "keyward check-expiry certs\nkeyward check-expiry --within 60d /etc/ssl/certs example.org:443\nkeyward check-expiry --prometheus certs > certificates.prom\nkeyward check-expiry --chart certs",
@@ -36,10 +38,10 @@ func (e *env) checkExpiryCommand() *cli.Command {
 	}
 }
 
-// expiry is a certificate in the JSON of check-expiry.
+// expiry is a certificate, or a CRL, in the JSON of check-expiry.
 type expiry struct {
 	certs.Info
-	Role     string   `json:"role"`
+	Role     string   `json:"role"`      // crl for a CRL, which has an issuer and no subject
 	DaysLeft int      `json:"days_left"` // whole days; negative once it is over
 	Due      bool     `json:"due"`       // it ends within the window, or has
 	Sources  []string `json:"sources"`   // where it was found
@@ -100,56 +102,77 @@ func windowEnd(within string, now time.Time) (time.Time, error) {
 
 // verdict is the exit code: what is due goes before what could not be read.
 func verdict(all []expiry, faults []error, within string) error {
-	due := 0
+	due, what, hint := 0, "certificates", "renew them"
 	for _, x := range all {
 		if x.Due {
 			due++
+		}
+		if x.Role == crlRole {
+			what, hint = "certificates and CRLs", "renew them; a CRL with `keyward gen-crl`"
 		}
 	}
 	failed := unread(faults)
 	switch {
 	case due > 0 && failed != nil:
-		return fault.New(fault.Due, "renew them", "%d of %d certificates have expired or end within %s; and %w", due, len(all), within, failed)
+		return fault.New(fault.Due, hint, "%d of %d %s have expired or end within %s; and %w", due, len(all), what, within, failed)
 	case due > 0:
-		return fault.New(fault.Due, "renew them", "%d of %d certificates have expired or end within %s", due, len(all), within)
+		return fault.New(fault.Due, hint, "%d of %d %s have expired or end within %s", due, len(all), what, within)
 	case failed != nil:
 		return failed
 	}
-	return fault.New(fault.NothingDue, "", "none of %d certificates ends within %s", len(all), within)
+	return fault.New(fault.NothingDue, "", "none of %d %s ends within %s", len(all), what, within)
 }
 
-// expiries reads the targets and lists each certificate once, what ends first at the top.
+// expiries reads the targets and lists each certificate and CRL once, what ends first at the top.
 func (e *env) expiries(c *cli.Context, list []string, now, limit time.Time) ([]expiry, []error) {
 	var all []expiry
 	var faults []error
 	at := map[string]int{} // where in all each is, by fingerprint
+	add := func(x expiry, source string) {
+		i, known := at[x.Fingerprint]
+		if !known {
+			i = len(all)
+			at[x.Fingerprint] = i
+			all = append(all, x)
+		}
+		if n := len(all[i].Sources); n == 0 || all[i].Sources[n-1] != source { // twice in one file is one place
+			all[i].Sources = append(all[i].Sources, source)
+		}
+	}
 	for _, s := range e.sources(c, list) {
 		found, err := s.read()
 		if s.inFolder && errors.Is(err, certs.ErrLocked) {
 			e.note("note: not read: %s (give --password-file)", printable(err.Error()))
 			continue
 		}
-		if err != nil && (!s.inFolder || !errors.Is(err, certs.ErrNoCertificate)) {
+		nothing := errors.Is(err, certs.ErrNoCertificate) && (s.inFolder || len(found.CRLs) > 0)
+		if err != nil && !nothing {
 			faults = append(faults, err)
 		}
 		for _, cert := range found.Certs {
-			info := certs.Describe(cert)
-			i, known := at[info.Fingerprint]
-			if !known {
-				i = len(all)
-				at[info.Fingerprint] = i
-				all = append(all, expiry{
-					Info: info, Role: certs.RoleOf(cert).String(), title: title(cert),
-					DaysLeft: daysLeft(cert.NotAfter, now), Due: !cert.NotAfter.After(limit),
-				})
-			}
-			if n := len(all[i].Sources); n == 0 || all[i].Sources[n-1] != s.name { // twice in one file is one place
-				all[i].Sources = append(all[i].Sources, s.name)
+			add(expiry{
+				Info: certs.Describe(cert), Role: certs.RoleOf(cert).String(), title: title(cert),
+				DaysLeft: daysLeft(cert.NotAfter, now), Due: !cert.NotAfter.After(limit),
+			}, s.name)
+		}
+		for _, list := range found.CRLs {
+			if !list.NextUpdate.IsZero() { // else it has no end (RFC 5280 wants one)
+				add(crlExpiry(list, now, limit), s.name)
 			}
 		}
 	}
 	slices.SortStableFunc(all, func(a, b expiry) int { return a.NotAfter.Compare(b.NotAfter) })
 	return all, faults
+}
+
+// crlExpiry makes a row of a CRL.
+func crlExpiry(list *x509.RevocationList, now, limit time.Time) expiry {
+	info := describeCRL(list)
+	end, quarter := info.NextUpdate, info.NextUpdate.Sub(info.ThisUpdate)/4
+	return expiry{
+		Info: certs.Info{Issuer: info.Issuer, NotBefore: info.ThisUpdate, NotAfter: end, SANs: []string{}, Fingerprint: info.Fingerprint},
+		Role: crlRole, title: info.title(), DaysLeft: daysLeft(end, now), Due: !end.After(limit) && !end.After(now.Add(quarter)),
+	}
 }
 
 // source is one place to read: a target, or a file of a folder that is one.
@@ -248,16 +271,29 @@ func where(sources []string) string {
 
 // prometheus writes the ends in Prometheus's text exposition format, version 0.0.4.
 func prometheus(all []expiry) string {
-	const metric = "keyward_certificate_not_after_seconds"
+	lists := slices.DeleteFunc(slices.Clone(all), func(x expiry) bool { return x.Role != crlRole })
+	all = slices.DeleteFunc(slices.Clone(all), func(x expiry) bool { return x.Role == crlRole })
+	return metric("keyward_certificate_not_after_seconds", "When the certificate ends, in seconds since 1970.", all, func(x expiry) string {
+		return fmt.Sprintf("subject=%s,serial=%s", label(cmp.Or(x.Subject, x.title)), label(x.Serial))
+	}) + metric("keyward_crl_next_update_seconds", "When the CRL's next update is due, in seconds since 1970.", lists, func(x expiry) string {
+		return "issuer=" + label(x.Issuer)
+	})
+}
+
+// metric writes one metric, of what there is.
+func metric(name, help string, all []expiry, labels func(expiry) string) string {
+	if len(all) == 0 {
+		return ""
+	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "# HELP %s When the certificate ends, in seconds since 1970.\n# TYPE %s gauge\n", metric, metric)
+	fmt.Fprintf(&b, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name)
 	seen := map[string]bool{} // no series may be there twice; the first is the one that ends first
 	for _, x := range all {
 		for _, path := range x.Sources {
-			labels := fmt.Sprintf("{subject=%s,serial=%s,path=%s}", label(cmp.Or(x.Subject, x.title)), label(x.Serial), label(path))
-			if !seen[labels] {
-				seen[labels] = true
-				fmt.Fprintf(&b, "%s%s %d\n", metric, labels, x.NotAfter.Unix())
+			series := fmt.Sprintf("%s{%s,path=%s}", name, labels(x), label(path))
+			if !seen[series] {
+				seen[series] = true
+				fmt.Fprintf(&b, "%s %d\n", series, x.NotAfter.Unix())
 			}
 		}
 	}
