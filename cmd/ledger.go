@@ -15,6 +15,7 @@ import (
 	"keyward/certs"
 	"keyward/certs/ledger"
 	"keyward/internal/fault"
+	"keyward/internal/secretfile"
 )
 
 func (e *env) ledgerCommand() *cli.Command {
@@ -47,6 +48,7 @@ func (e *env) ledgerCommand() *cli.Command {
 			{
 				Name: "import", Usage: "take over the index.txt of openssl ca or easy-rsa", ArgsUsage: "INDEX.TXT",
 				Description: "Adds to the ledger what it lacks of the index: certificates, and what is revoked. A second import adds nothing. " +
+					"The number in the file crlnumber beside the index is noted too: the next list has a higher one. " +
 					"With --certs names and fingerprints come from the certificates themselves, in files named by their serial numbers (newcerts/01.pem, certs_by_serial/01.pem).",
 				UsageText: "keyward ledger import demoCA/index.txt --certs demoCA/newcerts --ca-certfile demoCA/cacert.pem --ca-keyfile demoCA/private/cakey.pem",
 				Flags: append(append([]cli.Flag{
@@ -171,6 +173,10 @@ func (e *env) ledgerImport(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	number, err := crlNumberBeside(file)
+	if err != nil {
+		return err
+	}
 	index, err := os.Open(file)
 	if err != nil {
 		return fault.New(kindOf(err), "name the index.txt of `openssl ca` or easy-rsa", "cannot read the index: %w", err)
@@ -179,6 +185,7 @@ func (e *env) ledgerImport(c *cli.Context) error {
 	var added int
 	err = ledger.Update(c.Context, ca.ledger, ca.Issuer, nil, e.dated(), func(b *ledger.Book) ([]ledger.Entry, error) {
 		entries, err := b.Import(index, e.now(), func(serial string) (ledger.Entry, error) { return ca.filed(c.String("certs"), serial) })
+		entries = append(entries, b.ImportCRLNumber(number)...)
 		added = len(entries)
 		return entries, err
 	})
@@ -190,6 +197,24 @@ func (e *env) ledgerImport(c *cli.Context) error {
 		Ledger string `json:"ledger"`
 		Added  int    `json:"added"`
 	}{ca.ledger, added})
+}
+
+// crlNumberBeside is what the file crlnumber says that `openssl ca` keeps beside its index; 0 where there is none.
+func crlNumberBeside(index string) (int64, error) {
+	const most = 64 // bytes; RFC 5280 section 5.2.3 has 40 digits at most
+	file := filepath.Join(filepath.Dir(index), "crlnumber")
+	text, _, err := secretfile.Read(file, most)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	number, err := ledger.ParseCRLNumber(text)
+	if err != nil {
+		return 0, fault.New(fault.KindOf(err), fault.HintOf(err), "%s: %w", file, err)
+	}
+	return number, nil
 }
 
 // filed is the entry of a certificate in a folder, in a file named by its serial number; the zero one where it is not there.

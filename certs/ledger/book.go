@@ -23,7 +23,9 @@ import (
 type Book struct {
 	Head    Head
 	Torn    bool  // a line that was never finished follows; the next Append cuts it off
-	LastCRL Entry // the zero Entry where there is none
+	LastCRL Entry // the zero Entry where there is none; an imported number is none
+
+	number int64 // the highest of a CRL, an imported one included
 
 	ca         *x509.Certificate
 	text       *io.SectionReader
@@ -118,7 +120,10 @@ func (b *Book) note(entry Entry) {
 	case Renew:
 		b.replacedBy[entry.Replaces] = entry.Serial
 	case CRL:
-		b.LastCRL = entry
+		b.number = max(b.number, entry.Number)
+		if entry.Source == "" {
+			b.LastCRL = entry
+		}
 	case Begin, Issue:
 	}
 }

@@ -31,7 +31,7 @@ func CRLPath(caCertFile string) string { return Basename(caCertFile) + ".crl.pem
 // the one at out, as PEM, or as DER where out ends so. Beside an out that ends in .crl.pem goes the same
 // in .crl.der. It gives the list and its files; known is Update's.
 //
-// The list's number is one more than that of the last one in the ledger, or in the file that is
+// The list's number is one more than the highest in the ledger, an imported one included, or in the file that is
 // replaced, and is noted in the ledger before the list is placed. A certificate that has ended stays on it until a
 // list that was made after its end had it (section 3.3). A CA whose key usage is not for CRLs is fault.Policy, and a
 // ledger that lacks a revocation of the list that is replaced fault.InvalidFile.
@@ -87,7 +87,7 @@ func noteCRL(ctx context.Context, path string, issuer *certs.Issuer, early *Book
 		if err := b.remembers(last); err != nil {
 			return nil, err
 		}
-		if list, err = b.sign(issuer, max(numberOf(last), b.LastCRL.Number)+1, now, next); err != nil {
+		if list, err = b.sign(issuer, max(numberOf(last), b.number)+1, now, next); err != nil {
 			return nil, err
 		}
 		sum := sha256.Sum256(list.Raw)
@@ -186,9 +186,9 @@ func (b *Book) CheckCRL(list *x509.RevocationList, path string) error {
 	}
 	number := numberOf(list)
 	switch {
-	case b.LastCRL.Number > 0 && number > b.LastCRL.Number:
+	case b.LastCRL.Number > 0 && number > b.number:
 		return fault.New(fault.InvalidFile, "restore the newest copy of the ledger; if another tool made the list, `keyward gen-crl` goes on from it",
-			"the ledger is behind: %s, and the ledger knows of %d at most: it was cut off, or is an old copy", numbered(path, number), b.LastCRL.Number)
+			"the ledger is behind: %s, and the ledger knows of %d at most: it was cut off, or is an old copy", numbered(path, number), b.number)
 	case b.Behind():
 		return fault.New(fault.Due, hint, "the CRL is behind: what line %d revoked or released is not in it", b.changed)
 	case number < b.LastCRL.Number:

@@ -17,7 +17,7 @@ const (
 	Renew   Op = "renew"   // the same, in the place of another
 	Revoke  Op = "revoke"  // it counts no longer
 	Release Op = "release" // it is no longer on hold
-	CRL     Op = "crl"     // a list of the revoked was signed
+	CRL     Op = "crl"     // a list of the revoked was signed; with a Source, another tool had come to that number
 )
 
 // Entry is one line of a ledger. The empty ones of its fields are left out.

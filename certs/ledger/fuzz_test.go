@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,6 +44,23 @@ func FuzzEntries(f *testing.F) {
 			if err != nil {
 				break
 			}
+		}
+	})
+}
+
+// FuzzCRLNumber reads anything as a crlnumber file. What reads has room for more, and is written and read again as the same.
+func FuzzCRLNumber(f *testing.F) {
+	for _, text := range []string{"1000\n", "01", "00\r\n", "-1", "+1", "0x10", "1_0", "", "3FFFFFFFFFFFFFFF", "4000000000000000", "ff ff", "web"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		number, err := ledger.ParseCRLNumber(text)
+		if err != nil {
+			return
+		}
+		again, err := ledger.ParseCRLNumber(fmt.Appendf(nil, "%02X\n", number))
+		if err != nil || again != number || number < 0 || number+1 < number {
+			t.Errorf("%q is %d, and then %d: %v", text, number, again, err)
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math/big"
 	"slices"
 	"strings"
 	"time"
@@ -269,4 +270,27 @@ func (b *Book) Import(index io.Reader, now time.Time, read func(serial string) (
 		all = append(all, added...)
 	}
 	return all, nil
+}
+
+// ParseCRLNumber reads the crlnumber file of `openssl ca`: the number of its next list, in hex. What is none, or too
+// large for others to follow, is fault.InvalidFile.
+func ParseCRLNumber(text []byte) (int64, error) {
+	const hint = "mend it, or move it away: lists then begin with the number that the ledger or the list in place has"
+	digits := strings.TrimSpace(string(text))
+	number, ok := new(big.Int).SetString(digits, 16)
+	switch {
+	case !ok || strings.Trim(digits, "0123456789abcdefABCDEF") != "": // no sign, no underscore
+		return 0, fault.New(fault.InvalidFile, hint, "%q is not a number in hex", digits)
+	case number.BitLen() > 62:
+		return 0, fault.New(fault.InvalidFile, hint, "the number %x leaves no room for more", number)
+	}
+	return number.Int64(), nil
+}
+
+// ImportCRLNumber is the entry that has the next list's number be above that of another tool; none where it is already.
+func (b *Book) ImportCRLNumber(number int64) []Entry {
+	if number <= b.number {
+		return nil
+	}
+	return []Entry{{Op: CRL, Number: number, Source: "crlnumber"}}
 }
