@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,6 +28,9 @@ type Held struct {
 
 // fullchainSuffix is that of the certificate with its intermediates, 0644, made when asked for.
 const fullchainSuffix = ".fullchain.pem"
+
+// chainSuffix is that of the intermediates alone, 0644, made when asked for.
+const chainSuffix = ".chain.pem"
 
 // Hold finds a certificate by the basename of its set, or by its file: PEM, where it is the first, or DER.
 // A killed command's set is finished or discarded. Nothing of that name is fault.NotFound, a file that does
@@ -64,6 +68,54 @@ func setOf(name string) string {
 		return ""
 	}
 	return strings.TrimSuffix(name, certSuffix)
+}
+
+// Found is a file of a folder that Hold takes, or why it could not be read.
+type Found struct {
+	File string
+	Err  error
+}
+
+// Below finds what this CA signed in a folder and below it (Files), in each set or file alone once; its key is not needed. The
+// others are counted: roots, what other CAs signed, requests, CRLs, keys, PKCS#12, and the chains that export-cert makes.
+func (ca *Issuer) Below(ctx context.Context, dir string) (found []Found, others int) {
+	seen := map[string]bool{}
+	for file, err := range Files(dir) {
+		name, ours := file, true
+		if err == nil {
+			name, ours, err = ca.holds(ctx, file)
+		}
+		switch {
+		case !ours:
+			others++
+		case !seen[name]:
+			seen[name] = true
+			found = append(found, Found{name, err})
+		}
+	}
+	return found, others
+}
+
+// holds tells whether this CA signed the certificate of a file, and which file Hold takes for it.
+func (ca *Issuer) holds(ctx context.Context, file string) (name string, ours bool, err error) {
+	if base, ok := strings.CutSuffix(file, chainSuffix); ok && !isMissing(base+certSuffix) {
+		return file, false, nil
+	}
+	data, _, err := secretfile.Read(file, maxBundle)
+	if err != nil {
+		return file, true, err
+	}
+	if _, err := x509.ParseRevocationList(data); err == nil || isPKCS12(data) {
+		return file, false, nil
+	}
+	if _, err := Parse(data); errors.Is(err, ErrNoCertificate) {
+		return file, false, nil
+	}
+	h, err := Hold(ctx, file)
+	if err != nil {
+		return file, true, err
+	}
+	return h.File, RoleOf(h.Cert) != Root && ca.Signed(h.Cert), nil
 }
 
 // Replace puts issued in the old certificate's place, in every file of its set that is there, all or none: the certificate
@@ -187,7 +239,7 @@ func (h *Held) inPlaceOf(block *pem.Block, issued *Issued, bundle bool) []byte {
 func (h *Held) outdated(issued *Issued) []string {
 	suffixes := []string{".p12", ".legacy.p12", ".k8s.yaml"}
 	if h.moved(issued) {
-		suffixes = append(suffixes, ".chain.pem")
+		suffixes = append(suffixes, chainSuffix)
 	}
 	var notes []string
 	for _, suffix := range suffixes {

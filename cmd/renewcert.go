@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,20 +21,22 @@ import (
 
 func (e *env) renewCertCommand() *cli.Command {
 	return &cli.Command{
-		Name: "renew-cert", Category: certificates, ArgsUsage: "BASENAME|CERTFILE...",
+		Name: "renew-cert", Category: certificates, ArgsUsage: "BASENAME|CERTFILE|FOLDER...",
 		Usage: "renew the certificates that end soon, each from itself alone",
 		Description: "Signs a successor with the same subject, names, usages and key, and a lifetime as long as the old one's, and puts it in the old one's place. " +
 			"A BASENAME B is B.cert.pem with what is there of B.cert.der, B.pkeycert.pem and B.fullchain.pem, which are replaced with it, all or none. A CERTFILE is one file in PEM or DER, from any tool. " +
+			"A FOLDER is all that the CA of --ca-certfile signed in it and below it, files alone and sets; what else is there is left alone, and so is what was revoked. " +
 			"Run it every day: what does not end within the window is left alone, and the exit code is 12 where nothing was to be done. " +
 			"A root signs itself with its key. The private key is needed for nothing else. A CA keeps its subject and key, so what it signed before still verifies below it; --rekey makes a new key. What the issuer's ledger says is revoked or on hold is not renewed. " +
 			"--exec runs a command by the shell after each renewal, with KEYWARD_CERT_BASENAME, KEYWARD_CERT_FILE, KEYWARD_KEY_FILE and KEYWARD_NOT_AFTER in its environment; what it prints goes to stderr. " +
 			"Where it fails the exit code is 1, and the certificate stays renewed.",
 		UsageText: "keyward renew-cert --exec 'systemctl reload nginx' web " + issuerFiles + "\n" +
 			"keyward renew-cert --within 14d --json certs/web certs/db /etc/ssl/mail.crt " + issuerFiles + "\n" +
+			"keyward renew-cert --within 60d /etc/ssl/web " + issuerFiles + "\n" +
 			"keyward renew-cert --now --rekey web " + issuerFiles + "\n" +
 			"keyward renew-cert root",
 		Flags: slices.Concat(issuerFlags(), []cli.Flag{
-			&cli.StringFlag{Name: "within", EnvVars: variable("within"), Usage: "renew what ends in this `TIME`: 30 or 30d, 12w, 1y, until 2027-01-01, or 0 for what has expired", DefaultText: "30d, or a third of its lifetime where that is less"},
+			&cli.StringFlag{Name: "within", EnvVars: variable("within"), Usage: "renew what ends in this `TIME`: 30 or 30d, 12w, 1y, until 2027-01-01, or 0 for what has expired; the default counts where that is nearly the whole lifetime", DefaultText: "30d, or a third of its lifetime where that is less"},
 			&cli.BoolFlag{Name: "now", Usage: "renew however long it has still to go"},
 			&cli.StringFlag{Name: "days", EnvVars: variable("days"), Usage: "the new `LIFETIME`: 90 or 90d, 12w, 1y, or the last day 2027-01-01", DefaultText: "the old one's"},
 			&cli.BoolFlag{Name: "rekey", EnvVars: variable("rekey"), Usage: "make a new key of the same type, encrypted as the old one was"},
@@ -82,10 +85,14 @@ func (e *env) renewCert(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	list, err := r.targets(c.Args().Slice())
+	if err != nil {
+		return err
+	}
 	done := []renewal{}
 	var faults []error
-	for _, name := range c.Args().Slice() {
-		one, err := r.renew(name)
+	for _, t := range list {
+		one, err := r.renew(t)
 		if err != nil {
 			faults = append(faults, err)
 			one.Error = e.failure(err)
@@ -121,6 +128,57 @@ func several(faults []error) error {
 	return fault.New(kindOf(faults[0]), fault.HintOf(faults[0]), "%s", words)
 }
 
+// renewTarget is a certificate to renew, by its file or basename.
+type renewTarget struct {
+	name     string
+	inFolder bool
+	err      error // why a file of a folder cannot be read
+}
+
+// targets lists what the arguments name, with what is in a folder in its place.
+func (r *renewer) targets(names []string) (list []renewTarget, err error) {
+	for _, name := range names {
+		if !isFolder(name) {
+			list = append(list, renewTarget{name: name})
+			continue
+		}
+		ca, err := r.caCert()
+		if err != nil {
+			return nil, err
+		}
+		found, others := ca.Below(r.c.Context, name)
+		for _, f := range found {
+			list = append(list, renewTarget{f.File, true, f.Err})
+		}
+		if others > 0 {
+			r.note("note: %d files in %s are left alone: they hold nothing that %s signed", others, printable(name), printable(ca.Chain[0].Subject.String()))
+		}
+	}
+	if len(list) == 0 {
+		return nil, fault.New(fault.NotFound, "name another folder, or the CA that signed with --ca-certfile", "there is nothing that this CA signed")
+	}
+	return list, nil
+}
+
+// isFolder tells whether a name is that of a folder, and not a basename beside one.
+func isFolder(name string) bool {
+	info, err := os.Stat(name)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	_, err = os.Lstat(name + ".cert.pem")
+	return err != nil
+}
+
+// caCert is the issuer without its key, whose password nobody should be asked for before something is due.
+func (r *renewer) caCert() (*certs.Issuer, error) {
+	if err := needIssuer(r.c); err != nil {
+		return nil, err
+	}
+	found, err := certs.ReadFile(r.c.String("ca-certfile"))
+	return &certs.Issuer{Chain: found.Certs}, err
+}
+
 func (e *env) renewer(c *cli.Context) (*renewer, error) {
 	r := &renewer{
 		env: e, c: c,
@@ -130,6 +188,8 @@ func (e *env) renewer(c *cli.Context) (*renewer, error) {
 	switch {
 	case c.NArg() == 0:
 		return nil, fault.New(fault.Usage, "name the basenames or files of certificates", "there is nothing to renew")
+	case c.String("key") != "" && slices.ContainsFunc(c.Args().Slice(), isFolder):
+		return nil, fault.New(fault.Usage, "name the certificate", "--key is the key of one certificate, and a folder may have many")
 	case c.NArg() > 1 && c.String("key") != "":
 		return nil, fault.New(fault.Usage, "renew them one by one", "--key is the key of one certificate, and there are %d", c.NArg())
 	case c.String("key-type") != "" && !c.Bool("rekey"):
@@ -155,10 +215,13 @@ func (e *env) renewer(c *cli.Context) (*renewer, error) {
 }
 
 // renew renews one certificate if it is due. Beside a renewal the error is that of its hook.
-func (r *renewer) renew(name string) (*renewal, error) {
-	held, err := certs.Hold(r.c.Context, name)
+func (r *renewer) renew(t renewTarget) (*renewal, error) {
+	if t.err != nil {
+		return &renewal{File: t.name}, t.err
+	}
+	held, err := certs.Hold(r.c.Context, t.name)
 	if err != nil {
-		return &renewal{File: name}, err
+		return &renewal{File: t.name}, err
 	}
 	held.KeyFile = cmp.Or(r.c.String("key"), held.KeyFile)
 	old := certs.Describe(held.Cert)
@@ -166,6 +229,17 @@ func (r *renewer) renew(name string) (*renewal, error) {
 	if !r.due(held) {
 		r.note("%s ends on %s and is not due", printable(held.File), one.OldNotAfter.Format(time.DateOnly))
 		return one, nil
+	}
+	if t.inFolder {
+		revoked, err := r.revoked()
+		if err != nil {
+			return one, err
+		}
+		if revoked(old.Serial) {
+			one.Notes = []string{"it is revoked, and not renewed"}
+			r.note("note: %s is revoked, and not renewed", printable(held.File))
+			return one, nil
+		}
 	}
 	issued, err := r.sign(held, one)
 	if err != nil {
@@ -197,11 +271,24 @@ func (r *renewer) due(held *certs.Held) bool {
 		return true
 	}
 	now, life := r.now(), held.Cert.NotAfter.Sub(held.Cert.NotBefore)
-	limit := now.Add(min(30*24*time.Hour, life/3))
+	window := min(30*24*time.Hour, life/3)
 	if within := r.c.String("within"); within != "" {
-		limit, _ = windowEnd(within, now) // it was read before
+		limit, _ := windowEnd(within, now) // it was read before
+		if limit.Sub(now) < life-life/10 {
+			window = limit.Sub(now)
+		} else {
+			r.note("warning: %s lives %s in all, and --within %s would renew it at every run: the last %s count instead", printable(held.File), daysOf(life), within, daysOf(window))
+		}
 	}
-	return !held.Cert.NotAfter.After(limit)
+	return !held.Cert.NotAfter.After(now.Add(window))
+}
+
+// daysOf is a time in whole days, or in hours where it is less than two days.
+func daysOf(d time.Duration) string {
+	if days := int(d / (24 * time.Hour)); days >= 2 {
+		return fmt.Sprintf("%d days", days)
+	}
+	return fmt.Sprintf("%d hours", int(d/time.Hour))
 }
 
 // sign makes the successor and puts it in place, or only tries to in a dry run.

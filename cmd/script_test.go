@@ -92,6 +92,7 @@ func TestScripts(t *testing.T) {
 			"pty":      cmdPty,
 			"capture":  cmdCapture,
 			"hostile":  cmdHostile,
+			"aged":     cmdAged,
 		},
 	})
 }
