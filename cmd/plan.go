@@ -126,7 +126,7 @@ func (e *env) showPlan(c *cli.Context, m *plan.Manifest, hint string) error {
 	if err != nil {
 		return err
 	}
-	p, err := m.Judge(c.Context, e.dated(), n)
+	p, err := m.Judge(c.Context, e.dated(), n, e.firstLineOf)
 	if err != nil {
 		return err
 	}
@@ -215,7 +215,7 @@ func (e *env) apply(c *cli.Context, m *plan.Manifest) (*plan.Done, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := m.Judge(c.Context, e.dated(), n)
+	p, err := m.Judge(c.Context, e.dated(), n, e.firstLineOf)
 	if err != nil {
 		return nil, err
 	}
@@ -247,7 +247,6 @@ func (e *env) applyOptions(c *cli.Context, parallel int, bar *term.Progress) pla
 	var screen sync.Mutex
 	return plan.Options{
 		Parallel: parallel,
-		Password: e.firstLineOf,
 		Unlock: func(file string) ([]byte, error) {
 			screen.Lock()
 			defer screen.Unlock()

@@ -20,10 +20,9 @@ import (
 
 // Options say how a plan is applied.
 type Options struct {
-	Parallel int                               // how many certificates are made at a time
-	Unlock   certs.Unlock                      // the password of a CA's key that has no password file; asked for once a CA
-	Password func(file string) ([]byte, error) // what a password file holds
-	Progress func(done, all int)               // told of each step, one call at a time, from any goroutine; may be nil
+	Parallel int                 // how many certificates are made at a time
+	Unlock   certs.Unlock        // the password of a CA's key that has no password file; asked for once a CA
+	Progress func(done, all int) // told of each step, one call at a time, from any goroutine; may be nil
 }
 
 // Done is what Apply did.
@@ -42,7 +41,7 @@ func noFolder(err error) error {
 // ledger before any of its files is placed. What fails does not stop what does not hang on it; the error
 // has all of it. After a kill, or an error, Apply of a new plan does the rest.
 func (p *Plan) Apply(ctx context.Context, o Options) (*Done, error) {
-	a := &applying{Plan: p, o: o, done: &Done{}, slots: make(chan struct{}, max(1, o.Parallel)), passwords: map[string][]byte{}}
+	a := &applying{Plan: p, o: o, done: &Done{}, slots: make(chan struct{}, max(1, o.Parallel))}
 	a.authorities = map[string]*authority{"": noAuthority()}
 	for _, o := range p.m.Issuers {
 		a.addOutside(o)
@@ -77,9 +76,8 @@ type applying struct {
 
 	done *Done
 
-	mu        sync.Mutex // for what follows
-	at, all   int        // of the progress
-	passwords map[string][]byte
+	mu      sync.Mutex // for what follows
+	at, all int        // of the progress
 }
 
 // groups are the steps of a level that are to be done, by issuer.
@@ -276,21 +274,12 @@ func (a *applying) unlock(file string) certs.Unlock {
 	return func(string) ([]byte, error) { return a.password(file) }
 }
 
-// password reads each password file once; nil where there is none to read.
+// password is what a password file holds; nil where there is none.
 func (a *applying) password(file string) ([]byte, error) {
 	if file == "" {
 		return nil, nil
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if password, known := a.passwords[file]; known {
-		return password, nil
-	}
-	password, err := a.o.Password(a.m.path(file))
-	if err == nil {
-		a.passwords[file] = password
-	}
-	return password, err
+	return a.passwords.of(a.m.path(file))
 }
 
 // files are all that hold a new certificate: where there was an old one, also those that are there without being

@@ -23,7 +23,7 @@ func parsed(t *testing.T, dir, text string) *Manifest {
 
 func judged(t *testing.T, m *Manifest) *Plan {
 	t.Helper()
-	p, err := m.Judge(context.Background(), noon, 2)
+	p, err := m.Judge(context.Background(), noon, 2, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

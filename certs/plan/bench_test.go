@@ -39,7 +39,7 @@ func BenchmarkPlan(b *testing.B) {
 	}
 	run(b, m)
 	for b.Loop() {
-		p, err := m.Judge(context.Background(), noon, 2)
+		p, err := m.Judge(context.Background(), noon, 2, nil)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -52,7 +52,7 @@ func BenchmarkPlan(b *testing.B) {
 
 func run(t testing.TB, m *Manifest) *Done {
 	t.Helper()
-	p, err := m.Judge(context.Background(), noon, 2)
+	p, err := m.Judge(context.Background(), noon, 2, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

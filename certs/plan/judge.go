@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/asn1"
@@ -60,8 +61,10 @@ func (s Step) Replaces() bool {
 type Plan struct {
 	Steps []Step // certificates in the manifest's order, then user keys
 
-	m   *Manifest
-	now time.Time
+	m         *Manifest
+	now       time.Time
+	passwords *passwords
+	unread    []unread
 }
 
 // above is what stands above a certificate, as it will be when its turn comes.
@@ -76,18 +79,22 @@ type above struct {
 	unsure  bool                // a command is at work on it, so all below is looked at again
 }
 
-// Judge holds the manifest against the files, parallel certificates at a time. It changes nothing.
-func (m *Manifest) Judge(ctx context.Context, now time.Time, parallel int) (*Plan, error) {
+// Judge holds the manifest against the files, parallel certificates at a time. It changes nothing. password reads
+// a password file: each once, and only to see that it can be read.
+func (m *Manifest) Judge(ctx context.Context, now time.Time, parallel int, password func(file string) ([]byte, error)) (*Plan, error) {
 	p := &Plan{Steps: make([]Step, len(m.Entries), len(m.Entries)+len(m.UserKeys)), m: m, now: now}
+	p.passwords = &passwords{read: password, known: map[string]secret{}}
+	p.readPasswords()
 	authorities := map[string]*above{"": {}}
 	for _, o := range m.Issuers {
 		authorities[o.Name] = m.outsideAbove(o)
+		authorities[o.Name].keyless = p.unreadable(o.PasswordFile)
 	}
 	for _, level := range m.levels {
 		future := make([]*above, len(level))
 		each(len(level), parallel, func(n int) {
 			if ctx.Err() == nil {
-				p.Steps[level[n]], future[n] = m.judgeEntry(level[n], authorities, now)
+				p.Steps[level[n]], future[n] = p.judgeEntry(level[n], authorities)
 			}
 		})
 		for n, i := range level {
@@ -117,10 +124,11 @@ func each(n, parallel int, do func(i int)) {
 }
 
 // judgeEntry says what is to be done about a certificate, and, for a CA, what those below it will find above them.
-func (m *Manifest) judgeEntry(i int, authorities map[string]*above, now time.Time) (Step, *above) {
+func (p *Plan) judgeEntry(i int, authorities map[string]*above) (Step, *above) {
+	m := p.m
 	e := &m.Entries[i]
 	issuer := authorities[e.Issuer]
-	v, err := m.verdict(e, issuer, now)
+	v, err := m.verdict(e, issuer, p.now)
 	if err == nil && v.action.signs() {
 		err = issuer.keyless
 		if e.Role != certs.Leaf && err == nil {
@@ -129,6 +137,10 @@ func (m *Manifest) judgeEntry(i int, authorities map[string]*above, now time.Tim
 	}
 	if issuer.unsure && err == nil {
 		v.raise(Write, "its issuer %s may change", e.Issuer)
+	}
+	locked := p.unreadable(e.PasswordFile)
+	if err == nil && (v.action.signs() || v.action == Write) {
+		err = locked
 	}
 	unsure := (err != nil || v.action == Leave) && m.unfinished(e)
 	if unsure {
@@ -143,6 +155,7 @@ func (m *Manifest) judgeEntry(i int, authorities map[string]*above, now time.Tim
 	}
 	below := m.below(e, issuer, v, err)
 	below.unsure = unsure || issuer.unsure
+	below.keyless = cmp.Or(below.keyless, locked)
 	return step, below
 }
 
@@ -401,20 +414,26 @@ func (m *Manifest) outsideAbove(o Outside) *above {
 }
 
 // Faults are what stands in the way of steps, as far as something does: a damaged file, an issuer
-// without its key. They are fault.InvalidFile, or the one kind that all of them have.
+// without its key, a password file that cannot be read. They are fault.InvalidFile, or the one kind that all of them have.
 func (p *Plan) Faults() error {
 	f := faults{file: p.m.file}
 	kind := fault.Kind(0)
-	for _, s := range p.Steps {
-		if s.err == nil {
-			continue
-		}
-		if k := fault.KindOf(s.err); kind == 0 || kind == k {
+	add := func(at place, err error) {
+		if k := fault.KindOf(err); kind == 0 || kind == k {
 			kind = k
 		} else {
 			kind = fault.InvalidFile
 		}
-		f.add(s.at, s.err)
+		f.add(at, err)
+	}
+	for _, u := range p.unread {
+		add(u.at, u.err)
+	}
+	for _, s := range p.Steps {
+		told := slices.ContainsFunc(p.unread, func(u unread) bool { return u.err == s.err })
+		if s.err != nil && !told {
+			add(s.at, s.err)
+		}
 	}
 	return f.asOne(kind)
 }

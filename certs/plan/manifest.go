@@ -60,7 +60,7 @@ type Outside struct {
 	Name, CertFile, KeyFile, PasswordFile string
 	Ledger                                string // notes what it signs; "" for none
 
-	at, certAt place
+	at, certAt, passwordAt place
 }
 
 // UserKey is a NaCl key file.

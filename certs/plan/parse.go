@@ -364,8 +364,11 @@ func (p *parser) outside(c chunk, key, v *yaml.Node) {
 	o := Outside{Name: key.Value, at: c.at(key)}
 	targets := map[string]*string{"ca-certfile": &o.CertFile, "ca-keyfile": &o.KeyFile, "password-file": &o.PasswordFile}
 	p.texts(c, v, targets, func(name string, at place) {
-		if name == "ca-certfile" {
+		switch name {
+		case "ca-certfile":
 			o.certAt = at
+		case "password-file":
+			o.passwordAt = at
 		}
 	})
 	if v.Kind == yaml.MappingNode && (o.CertFile == "" || o.KeyFile == "") {
