@@ -241,6 +241,9 @@ func (h *Held) outdated(issued *Issued) []string {
 	if h.moved(issued) {
 		suffixes = append(suffixes, chainSuffix)
 	}
+	if len(issued.Chain) == 0 { // a root, which is what its trust store holds
+		suffixes = append(suffixes, ".truststore.p12")
+	}
 	var notes []string
 	for _, suffix := range suffixes {
 		if h.Base != "" && !isMissing(h.Base+suffix) {

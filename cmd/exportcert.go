@@ -28,15 +28,18 @@ func (e *env) exportCertCommand() *cli.Command {
 			"fullchain (B.fullchain.pem: the certificate and its intermediates), chain (B.chain.pem: the intermediates), " +
 			"pkeycert (B.pkeycert.pem: fullchain and the key, for a Micronets peer), pkcs12 (B.p12), " +
 			"pkcs12-legacy (B.legacy.p12, with the weak ciphers that Java before 12, Windows before 2019 and macOS before 15 read), " +
+			"truststore (B.truststore.p12: the root, or what else the chain ends at, for Java to trust; any password opens it, and there is no key in it), " +
 			"der (B.cert.der) and k8s (B.k8s.yaml: a Kubernetes Secret of the type kubernetes.io/tls). " +
-			"The chain is that of CERTFILE and of the files of --ca-certfile, in any order; roots get only into PKCS#12 and the Secret's ca.crt. " +
+			"The chain is that of CERTFILE and of the files of --ca-certfile, in any order; roots get only into PKCS#12, the trust store and the Secret's ca.crt. " +
 			"The key is that of --key, else of B.key.pem, else the one in CERTFILE. An encrypted key stays encrypted in pkeycert, with its own password, and is plain in k8s. " +
+			"The key of a CA goes into no format unless --ca-key says so: who is to trust the CA needs its certificate alone. " +
 			"PKCS#12 gets a password of its own, from --password-file or asked for twice.",
 		UsageText: "keyward export-cert web --to fullchain,pkcs12 --ca-certfile inter.cert.pem --password-file p12.password\n" +
 			"keyward export-cert web.cert.pem --to k8s --namespace shop --ca-certfile inter.cert.pem --ca-certfile root.cert.pem --out - | kubectl apply -f -",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "to", EnvVars: variable("to"), Usage: "the `FORMATS`, with commas between them: " + strings.ReplaceAll(joined(export.Formats()), "|", ", ")},
 			&cli.StringFlag{Name: "key", EnvVars: variable("key"), TakesFile: true, Usage: "the certificate's private key in PEM `FILE`", DefaultText: "B.key.pem, or CERTFILE"},
+			&cli.BoolFlag{Name: "ca-key", EnvVars: variable("ca-key"), Usage: "let a format hold the private key of a CA"},
 			keyPasswordFlag("the password of an encrypted key is the first line of `FILE`, - is stdin", "asked at the terminal"),
 			&cli.StringSliceFlag{Name: "ca-certfile", EnvVars: variable("ca-certfile"), TakesFile: true, Usage: "the certificates of its issuers in PEM `FILE`; repeatable"},
 			&cli.StringFlag{Name: "cert-basename", EnvVars: variable("cert-basename"), TakesFile: true, Usage: "the files are `B`.fullchain.pem and so on", DefaultText: "CERTFILE without its ending"},
@@ -141,7 +144,18 @@ func (e *env) exported(c *cli.Context, formats []export.Format) (x exporting, er
 			return x, fault.New(fault.NotFound, "name a certificate's file, or the basename of its files", "there is neither %s nor %s", x.base, file)
 		}
 	}
-	if slices.ContainsFunc(formats, export.Format.TakesKey) {
+	var found []*x509.Certificate
+	for _, file := range append([]string{file}, c.StringSlice("ca-certfile")...) {
+		contents, err := certs.ReadFile(file)
+		if err != nil {
+			return x, err
+		}
+		found = append(found, contents.Certs...)
+	}
+	if i := slices.IndexFunc(formats, export.Format.TakesKey); i >= 0 {
+		if certs.RoleOf(found[0]) != certs.Leaf && !c.Bool("ca-key") {
+			return x, fault.New(fault.Policy, "take truststore for programs that are to trust it, or give its key away with --ca-key", "%q is a CA, and %s would hold its private key", found[0].Subject, formats[i])
+		}
 		keyFile := x.base + ".key.pem"
 		if isMissing(keyFile) {
 			keyFile = file
@@ -151,14 +165,6 @@ func (e *env) exported(c *cli.Context, formats []export.Format) (x exporting, er
 			return x, err
 		}
 		x.SEC1 = certs.KeyIsSEC1(keyFile)
-	}
-	var found []*x509.Certificate
-	for _, file := range append([]string{file}, c.StringSlice("ca-certfile")...) {
-		contents, err := certs.ReadFile(file)
-		if err != nil {
-			return x, err
-		}
-		found = append(found, contents.Certs...)
 	}
 	x.Chain, err = export.Order(found[0], found[1:])
 	if end := found[0].NotAfter; end.Before(e.now()) {
@@ -216,6 +222,9 @@ func (e *env) exportFiles(c *cli.Context, x exporting, formats []export.Format, 
 		file, err := export.File(format, base, x.Source, own)
 		if err != nil {
 			return nil, err
+		}
+		if format == export.Kubernetes && x.Root() == nil {
+			e.note("note: the Kubernetes Secret has no ca.crt: give the root with --ca-certfile")
 		}
 		files = append(files, file)
 	}

@@ -96,7 +96,7 @@ _keyward_words() {
             --strict --password-file=FILE --timeout= --quiet -q --json --help -h" ;;
     "keyward export-cert")
         words="
-            --to= --key=FILE --key-password-file=FILE --ca-certfile=
+            --to= --key=FILE --ca-key --key-password-file=FILE --ca-certfile=
             --cert-basename=FILE --password-file=FILE --empty-password
             --namespace= --out= -o= --dry-run --force-overwrite --force -f
             --quiet -q --json --help -h" ;;
@@ -149,7 +149,7 @@ _keyward_words() {
             --profile=peer|server|client|micronets --days= --expiration-in-days=
             --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096 --san=
             --renew-within= --rekey
-            --output=fullchain|chain|pkeycert|pkcs12|pkcs12-legacy|der|k8s
+            --output=fullchain|chain|pkeycert|pkcs12|pkcs12-legacy|truststore|der|k8s
             --key-password-file=FILE --dry-run --quiet -q --json --help -h" ;;
     "keyward serve")
         words="

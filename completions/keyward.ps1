@@ -267,7 +267,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '--ca-key-password-file=FILE' = 'the password of an encrypted CA key is the first line of FILE, - is stdin'
             '--ledger=FILE' = 'the issuer''s ledger FILE, which notes what is signed; none keeps none'
             '--clamp' = 'end with the issuer where the lifetime would be longer'
-            '--within=' = 'renew what ends in this TIME: 30 or 30d, 12w, 1y, until 2027-01-01, or 0 for what has expired'
+            '--within=' = 'renew what ends in this TIME: 30 or 30d, 12w, 1y, until 2027-01-01, or 0 for what has expired; the default counts where that is nearly the whole lifetime'
             '--now' = 'renew however long it has still to go'
             '--days=' = 'the new LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01'
             '--rekey' = 'make a new key of the same type, encrypted as the old one was'
@@ -314,8 +314,9 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '-h' = 'show this help'
         }
         'keyward export-cert' = [ordered]@{
-            '--to=' = 'the FORMATS, with commas between them: fullchain, chain, pkeycert, pkcs12, pkcs12-legacy, der, k8s'
+            '--to=' = 'the FORMATS, with commas between them: fullchain, chain, pkeycert, pkcs12, pkcs12-legacy, truststore, der, k8s'
             '--key=FILE' = 'the certificate''s private key in PEM FILE'
+            '--ca-key' = 'let a format hold the private key of a CA'
             '--key-password-file=FILE' = 'the password of an encrypted key is the first line of FILE, - is stdin'
             '--ca-certfile=' = 'the certificates of its issuers in PEM FILE; repeatable'
             '--cert-basename=FILE' = 'the files are B.fullchain.pem and so on'
@@ -470,7 +471,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '--san=' = 'a NAME it can be checked by: DNS, IP, URI or e-mail, told apart by form; repeatable'
             '--renew-within=' = 'renew what ends in this TIME: 30 or 30d, 12w, 1y'
             '--rekey' = 'make a new key at each renewal'
-            '--output=fullchain|chain|pkeycert|pkcs12|pkcs12-legacy|der|k8s' = 'a file to make besides; repeatable'
+            '--output=fullchain|chain|pkeycert|pkcs12|pkcs12-legacy|truststore|der|k8s' = 'a file to make besides; repeatable'
             '--key-password-file=FILE' = 'encrypt the key, and PKCS#12, with the first line of FILE, - is stdin'
             '--dry-run' = 'say what would be done, and write nothing'
             '--quiet' = 'no notes on stderr'

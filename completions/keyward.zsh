@@ -258,13 +258,13 @@ __keyward_sign-csr() {
 
 __keyward_renew-cert() {
     _arguments -S \
-        '1:BASENAME|CERTFILE...: ' \
+        '1:BASENAME|CERTFILE|FOLDER...: ' \
         '--ca-certfile=[the issuer'\''s certificate, and those above it if any, in PEM FILE]:FILE:_files' \
         '--ca-keyfile=[the issuer'\''s private key in PEM FILE]:FILE:_files' \
         '--ca-key-password-file=[the password of an encrypted CA key is the first line of FILE, - is stdin]:FILE:_files' \
         '--ledger=[the issuer'\''s ledger FILE, which notes what is signed; none keeps none]:FILE:_files' \
         '--clamp[end with the issuer where the lifetime would be longer]' \
-        '--within=[renew what ends in this TIME: 30 or 30d, 12w, 1y, until 2027-01-01, or 0 for what has expired]:TIME: ' \
+        '--within=[renew what ends in this TIME: 30 or 30d, 12w, 1y, until 2027-01-01, or 0 for what has expired; the default counts where that is nearly the whole lifetime]:TIME: ' \
         '--now[renew however long it has still to go]' \
         '--days=[the new LIFETIME: 90 or 90d, 12w, 1y, or the last day 2027-01-01]:LIFETIME: ' \
         '--rekey[make a new key of the same type, encrypted as the old one was]' \
@@ -313,8 +313,9 @@ __keyward_verify-cert() {
 __keyward_export-cert() {
     _arguments -S \
         '1:CERTFILE: ' \
-        '(-to --to)'{-to,--to}'=[the FORMATS, with commas between them: fullchain, chain, pkeycert, pkcs12, pkcs12-legacy, der, k8s]:FORMATS: ' \
+        '(-to --to)'{-to,--to}'=[the FORMATS, with commas between them: fullchain, chain, pkeycert, pkcs12, pkcs12-legacy, truststore, der, k8s]:FORMATS: ' \
         '--key=[the certificate'\''s private key in PEM FILE]:FILE:_files' \
+        '--ca-key[let a format hold the private key of a CA]' \
         '--key-password-file=[the password of an encrypted key is the first line of FILE, - is stdin]:FILE:_files' \
         '*--ca-certfile=[the certificates of its issuers in PEM FILE; repeatable]:FILE: ' \
         '--cert-basename=[the files are B.fullchain.pem and so on]:B:_files' \
@@ -477,7 +478,7 @@ __keyward_ensure() {
         '*--san=[a NAME it can be checked by: DNS, IP, URI or e-mail, told apart by form; repeatable]:NAME: ' \
         '--renew-within=[renew what ends in this TIME: 30 or 30d, 12w, 1y]:TIME: ' \
         '--rekey[make a new key at each renewal]' \
-        '*--output=[a file to make besides; repeatable]:choice:(fullchain chain pkeycert pkcs12 pkcs12-legacy der k8s)' \
+        '*--output=[a file to make besides; repeatable]:choice:(fullchain chain pkeycert pkcs12 pkcs12-legacy truststore der k8s)' \
         '--key-password-file=[encrypt the key, and PKCS#12, with the first line of FILE, - is stdin]:FILE:_files' \
         '--dry-run[say what would be done, and write nothing]' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \

@@ -6,10 +6,11 @@
 //	B.pkeycert.pem   the certificate, its intermediates and its key, for a Micronets peer; 0600
 //	B.p12            the same as PKCS#12 (RFC 7292), roots included; 0600
 //	B.legacy.p12     the same with 3DES and SHA-1, for programs of before 2019; 0600
+//	B.truststore.p12 the top of the chain alone, for Java to trust, without a password; 0644
 //	B.cert.der       the certificate in DER; 0644
 //	B.k8s.yaml       a Kubernetes Secret of the type kubernetes.io/tls; 0600
 //
-// All but those in PKCS#12, and but an encrypted key, are the same bytes each time.
+// All but those in PKCS#12 with a password, and but an encrypted key, are the same bytes each time.
 package export
 
 import (
@@ -37,13 +38,14 @@ const (
 	PKeyCert     Format = "pkeycert"
 	PKCS12       Format = "pkcs12"
 	PKCS12Legacy Format = "pkcs12-legacy"
+	TrustStore   Format = "truststore"
 	DER          Format = "der"
 	Kubernetes   Format = "k8s"
 )
 
 // Formats lists the formats.
 func Formats() []Format {
-	return []Format{FullChain, Chain, PKeyCert, PKCS12, PKCS12Legacy, DER, Kubernetes}
+	return []Format{FullChain, Chain, PKeyCert, PKCS12, PKCS12Legacy, TrustStore, DER, Kubernetes}
 }
 
 // ParseFormat reads a format's name. Another name is fault.Usage.
@@ -73,6 +75,8 @@ func (f Format) suffix() string {
 		return ".p12"
 	case PKCS12Legacy:
 		return ".legacy.p12"
+	case TrustStore:
+		return ".truststore.p12"
 	case DER:
 		return ".cert.der"
 	case Kubernetes:
@@ -90,11 +94,12 @@ type Source struct {
 }
 
 // File is the certificate in one format, as the file of a set: name is the basename without its
-// folder, which also names the Kubernetes Secret. The password encrypts PKCS#12, where it may be empty, and the key in a
+// folder, which also names the Kubernetes Secret and the entry of a trust store. The password encrypts PKCS#12, where it may be empty, and the key in a
 // pkeycert, where an empty one leaves it plain; the other formats take none, and hold the key plain.
 //
 // A key that is missing is fault.Usage, one of another certificate fault.Policy. Where the certificate's issuer is
-// not in the chain, so that readers would miss it, all formats but DER are fault.NotFound.
+// not in the chain, so that readers would miss it, all formats but DER are fault.NotFound; so is a trust store
+// without a CA, unless the certificate signed itself.
 func File(format Format, name string, from Source, password []byte) (durable.File, error) {
 	if err := from.check(format); err != nil {
 		return durable.File{}, err
@@ -123,7 +128,8 @@ func (s Source) check(format Format) error {
 			return fault.New(fault.Policy, "give the key that the certificate was made for with --key", "the key is not that of %q", cert.Subject)
 		}
 	}
-	if len(s.Chain) == 1 && !signedItself(cert) && format != DER {
+	alone := len(s.Chain) == 1 && !signedItself(cert)
+	if alone && format != DER && (format != TrustStore || !cert.IsCA) {
 		return fault.New(fault.NotFound, "give the file of its issuer with --ca-certfile", "the issuer of %q is not at hand: %q", cert.Subject, cert.Issuer)
 	}
 	return nil
@@ -149,6 +155,8 @@ func (s Source) encode(format Format, name string, password []byte) ([]byte, err
 		return s.pkcs12(pkcs12.Modern.WithIterations(pkcs12Iterations), password)
 	case PKCS12Legacy:
 		return s.pkcs12(pkcs12.Legacy, password)
+	case TrustStore:
+		return s.trustStore(filepath.Base(name))
 	case DER:
 		return s.Chain[0].Raw, nil
 	case Kubernetes:
@@ -167,4 +175,24 @@ func (s Source) pkcs12(encoder *pkcs12.Encoder, password []byte) ([]byte, error)
 		return nil, fault.New(fault.Usage, "take a password without emoji and other rare characters", "encode PKCS#12: %w", err)
 	}
 	return data, nil
+}
+
+// trustStore is PKCS#12 with the certificate that the chain ends at, marked for Java as trusted (its attribute
+// 2.16.840.1.113894.746875.1.1). It has no password, as Java's own cacerts has none since Java 18: what is in it is
+// public, and any password opens it.
+func (s Source) trustStore(name string) ([]byte, error) {
+	entry := pkcs12.TrustStoreEntry{Cert: s.Chain[len(s.Chain)-1], FriendlyName: name}
+	data, err := pkcs12.Passwordless.EncodeTrustStoreEntries([]pkcs12.TrustStoreEntry{entry}, "")
+	if err != nil { // the name is the only thing in it that may not fit
+		return nil, fault.New(fault.Usage, "give a --cert-basename without emoji and other rare characters", "encode PKCS#12: %w", err)
+	}
+	return data, nil
+}
+
+// Root is the certificate at the top of the chain, where it signed itself; nil where the root is not at hand.
+func (s Source) Root() *x509.Certificate {
+	if top := s.Chain[len(s.Chain)-1]; signedItself(top) {
+		return top
+	}
+	return nil
 }

@@ -111,6 +111,8 @@ func TestRefusals(t *testing.T) {
 		{"no certificate", export.DER, "web", export.Source{}, fault.InvalidFile},
 		{"no issuer", export.FullChain, "web", export.Source{Chain: from.Chain[:1]}, fault.NotFound},
 		{"no intermediate", export.Chain, "web", export.Source{Chain: from.Chain[2:]}, fault.NotFound},
+		{"nobody to trust", export.TrustStore, "web", export.Source{Chain: from.Chain[:1]}, fault.NotFound},
+		{"a rare name", export.TrustStore, "😀", from, fault.Usage},
 		{"no such format", "jks", "web", from, fault.Usage},
 		{"a name without a letter", export.Kubernetes, "_", from, fault.Usage},
 		{"a long name", export.Kubernetes, strings.Repeat("a", 254), from, fault.Usage},

@@ -34,8 +34,8 @@ func (s Source) kubernetes(name string) ([]byte, error) {
 	}
 	field("tls.crt", certs.ChainPEM(s.Chain))
 	field("tls.key", key)
-	if top := s.Chain[len(s.Chain)-1]; signedItself(top) {
-		field("ca.crt", certs.CertificatePEM(top))
+	if root := s.Root(); root != nil {
+		field("ca.crt", certs.CertificatePEM(root))
 	}
 	return []byte(b.String()), nil
 }
