@@ -87,6 +87,18 @@ func (c *CSR) SANs() []string {
 // CommonName is the subject's first CN, which is never made a name.
 func (c *CSR) CommonName() string { return c.parsed.Subject.CommonName }
 
+// NameInSubject is the common name where it reads as a DNS name with a dot, as a name that it lacks often does; else it is empty.
+func (c *CSR) NameInSubject() string {
+	name := c.CommonName()
+	if n, err := parseNames([]string{name}); err != nil || len(n.dns) != 1 || !strings.Contains(name, ".") {
+		return ""
+	}
+	return name
+}
+
+// Organizations are all that the subject has, as they stand there.
+func (c *CSR) Organizations() []string { return c.parsed.Subject.Organization }
+
 // Organization is the subject's O: all that is taken of it. None is fault.Usage, more than one, or
 // one that cannot stand in a certificate, fault.Policy.
 func (c *CSR) Organization() (string, error) {

@@ -145,7 +145,11 @@ func firstLine(r *bufio.Reader, where string) (string, error) {
 	}
 	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
 	if line == "" {
-		return "", fault.New(fault.InvalidFile, "put the secret on the first line", "there is nothing on the first line of %s", where)
+		hint := "put the secret on the first line"
+		if strings.HasPrefix(where, "stdin") {
+			hint += "; is the variable that it comes from set?"
+		}
+		return "", fault.New(fault.InvalidFile, hint, "there is nothing on the first line of %s", where)
 	}
 	if !utf8.ValidString(line) {
 		return "", fault.New(fault.InvalidFile, "write the file as UTF-8", "the first line of %s is not UTF-8, as JSON and forms have it", where)

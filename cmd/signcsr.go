@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -27,7 +28,7 @@ func (e *env) signCSRCommand() *cli.Command {
 			"keyward sign-csr - --cert-basename db --san db.example.org --profile server --days 30 " + issuerFiles + " < db.csr\n" +
 			"keyward sign-csr web.csr.pem --dry-run --allow .example.org --allow 10.0.0.0/8 --allow @example.org " + issuerFiles,
 		Flags: slices.Concat([]cli.Flag{
-			basenameFlag(certs.Leaf, certs.Peer), organizationFlag("the request's"),
+			basenameFlag(certs.Leaf, certs.Peer), organizationFlag("the request's, or B-Leaf where it has none"),
 			&cli.StringSliceFlag{Name: "allow", EnvVars: variable("allow"),
 				Usage: "sign names as this `PATTERN` says: a name, *.example.org (one label), .example.org (any), an IP or CIDR, an e-mail address or @example.org, a URI and what is below; repeatable"},
 			sanFlag("sign this `NAME` instead of those of the request; repeatable"),
@@ -60,7 +61,7 @@ func (e *env) signCSR(c *cli.Context) error {
 	}
 	s.Info, s.DryRun = certs.Describe(issued.Cert), c.Bool("dry-run")
 	s.Notes = append(s.Notes, issued.Notes...)
-	base := cmp.Or(c.String("cert-basename"), defaultBasename(certs.Leaf, certs.Peer))
+	base := csrBase(c)
 	placing := certs.Placing{DryRun: s.DryRun, Record: e.record(c, issuer, ledger.Issued(issued.Cert))}
 	s.Files, err = e.placing(c, "a certificate "+base, placing, func(p certs.Placing) ([]string, error) {
 		return certs.WriteSigned(c.Context, base, issued, p)
@@ -125,17 +126,36 @@ func (s *signing) request(c *cli.Context) (certs.Request, error) {
 	}, err
 }
 
-// organization is the caller's or else the request's.
+// csrBase is the basename of the files.
+func csrBase(c *cli.Context) string {
+	return cmp.Or(c.String("cert-basename"), defaultBasename(certs.Leaf, certs.Peer))
+}
+
+// organization is the caller's, or else the request's, or that of gen-leaf-cert where the request has none.
 func (s *signing) organization(c *cli.Context) (string, error) {
-	asked, err := s.csr.Organization()
 	organization := c.String("subject-org-name")
-	if organization == "" {
-		return asked, err
+	if organization != "" {
+		s.leaveOrganizations(organization)
+		return organization, nil
 	}
-	if asked != "" && asked != organization {
-		s.NotTaken = append(s.NotTaken, certs.Asked{Kind: "subject", Name: "O", OID: "2.5.4.10", Value: printable(asked)})
+	if len(s.csr.Organizations()) == 0 {
+		organization = certs.DefaultOrganization(filepath.Base(csrBase(c)), certs.Leaf)
+		s.Notes = append(s.Notes, fmt.Sprintf("the request has no organization, and gets O=%s: --subject-org-name sets another", printable(organization)))
+		return organization, nil
 	}
-	return organization, nil
+	return s.csr.Organization()
+}
+
+// leaveOrganizations tells of those of the request that the caller's replaces.
+func (s *signing) leaveOrganizations(taken string) {
+	for _, asked := range s.csr.Organizations() {
+		if asked == taken {
+			continue
+		}
+		left := certs.Asked{Kind: "subject", Name: "O", OID: "2.5.4.10", Value: printable(asked)}
+		s.NotTaken = append(s.NotTaken, left)
+		s.env.note("not taken: %s", left)
+	}
 }
 
 // show tells what the request is before anything is decided about it.
@@ -145,8 +165,13 @@ func (s *signing) show() {
 		s.env.note("not taken: %s", asked)
 	}
 	if name := s.csr.CommonName(); name != "" && len(s.csr.SANs()) == 0 {
-		s.Notes = append(s.Notes, fmt.Sprintf("its common name %q is not made a name: set it with --san if it is to be one", name))
+		s.Notes = append(s.Notes, fmt.Sprintf("its common name %q is not made a name: set it with %s if it is to be one", name, s.sanFlag()))
 	}
+}
+
+// sanFlag is the flag that sets the names, with the common name where it reads as one.
+func (s *signing) sanFlag() string {
+	return strings.TrimSpace("--san " + s.csr.NameInSubject())
 }
 
 // names are those that the caller sets, or those of the request if the caller lets it have them all.
@@ -189,7 +214,7 @@ func (s *signing) agree(c *cli.Context, question string) error {
 	case c.Bool("yes"):
 		return nil
 	case terminal == nil && len(s.csr.SANs()) == 0:
-		return fault.New(fault.Policy, "set its names with --san, or give --yes if it is to have none", "the request asks for no name")
+		return fault.New(fault.Policy, "set its names with "+s.sanFlag()+", or give --yes if it is to have none", "the request asks for no name")
 	case terminal == nil:
 		return fault.New(fault.Policy, "say which names it may have with --allow, or set them with --san",
 			"nobody said what this request may be signed for; it asks for the names %s", list(s.csr.SANs()))
