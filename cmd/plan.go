@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -26,7 +27,7 @@ func (e *env) planCommand() *cli.Command {
 		Description: "The MANIFEST, " + defaultManifest + " where none or its folder is named, says in YAML which certificates and user keys there are to be in its folder. " +
 			"Prints what is missing, ends soon or is no longer as asked for, and writes nothing. " +
 			"All faults of the manifest are told at once, each with its line and column. " +
-			"The exit code is 10 where something is to be done, 12 where nothing is, 11 where the manifest or a file in the way is at fault, 9 where a root would be replaced by another.",
+			"The exit code is 10 where something is to be done, 12 where nothing is, 11 where the manifest or a file in the way is at fault, 4 where a password file or a CA's key is missing, 9 where a root would be replaced by another.",
 		UsageText: "keyward plan\nkeyward plan --json pki/keyward.yaml\nkeyward plan --schema > manifest.schema.json",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "all", Usage: "list what stays as it is too"},
@@ -106,6 +107,7 @@ func (e *env) manifest(c *cli.Context) (*plan.Manifest, error) {
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
 		file = filepath.Join(file, defaultManifest)
 	}
+	debug.SetGCPercent(200) // for a run that keeps little and ends soon
 	m, err := plan.Read(file, e.dated())
 	if c.NArg() == 0 && fault.KindOf(err) == fault.NotFound {
 		return nil, fault.New(fault.NotFound, "name the manifest", "there is no %s here", defaultManifest)

@@ -28,8 +28,13 @@ func (m *Manifest) Strays() []string {
 		looked[dir] = true
 		for _, name := range namesIn(m.path(dir)) {
 			base, cut := strings.CutSuffix(name, certSuffix)
-			file := path.Join(dir, name)
-			if _, named := m.byName[path.Join(dir, base)]; cut && !named && !known[m.path(file)] {
+			if !cut {
+				continue
+			}
+			if _, named := m.byName[path.Join(dir, base)]; named {
+				continue
+			}
+			if file := path.Join(dir, name); !known[m.path(file)] {
 				strays = append(strays, file)
 			}
 		}
