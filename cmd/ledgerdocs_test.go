@@ -7,18 +7,27 @@ import (
 	"testing"
 )
 
-// TestLedgerPage holds that the check in docs/ledger.md is the one that a script runs.
+// TestLedgerPage holds that what docs/ledger.md has one run is what the scripts run.
 func TestLedgerPage(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join("..", "docs", "ledger.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	script, err := os.ReadFile(filepath.Join("testdata", "script", "ledger_openssl.txtar"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, check, found := strings.Cut(string(script), "-- check.sh --\n")
-	if !found || len(check) < 500 || !strings.Contains(string(page), "```sh\n"+check+"```") {
-		t.Error("the check.sh of the script is not the one of the page")
+	for script, names := range map[string][]string{
+		"ledger_openssl.txtar": {"check.sh"},
+		"ledger_stolen.txtar":  {"revoke.sh", "pair.sh", "apply.sh", "lists.sh", "check.sh"},
+	} {
+		text, err := os.ReadFile(filepath.Join("testdata", "script", script))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			_, part, found := strings.Cut(string(text), "-- "+name+" --\n")
+			part, _, _ = strings.Cut(part, "\n-- ")
+			part = strings.TrimSuffix(part, "\n") + "\n"
+			if !found || part == "\n" || !strings.Contains(string(page), "```sh\n"+part+"```") {
+				t.Errorf("the %s of %s is not on the page", name, script)
+			}
+		}
 	}
 }
