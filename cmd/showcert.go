@@ -77,7 +77,10 @@ func (e *env) showCert(c *cli.Context) error {
 			if len(found.Certs) > 0 {
 				writePage(&out, found.Certs, now)
 			}
-			for _, list := range found.CRLs {
+			for i, list := range found.CRLs {
+				if i > 0 || len(found.Certs) > 0 {
+					out.WriteString("\n")
+				}
 				writeCRL(&out, list, now)
 			}
 		}

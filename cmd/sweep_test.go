@@ -40,9 +40,9 @@ func sweeps() []sweep {
 	lists := []string{"root.crl.der", "root.crl.pem"}
 	force := func(args []string) []string { return append(args[:len(args):len(args)], "--force") }
 	export := func(name string) []string {
-		return []string{"export-cert", name, "--to", "fullchain,pkeycert", "--ca-certfile", "root.cert.pem", "--cert-basename", "out", "-q"}
+		return []string{"export-cert", name, "--to", "fullchain,pkeycert", "--ca-key", "--ca-certfile", "root.cert.pem", "--cert-basename", "out", "-q"}
 	}
-	probe := []string{"export-cert", "out.pkeycert.pem", "--to", "k8s", "--ca-certfile", "root.cert.pem", "--dry-run"}
+	probe := []string{"export-cert", "out.pkeycert.pem", "--to", "k8s", "--ca-key", "--ca-certfile", "root.cert.pem", "--dry-run"}
 	return []sweep{
 		{"keygen", []string{"userkey"}, nil, keygen, getkey, force(keygen), 8},
 		{"keygen over a pair", []string{"userkey"}, [][]string{keygen}, force(keygen), getkey, force(keygen), 15},
