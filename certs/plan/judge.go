@@ -430,7 +430,7 @@ func (p *Plan) Faults() error {
 		add(u.at, u.err)
 	}
 	for _, s := range p.Steps {
-		told := slices.ContainsFunc(p.unread, func(u unread) bool { return u.err == s.err })
+		told := slices.ContainsFunc(p.unread, func(u unread) bool { return errors.Is(s.err, u.err) })
 		if s.err != nil && !told {
 			add(s.at, s.err)
 		}
