@@ -99,6 +99,20 @@ func Write(ctx context.Context, basename string, issued *Issued, p Placing) ([]s
 	return writeSet(ctx, basename, files, p, func() error { return nil })
 }
 
+// Vacant tells before a password is asked for what Write would refuse: a file that is already there is fault.Exists, unless
+// p replaces it. It finishes or discards a killed command's set first, but not in a dry run.
+func Vacant(ctx context.Context, basename string, p Placing) error {
+	if err := checkBasename(basename); err != nil || p.Replace {
+		return err
+	}
+	if !p.DryRun {
+		if err := settle(ctx, basename+certSuffix); err != nil {
+			return err
+		}
+	}
+	return absent([]string{basename + keySuffix, basename + certSuffix, basename + derSuffix, basename + bundleSuffix})
+}
+
 // WriteFiles puts files of others' making in basename's folder, all or none, under the lock of basename's set, and
 // returns their paths. A file already there is fault.Exists; with p.Replace it is replaced.
 func WriteFiles(ctx context.Context, basename string, files []durable.File, p Placing) ([]string, error) {
@@ -137,8 +151,15 @@ func free(paths []string, replace bool) error {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return fault.New(fault.NotFound, "make the folder first", "there is no folder %s", dir)
 	}
+	if replace {
+		return nil
+	}
+	return absent(paths)
+}
+
+func absent(paths []string) error {
 	for _, path := range paths {
-		if _, err := os.Lstat(path); err == nil && !replace {
+		if !isMissing(path) {
 			return fault.New(fault.Exists, "give another name, or --force to replace it", "%s is already there", path)
 		}
 	}

@@ -99,6 +99,11 @@ func (e *env) genCert(c *cli.Context, role certs.Role) error {
 	if err != nil {
 		return err
 	}
+	placing := certs.Placing{PKeyCert: c.Bool("pkeycert"), DryRun: c.Bool("dry-run")}
+	what := "a key or certificate " + base
+	if placing.Replace, err = e.mayReplace(c, what, base, placing); err != nil {
+		return err
+	}
 	issuer, err := e.issuer(c, role)
 	if err != nil {
 		return err
@@ -112,8 +117,8 @@ func (e *env) genCert(c *cli.Context, role certs.Role) error {
 		return err
 	}
 	e.warnOfPlain(base+".key.pem", password)
-	placing := certs.Placing{PKeyCert: c.Bool("pkeycert"), Password: password, DryRun: c.Bool("dry-run"), Record: e.recordCert(c, issuer, issued, base)}
-	files, err := e.placing(c, "a key or certificate "+base, placing, func(p certs.Placing) ([]string, error) {
+	placing.Password, placing.Record = password, e.recordCert(c, issuer, issued, base)
+	files, err := e.placing(c, what, placing, func(p certs.Placing) ([]string, error) {
 		return certs.Write(c.Context, base, issued, p)
 	})
 	if err != nil {
@@ -125,9 +130,18 @@ func (e *env) genCert(c *cli.Context, role certs.Role) error {
 	return e.printCert(issued, files, placing.DryRun)
 }
 
+// mayReplace asks about files that are there, before passwords are asked for that they would make vain.
+func (e *env) mayReplace(c *cli.Context, what, base string, p certs.Placing) (replace bool, err error) {
+	_, err = e.placing(c, what, p, func(p certs.Placing) ([]string, error) {
+		replace = p.Replace
+		return nil, certs.Vacant(c.Context, base, p)
+	})
+	return replace, err
+}
+
 // placing runs write as overwriting does, but asks nothing in a dry run.
 func (e *env) placing(c *cli.Context, what string, p certs.Placing, write func(certs.Placing) ([]string, error)) (files []string, err error) {
-	p.Replace = c.Bool("force-overwrite")
+	p.Replace = p.Replace || c.Bool("force-overwrite")
 	if p.DryRun {
 		return write(p)
 	}
