@@ -10,7 +10,6 @@ import (
 	"keyward/internal/fault"
 )
 
-// errLocked ends the reading of a key where its password would be asked for.
 // ReadKey reads the private key in the PEM text of a file, whose password unlock gives. One that does not parse, or is
 // not the key of cert where that is not nil, is fault.InvalidFile; one that is encrypted and has no unlock is ErrLocked.
 // Unlike LoadKey it looks at nothing but the text.
