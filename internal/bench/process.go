@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
-	"syscall"
 	"time"
 )
 
@@ -45,16 +43,6 @@ func (j job) spend(ctx context.Context) (cost, error) {
 		return cost{}, explain(ctx, c, fmt.Errorf("exit code %d", c.ProcessState.ExitCode()))
 	}
 	return cost{ms(wall), ms(c.ProcessState.UserTime() + c.ProcessState.SystemTime()), peak(c.ProcessState)}, nil
-}
-
-// peak is the most memory that a process held, in KiB as Linux counts it. A process holds at first what
-// the one that starts it does, so that this program must be the smaller one.
-func peak(p *os.ProcessState) float64 {
-	usage, ok := p.SysUsage().(*syscall.Rusage)
-	if !ok || runtime.GOOS != "linux" {
-		return 0
-	}
-	return float64(usage.Maxrss)
 }
 
 // explain runs a command that failed once more, for what it says.
