@@ -182,7 +182,7 @@ func Load(ctx context.Context, basename string) (*x509.Certificate, crypto.Signe
 	if err != nil {
 		return nil, nil, err
 	}
-	if !sameKey(key, chain[0].PublicKey) {
+	if !SameKey(key, chain[0].PublicKey) {
 		return nil, nil, fault.New(fault.InvalidFile, "remove both and make them again", "%s is not the key of %s", keyFile, certFile)
 	}
 	return chain[0], key, nil

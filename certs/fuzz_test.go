@@ -55,7 +55,7 @@ func FuzzPEM(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := parseKey(encoded, nil); err != nil || !sameKey(again, key.Public()) {
+		if again, err := parseKey(encoded, nil); err != nil || !SameKey(again, key.Public()) {
 			t.Fatalf("a key did not survive: %v", err)
 		}
 	})

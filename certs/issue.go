@@ -96,7 +96,7 @@ func (ca *Issuer) checkKey(pub crypto.PublicKey) error {
 		return nil
 	}
 	for _, cert := range ca.Chain {
-		if own, ok := cert.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); ok && own.Equal(pub) {
+		if equalKeys(cert.PublicKey, pub) {
 			return fault.New(fault.Policy, "use a key of its own for each certificate", "the key is that of the CA %s", label(cert))
 		}
 	}

@@ -27,7 +27,7 @@ func NewIssuer(chain []*x509.Certificate, key crypto.Signer) (*Issuer, error) {
 	if len(chain) == 0 {
 		return nil, fault.New(fault.InvalidFile, "name the CA's certificate with --ca-certfile", "no CA certificate")
 	}
-	if !sameKey(key, chain[0].PublicKey) {
+	if !SameKey(key, chain[0].PublicKey) {
 		return nil, fault.New(fault.Policy, "give --ca-keyfile and --ca-certfile of the same CA", "the CA key is not the key of %s", label(chain[0]))
 	}
 	for i, cert := range chain[:len(chain)-1] {
@@ -57,7 +57,7 @@ func LoadIssuer(ctx context.Context, certFile, keyFile string, unlock Unlock, wa
 
 // check refuses, as fault.Policy, what a verifier would not accept below this issuer now.
 func (ca *Issuer) check(w wanted, now time.Time) error {
-	if !sameKey(ca.Key, ca.Chain[0].PublicKey) {
+	if !SameKey(ca.Key, ca.Chain[0].PublicKey) {
 		return fault.New(fault.Policy, "give --ca-keyfile and --ca-certfile of the same CA", "the CA key is not the key of %s", label(ca.Chain[0]))
 	}
 	switch helpers.SignerAlgo(ca.Key) {

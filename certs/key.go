@@ -218,8 +218,8 @@ func keyBits(pub crypto.PublicKey) ([]byte, error) {
 	return nil, fmt.Errorf("a key of the type %T", pub)
 }
 
-// sameKey tells whether private is the other half of public.
-func sameKey(private crypto.Signer, public crypto.PublicKey) bool {
+// SameKey tells whether private is the other half of public.
+func SameKey(private crypto.Signer, public crypto.PublicKey) bool {
 	return equalKeys(private.Public(), public)
 }
 

@@ -15,7 +15,7 @@ import (
 // Unlike LoadKey it looks at nothing but the text.
 func ReadKey(file string, text []byte, cert *x509.Certificate, unlock Unlock) (crypto.Signer, error) {
 	key, err := parseFile(file, text, unlock.parserOf(file))
-	if err == nil && cert != nil && !sameKey(key, cert.PublicKey) {
+	if err == nil && cert != nil && !SameKey(key, cert.PublicKey) {
 		err = fault.New(fault.InvalidFile, "", "%s: it is not the key of the certificate %s", file, label(cert))
 	}
 	return key, err

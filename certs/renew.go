@@ -189,15 +189,10 @@ func (w wanted) rawSubject() []byte {
 
 // keyID names the certificate's key, as the old one did if the key is the same.
 func (w wanted) keyID(pub crypto.PublicKey) ([]byte, error) {
-	if w.like != nil && len(w.like.SubjectKeyId) > 0 && samePublicKey(w.like.PublicKey, pub) {
+	if w.like != nil && len(w.like.SubjectKeyId) > 0 && equalKeys(w.like.PublicKey, pub) {
 		return w.like.SubjectKeyId, nil
 	}
 	return keyID(pub)
-}
-
-func samePublicKey(a, b crypto.PublicKey) bool {
-	own, ok := a.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && own.Equal(b)
 }
 
 // resemble fills a template with what the certificate to be renewed has.

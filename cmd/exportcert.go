@@ -78,11 +78,7 @@ func (e *env) exportCert(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	done := "wrote "
-	if placing.DryRun {
-		done = "would write "
-	}
-	e.note("%s%s", done, strings.Join(paths, ", "))
+	e.noteFiles(placing.DryRun, paths)
 	if !e.json {
 		return nil
 	}

@@ -227,6 +227,15 @@ func (e *env) issuer(c *cli.Context, role certs.Role) (*certs.Issuer, error) {
 	return issuer, err
 }
 
+// noteFiles tells which files were written, or would be.
+func (e *env) noteFiles(dryRun bool, files []string) {
+	done := "wrote"
+	if dryRun {
+		done = "would write"
+	}
+	e.note("%s %s", done, strings.Join(files, ", "))
+}
+
 // printCert prints what was made, or would be: the text under the scripts' names, JSON with --json, else nothing.
 func (e *env) printCert(issued *certs.Issued, files []string, dryRun bool) error {
 	info := certs.Describe(issued.Cert)
@@ -241,12 +250,10 @@ func (e *env) printCert(issued *certs.Issued, files []string, dryRun bool) error
 			Files  []string `json:"files"`
 			Notes  []string `json:"notes,omitempty"`
 		}{info, dryRun, files, issued.Notes}, "")
-	case dryRun:
-		e.note("would write %s", strings.Join(files, ", "))
-	case e.script:
+	case e.script && !dryRun:
 		return e.print(nil, certs.Text(issued.Cert))
 	default:
-		e.note("wrote %s", strings.Join(files, ", "))
+		e.noteFiles(dryRun, files)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto"
 	"path/filepath"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -58,11 +57,7 @@ func (e *env) genCSR(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	done := "wrote "
-	if placing.DryRun {
-		done = "would write "
-	}
-	e.note("%s%s", done, strings.Join(files, ", "))
+	e.noteFiles(placing.DryRun, files)
 	if !e.json {
 		return nil
 	}

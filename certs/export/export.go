@@ -124,7 +124,7 @@ func (s Source) check(format Format) error {
 		if s.Key == nil {
 			return fault.New(fault.Usage, "give its private key with --key", "the format %s holds the private key, and there is none", format)
 		}
-		if own, ok := s.Key.Public().(interface{ Equal(crypto.PublicKey) bool }); !ok || !own.Equal(cert.PublicKey) {
+		if !certs.SameKey(s.Key, cert.PublicKey) {
 			return fault.New(fault.Policy, "give the key that the certificate was made for with --key", "the key is not that of %q", cert.Subject)
 		}
 	}
