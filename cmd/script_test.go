@@ -22,6 +22,8 @@ import (
 
 	"github.com/creack/pty"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"keyward/internal/pgtest"
 )
 
 var update = flag.Bool("update", false, "write what the scripts saw into their cmp files")
@@ -97,6 +99,7 @@ func TestScripts(t *testing.T) {
 			"capture":  cmdCapture,
 			"hostile":  cmdHostile,
 			"aged":     cmdAged,
+			"postgres": cmdPostgres,
 		},
 	})
 }
@@ -137,6 +140,9 @@ func condition(name string) (bool, error) {
 	}
 	if os.Getenv("CI") == "true" {
 		return true, nil
+	}
+	if tool == "postgres" {
+		return pgtest.Installed(), nil
 	}
 	if module, isPython := strings.CutPrefix(tool, "python3:"); isPython {
 		return exec.Command("/usr/bin/python3", "-c", "import "+module).Run() == nil, nil
@@ -245,6 +251,17 @@ func startRegistry(ts *testscript.TestScript, flags []string) {
 	}
 	ts.Setenv("KEYWARD_URL", strings.TrimSpace(line))
 	ts.Setenv("KEYWARD_CA_FILE", ts.MkAbs("registry/ca.cert.pem"))
+}
+
+// cmdPostgres makes an empty database and sets PG_URL to its URL: postgres. The scripts share a server, which the first
+// one starts. A script that uses it begins with [!has:postgres] skip 'PostgreSQL is not installed'.
+func cmdPostgres(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: postgres")
+	}
+	url, err := pgtest.NewDatabase(context.Background())
+	ts.Check(err)
+	ts.Setenv("PG_URL", url)
 }
 
 // environ is the script's environment.

@@ -27,6 +27,7 @@ cmd                 -> github.com/urfave/cli/v2
 completions         ->
 
 keys                -> internal/fault internal/durable internal/secretfile golang.org/x/crypto
+keys/seal           -> keys internal/fault golang.org/x/crypto
 certs               -> internal/fault internal/durable internal/secretfile github.com/cloudflare/cfssl golang.org/x/crypto software.sslmate.com/src/go-pkcs12
 certs/export        -> internal/fault internal/durable certs software.sslmate.com/src/go-pkcs12
 certs/ledger        -> certs internal/fault internal/durable internal/secretfile
@@ -46,6 +47,7 @@ internal/fault      ->
 internal/gen        -> cmd
 internal/killsweep  ->
 internal/nearest    ->
+internal/pgtest     -> github.com/jackc/pgx/v5
 internal/sbom       ->
 internal/secretfile -> internal/fault
 internal/term       -> internal/fault github.com/AlecAivazis/survey/v2 golang.org/x/sys golang.org/x/term
