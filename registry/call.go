@@ -26,6 +26,7 @@ type call struct {
 	token  store.Token // what the request came with; empty on open routes
 	caller store.User  // whose token it is
 	user   string      // whom the request is about
+	grant  string      // of a login
 
 	status int   // sent; 0 as long as nothing is
 	bytes  int64 // of the answer's body

@@ -56,13 +56,14 @@ type limitListener struct {
 	net.Listener
 	slots   chan struct{} // a place for each open connection
 	sources *tally
+	count   *connections
 	closing chan struct{}
 	close   func() error
 }
 
-func limit(l net.Listener, most int) *limitListener {
+func limit(l net.Listener, most int, count *connections) *limitListener {
 	closing := make(chan struct{})
-	return &limitListener{l, make(chan struct{}, most), newTally(max(1, most/4)), closing, sync.OnceValue(func() error {
+	return &limitListener{l, make(chan struct{}, most), newTally(max(1, most/4)), count, closing, sync.OnceValue(func() error {
 		close(closing)
 		return l.Close()
 	})}
@@ -84,11 +85,20 @@ func (l *limitListener) Accept() (net.Conn, error) {
 		}
 		from := source(conn.RemoteAddr().String())
 		if l.sources.enter(from) {
-			return &limitedConn{conn, sync.OnceFunc(func() { l.sources.leave(from); <-l.slots })}, nil
+			l.count.open.Add(1)
+			return &limitedConn{conn, sync.OnceFunc(func() { l.leave(from) })}, nil
 		}
 		_ = conn.Close()
+		l.count.refused.Add(1)
 		<-l.slots
 	}
+}
+
+// leave gives back the place of a connection.
+func (l *limitListener) leave(from netip.Prefix) {
+	l.sources.leave(from)
+	l.count.open.Add(-1)
+	<-l.slots
 }
 
 // limitedConn gives its place back when it is closed.

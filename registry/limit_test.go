@@ -51,7 +51,7 @@ func TestLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const most, share = 8, 2
 		under := queued{make(chan net.Conn, 100)}
-		l := limit(under, most)
+		l := limit(under, most, new(connections))
 		accepted := make(chan net.Conn, 100)
 		ended := make(chan error, 1)
 		go func() {

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -11,17 +12,20 @@ import (
 	"keyward/store"
 )
 
+var errPanic = errors.New("panic")
+
 // finish ends a call: a panic becomes a 500, and the log gets its line. A short answer is
 // sent when the call is over, so the wait for a beat comes last, after all that takes time.
 func (s *Server) finish(c *call) {
 	defer s.hold(c)
 	defer s.log(c)
+	defer s.metrics.count(c)
 	switch p := recover(); p {
 	case nil:
 	case http.ErrAbortHandler:
 		panic(p)
 	default:
-		c.refuse(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+		c.refuse(fmt.Errorf("%w: %v\n%s", errPanic, p, debug.Stack()))
 	}
 }
 

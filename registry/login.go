@@ -32,8 +32,10 @@ func (s *Server) logIn(c *call) error {
 	}
 	switch form.Get(wire.FieldGrantType) {
 	case "", wire.GrantPassword:
+		c.grant = wire.GrantPassword
 		return s.passwordLogin(c, name, form.Get(wire.FieldPassword))
 	case wire.GrantAPIKey:
+		c.grant = wire.GrantAPIKey
 		return s.keyLogin(c, name, form.Get(wire.FieldAPIKey))
 	}
 	return badRequest("the " + wire.FieldGrantType + " is neither " + wire.GrantPassword + " nor " + wire.GrantAPIKey)

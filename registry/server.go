@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -57,6 +58,8 @@ type Config struct {
 	TokenLife       time.Duration     // 15 minutes where zero
 	MaxConnections  int               // open at a time, a quarter of them from one address; 4096 where zero
 	PasswordChanged func(user string) // called after a password changed or its user went; may be nil
+
+	Certificates func() map[string]*x509.Certificate // whose ends the metrics tell, by a name for each; may be nil
 }
 
 // Server answers the REST API v3. It is an http.Handler, safe for concurrent use.
@@ -72,6 +75,7 @@ type Server struct {
 	noHash  phc          // what the password of a user who is not there is compared with
 	changes sync.Mutex   // held where a change depends on what was read before it
 	running sync.RWMutex // read-locked by each request
+	metrics *metrics
 }
 
 // New makes a Server.
@@ -92,7 +96,7 @@ func New(c Config) (*Server, error) {
 	c.TokenLife = cmp.Or(c.TokenLife, 15*time.Minute)
 	c.MaxConnections = cmp.Or(c.MaxConnections, 4096)
 
-	s := &Server{cfg: c, key: key, beats: newBeats(), hashing: newHashing(), noHash: decoy()}
+	s := &Server{cfg: c, key: key, beats: newBeats(), hashing: newHashing(), noHash: decoy(), metrics: newMetrics()}
 	rand.Read(s.secret[:])
 	s.mux = s.routes()
 	return s, nil
@@ -110,7 +114,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, config *tls.Config) 
 		<-ctx.Done()
 		s.shutdown(srv)
 	})
-	err := srv.ServeTLS(limit(l, s.cfg.MaxConnections), "", "")
+	err := srv.ServeTLS(limit(l, s.cfg.MaxConnections, &s.metrics.connections), "", "")
 	stop()
 	wg.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
@@ -160,6 +164,7 @@ func (s *Server) prune(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if err := s.cfg.Store.Prune(ctx, s.cfg.Now()); err != nil && ctx.Err() == nil {
+			s.metrics.storeErrors.Add(1)
 			s.cfg.Log.Error("prune", "error", err)
 		}
 		select {
