@@ -58,6 +58,15 @@ func NewServer(pair Pair) (*Server, error) {
 // refused with fault.InvalidFile.
 func (s *Server) SharedKey(user PublicKey) (*SharedKey, error) { return sharedKey(s.private, user) }
 
+// SharedKey computes the key of the boxes between p and somebody's public key, the same at both ends. A pair that
+// is none and a low-order key are refused with fault.InvalidFile.
+func (p Pair) SharedKey(other PublicKey) (*SharedKey, error) {
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	return sharedKey(p.Private.ecdh(), other)
+}
+
 // sharedKey is box.Precompute on crypto/ecdh, which is faster with a kept private key and
 // refuses low-order points: X25519, then HSalsa20 over a block of zeros.
 func sharedKey(private *ecdh.PrivateKey, public PublicKey) (*SharedKey, error) {
