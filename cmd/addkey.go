@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"errors"
 
 	"github.com/urfave/cli/v2"
@@ -12,17 +13,21 @@ import (
 func (e *env) addkeyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "addkey", Category: userKeys,
-		Usage: "register a public key with the registry",
+		Usage: "register a public key with one or more registries",
 		Description: "Registers the key for the caller, or for another user where the caller is an administrator. " +
-			"It logs in with the password: a key cannot register keys. Silent on success.",
-		UsageText: "keyward addkey -kd \"my laptop\"\nVOV_PASSWORD=... keyward addkey -kv 32:Ihq6djlx5L9XQzRWRWy0Z2hl5fD64JhJoqa7FpDmiyg= -kd \"Backup key\" --url https://mercury:9100",
-		Flags: e.loginFlags(
+			"It logs in with the password: a key cannot register keys. Silent on success. " +
+			"With --server more than once all of them are tried, side by side: what fails is told by server, and the exit code is that of the first one that failed. " +
+			"One password is for all where it comes from --password-file or VOV_PASSWORD; at a terminal each is asked for. " +
+			"With --json an object with results: server, url, status (added, there, failed) and error.",
+		UsageText: "keyward addkey -kd \"my laptop\"\nVOV_PASSWORD=... keyward addkey -kv 32:Ihq6djlx5L9XQzRWRWy0Z2hl5fD64JhJoqa7FpDmiyg= -kd \"Backup key\" --url https://mercury:9100\n" +
+			"keyward addkey --server work --server lab -kd \"my laptop\"",
+		Flags: severalServers(e.loginFlags(
 			&cli.StringFlag{Name: "kv", Usage: "the public `KEY`", DefaultText: "the user key file's"},
 			&cli.StringFlag{Name: "kd", Usage: "its `DESCRIPTION`: one line"},
 			aboutUserFlag("register it for user `NAME` (administrator)"),
 			&cli.BoolFlag{Name: "if-missing", Usage: "succeed where the key is there already"},
 			e.keyfileFlag(),
-		),
+		)),
 		Action: e.addkey,
 	}
 }
@@ -32,21 +37,70 @@ func aboutUserFlag(usage string) cli.Flag {
 	return &cli.StringFlag{Name: "u", Aliases: []string{"user"}, Usage: usage, DefaultText: "the caller"}
 }
 
+// added is what became of a key at one server.
+type added struct {
+	Server string   `json:"server,omitempty"`
+	URL    string   `json:"url"`
+	Status string   `json:"status"` // added, there or failed
+	Error  *failure `json:"error,omitempty"`
+
+	err error
+}
+
 func (e *env) addkey(c *cli.Context) error {
 	key, err := e.keyArgument(c)
 	if err != nil {
 		return err
 	}
-	s, err := e.login(c)
+	servers, err := e.servers(c)
 	if err != nil {
 		return err
 	}
-	defer s.end(c)
-	err = s.AddKey(c.Context, s.token, s.about(c), key, c.String("kd"))
-	if c.Bool("if-missing") && errors.Is(err, fault.Exists) {
-		return nil
+	errs, err := e.onEach(c, servers, func(s *session) error {
+		return s.AddKey(c.Context, s.token, s.about(c), key, c.String("kd"))
+	})
+	if err != nil {
+		return err
 	}
-	return err
+	var all []added
+	for i, err := range errs {
+		all = append(all, e.added(servers[i], err, c.Bool("if-missing")))
+	}
+	if e.json {
+		if err := e.print(map[string]any{"results": all}, ""); err != nil {
+			return err
+		}
+	}
+	return failedServers(servers, all)
+}
+
+func (e *env) added(s server, err error, ifMissing bool) added {
+	result := added{Server: s.Name, URL: s.URL, Status: "added"}
+	switch {
+	case err == nil:
+	case ifMissing && errors.Is(err, fault.Exists):
+		result.Status = "there"
+	default:
+		result.Status, result.Error, result.err = "failed", e.failure(err), err
+	}
+	return result
+}
+
+// failedServers makes one error of those of several servers: its kind is that of the first.
+func failedServers(servers []server, all []added) error {
+	var first error
+	failed, words := 0, ""
+	for i, result := range all {
+		if result.err != nil {
+			failed++
+			first = cmp.Or(first, result.err)
+			words += "\n  " + servers[i].title() + ": " + printable(result.err.Error())
+		}
+	}
+	if failed == 0 || len(all) == 1 {
+		return first
+	}
+	return fault.New(kindOf(first), fault.HintOf(first), "%d of %d servers failed:%s", failed, len(all), words)
 }
 
 // keyArgument is the key of -kv, else the user key file's.

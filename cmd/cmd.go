@@ -100,6 +100,7 @@ func (e *env) commands() []maker {
 		{"delkey", e.delkeyCommand},
 		{"getserverkey", e.getserverkeyCommand},
 		{"login", e.loginCommand},
+		{"servers", e.serversCommand},
 		{"gen-root-cert", e.genRootCertCommand},
 		{"gen-intermediate-cert", e.genIntermediateCertCommand},
 		{"gen-leaf-cert", e.genLeafCertCommand},

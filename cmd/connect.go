@@ -1,46 +1,71 @@
 package cmd
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"sync"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"keyward/internal/fault"
+	"keyward/internal/term"
 	"keyward/keys"
 	"keyward/restclient"
 )
 
-// connect makes the client that the server flags describe. How the server is
-// trusted: by --pin, by --ca-file, by the pin that was stored when it was first
-// trusted, else by the system's roots; where those do not know it, the person at
-// the terminal is shown its key and asked.
-func (e *env) connect(c *cli.Context) (*restclient.Client, error) {
-	if e.call.given["pin"] && e.call.given["ca-file"] {
-		return nil, fault.New(fault.Usage, "take one of them", "--pin and --ca-file do not go together")
+// connection is a client of one registry.
+type connection struct {
+	*restclient.Client
+	server server
+}
+
+// connect makes the connection to the one registry that the flags name.
+func (e *env) connect(c *cli.Context) (*connection, error) {
+	s, err := e.server(c)
+	if err != nil {
+		return nil, err
 	}
+	return e.connectTo(c, s)
+}
+
+// connectAs is connect for those who log in.
+func (e *env) connectAs(c *cli.Context) (*connection, error) {
+	s, err := e.server(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.needUser(); err != nil {
+		return nil, err
+	}
+	return e.connectTo(c, s)
+}
+
+// connectTo makes a connection to s. How it is trusted: by its pin, by its CA file,
+// by the pin that was stored when it was first trusted, else by the system's roots;
+// where those do not know it, the person at the terminal is shown its key and asked.
+func (e *env) connectTo(c *cli.Context, s server) (*connection, error) {
 	if c.Duration("timeout") <= 0 {
 		return nil, fault.New(fault.Usage, "give a time as 30s", "--timeout is not more than nothing")
 	}
-	if c.String("url") == "" {
-		return nil, fault.New(fault.Usage, "give --url, or set KEYWARD_URL or NC_URL", "no registry is named")
-	}
-	host, err := serverHost(c)
+	config, err := e.trust(c, s)
 	if err != nil {
 		return nil, err
 	}
-	config, err := e.trust(c, host)
+	client, err := e.client(c, s, config)
 	if err != nil {
 		return nil, err
 	}
-	return e.client(c, config)
+	return &connection{client, s}, nil
 }
 
-func (e *env) client(c *cli.Context, config *tls.Config) (*restclient.Client, error) {
-	return restclient.New(c.String("url"), restclient.Options{
+func (e *env) client(c *cli.Context, s server, config *tls.Config) (*restclient.Client, error) {
+	return restclient.New(s.URL, restclient.Options{
 		TLS:       config,
 		AllowHTTP: c.Bool("allow-http"),
 		Timeout:   c.Duration("timeout"),
@@ -49,35 +74,38 @@ func (e *env) client(c *cli.Context, config *tls.Config) (*restclient.Client, er
 	})
 }
 
-// serverHost is the registry's host:port, under which it is remembered.
-func serverHost(c *cli.Context) (string, error) {
-	u, err := restclient.ParseURL(c.String("url"))
-	if err != nil {
-		return "", err
-	}
-	return u.Host, nil
-}
-
 // trust is nil for the system's roots.
-func (e *env) trust(c *cli.Context, host string) (*tls.Config, error) {
-	if pin := c.String("pin"); pin != "" && !e.call.given["ca-file"] { // the flag goes before the variable
-		return restclient.Pinned(pin)
+func (e *env) trust(c *cli.Context, s server) (*tls.Config, error) {
+	if s.Pin != "" {
+		return restclient.Pinned(s.Pin)
 	}
-	if file := c.String("ca-file"); file != "" {
-		return rootsFrom(file)
+	if s.CAFile != "" {
+		return rootsFrom(s.CAFile)
+	}
+	host, err := s.host()
+	if err != nil {
+		return nil, err
 	}
 	known, err := e.knownServers()
 	if err != nil {
 		return nil, err
 	}
 	if pin := known.get(host, "tls"); pin != "" {
-		e.pinnedIn = known.path
+		e.pinnedFrom(known.path, pin)
 		return restclient.Pinned(pin)
 	}
 	if e.terminal() == nil {
 		return nil, nil
 	}
-	return e.trustOnFirstUse(c, host, known)
+	return e.trustOnFirstUse(c, s, host, known)
+}
+
+// pinnedFrom notes which file a pin came from, for the hint of a server that shows another one.
+func (e *env) pinnedFrom(file, pin string) {
+	if e.pinFiles == nil {
+		e.pinFiles = map[string]string{}
+	}
+	e.pinFiles[pin] = file
 }
 
 func rootsFrom(file string) (*tls.Config, error) {
@@ -93,8 +121,8 @@ func rootsFrom(file string) (*tls.Config, error) {
 }
 
 // trustOnFirstUse asks about a server that the system's roots do not vouch for, and stores its pin.
-func (e *env) trustOnFirstUse(c *cli.Context, host string, known *knownServers) (*tls.Config, error) {
-	client, err := e.client(c, nil)
+func (e *env) trustOnFirstUse(c *cli.Context, s server, host string, known *knownServers) (*tls.Config, error) {
+	client, err := e.client(c, s, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -119,47 +147,113 @@ func (e *env) trustOnFirstUse(c *cli.Context, host string, known *knownServers) 
 	return restclient.Pinned(pin)
 }
 
-// session is a client with a token.
+// session is a connection with a token.
 type session struct {
-	*restclient.Client
+	*connection
 	token restclient.Token
 	user  string // the caller
 }
 
-// login connects and logs in with the password.
+// login connects to the one registry that the flags name, and logs in with the password.
 func (e *env) login(c *cli.Context) (*session, error) {
-	user, err := caller(c)
+	s, err := e.server(c)
 	if err != nil {
 		return nil, err
 	}
-	client, err := e.connect(c)
+	conn, password, err := e.prepare(c, s, false)
 	if err != nil {
 		return nil, err
 	}
-	password, err := e.password(c.String("password-file"))
-	if err != nil {
-		return nil, err
-	}
-	token, err := client.LoginPassword(c.Context, user, password)
-	if err != nil {
-		return nil, err
-	}
-	return &session{client, token, user}, nil
+	return conn.login(c.Context, password)
 }
 
-// caller is who logs in.
-func caller(c *cli.Context) (string, error) {
-	if user := c.String("as"); user != "" {
-		return user, nil
+// login logs in with the password.
+func (conn *connection) login(ctx context.Context, password string) (*session, error) {
+	token, err := conn.LoginPassword(ctx, conn.server.User, password)
+	if err != nil {
+		return nil, err
 	}
-	return "", fault.New(fault.Usage, "give --as NAME, or set KEYWARD_USER or USER", "it is not known who logs in")
+	return &session{conn, token, conn.server.User}, nil
+}
+
+// onEach logs in to each server with the password and does what is to be done there, side by side, once all are
+// connected to and all passwords are there. It returns the servers' errors, in their order.
+func (e *env) onEach(c *cli.Context, servers []server, do func(*session) error) ([]error, error) {
+	errs := make([]error, len(servers))
+	conns, passwords := make([]*connection, len(servers)), make([]string, len(servers))
+	defer func() {
+		for _, conn := range conns {
+			if conn != nil {
+				conn.Close()
+			}
+		}
+	}()
+	for i, s := range servers {
+		conns[i], passwords[i], errs[i] = e.prepare(c, s, len(servers) > 1)
+		if errors.Is(errs[i], term.ErrInterrupted) {
+			return nil, errs[i]
+		}
+	}
+	var working sync.WaitGroup
+	slots := make(chan struct{}, maxAsked)
+	for i, conn := range conns {
+		if errs[i] != nil {
+			continue
+		}
+		slots <- struct{}{}
+		working.Go(func() {
+			errs[i] = conn.during(c, passwords[i], do)
+			<-slots
+		})
+	}
+	working.Wait()
+	return errs, nil
+}
+
+// during logs in, does what is to be done, and revokes the token.
+func (conn *connection) during(c *cli.Context, password string, do func(*session) error) error {
+	s, err := conn.login(c.Context, password)
+	if err != nil {
+		return err
+	}
+	defer s.end(c)
+	return do(s)
+}
+
+// prepare connects to s and finds the caller's password there.
+func (e *env) prepare(c *cli.Context, s server, oneOfSeveral bool) (*connection, string, error) {
+	if err := s.needUser(); err != nil {
+		return nil, "", err
+	}
+	conn, err := e.connectTo(c, s)
+	if err != nil {
+		return nil, "", err
+	}
+	prompt := ownPassword
+	if oneOfSeveral {
+		prompt = "Password of " + printable(s.User) + " at " + s.title() + ":"
+	}
+	password, err := e.password(c, prompt)
+	if err != nil {
+		conn.Close()
+	}
+	return conn, password, err
+}
+
+// end revokes a token that served its one command, and closes the client. What
+// was asked for is done by then: a token that stays ends by itself in minutes.
+func (s *session) end(c *cli.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context), 5*time.Second)
+	defer cancel()
+	_ = s.Revoke(ctx, s.token)
+	s.Close()
 }
 
 // serverKey fetches the registry's NaCl public key and holds it against the one
 // seen first: a key that changed would let whoever changed it open the logins. A key that
 // is another host's would let this one pass the logins on to it.
-func (e *env) serverKey(c *cli.Context, client *restclient.Client) (keys.PublicKey, error) {
-	key, err := client.ServerKey(c.Context)
+func (e *env) serverKey(c *cli.Context, conn *connection) (keys.PublicKey, error) {
+	key, err := conn.ServerKey(c.Context)
 	if err != nil {
 		return key, err
 	}
@@ -167,7 +261,7 @@ func (e *env) serverKey(c *cli.Context, client *restclient.Client) (keys.PublicK
 	if err != nil {
 		return key, err
 	}
-	host, err := serverHost(c)
+	host, err := conn.server.host()
 	if err != nil {
 		return key, err
 	}

@@ -36,10 +36,10 @@ type env struct {
 	json    bool   // errors and data as JSON
 	quiet   bool   // no notes
 
-	pinnedIn string         // the file that the server's pin came from, "" for a flag
-	lines    *bufio.Reader  // of stdin, once a line of it was read
-	asks     *term.Terminal // once something was asked
-	asking   sync.Mutex     // held while a password is found
+	pinFiles map[string]string // the files that pins came from, by the pin; flags are none
+	lines    *bufio.Reader     // of stdin, once a line of it was read
+	asks     *term.Terminal    // once something was asked
+	asking   sync.Mutex        // held while a password is found
 
 	passwords map[string][]byte // of the files that flags name, by the flag, once read
 }

@@ -35,8 +35,8 @@ func (e *env) report(err error) int {
 
 // hintOf is the error's hint, but for a changed key, whose mend is where its pin is kept.
 func (e *env) hintOf(err error) string {
-	if _, changed := errors.AsType[*restclient.PinError](err); changed && e.pinnedIn != "" {
-		return "ask its administrator; if the change is meant, delete the server's line `... tls ...` from " + e.pinnedIn
+	if changed, ok := errors.AsType[*restclient.PinError](err); ok && e.pinFiles[changed.Want] != "" {
+		return "ask its administrator; if the change is meant, delete the server's line `... tls ...` from " + e.pinFiles[changed.Want]
 	}
 	return fault.HintOf(err)
 }

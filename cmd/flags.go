@@ -63,12 +63,24 @@ func forceFlag(usage string) cli.Flag {
 	return &cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Usage: usage}
 }
 
+func urlFlag() cli.Flag {
+	return &cli.StringFlag{Name: "url", EnvVars: []string{"KEYWARD_URL", "NC_URL"}, Usage: "the registry's `URL`; a path in it does not count"}
+}
+
+func caFileFlag() cli.Flag {
+	return &cli.StringFlag{Name: "ca-file", EnvVars: variable("ca-file"), TakesFile: true, Usage: "trust the roots in this PEM `FILE` and no other"}
+}
+
+func pinFlag() cli.Flag {
+	return &cli.StringFlag{Name: "pin", EnvVars: variable("pin"), Usage: "trust this public key of the server alone: `sha256:HEX` of its SubjectPublicKeyInfo"}
+}
+
 // serverFlags are those of every command that talks to a registry.
 func (e *env) serverFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "url", EnvVars: []string{"KEYWARD_URL", "NC_URL"}, Usage: "the registry's `URL`; a path in it does not count"},
-		&cli.StringFlag{Name: "ca-file", EnvVars: variable("ca-file"), TakesFile: true, Usage: "trust the roots in this PEM `FILE` and no other"},
-		&cli.StringFlag{Name: "pin", EnvVars: variable("pin"), Usage: "trust this public key of the server alone: `sha256:HEX` of its SubjectPublicKeyInfo"},
+		urlFlag(),
+		&cli.StringFlag{Name: "server", EnvVars: variable("server"), Usage: "the registry that `servers add` keeps as `NAME`"},
+		caFileFlag(), pinFlag(),
 		&cli.BoolFlag{Name: "allow-http", EnvVars: variable("allow-http"), Usage: "plain http to another machine: everything sent can be read on the way"},
 		&cli.DurationFlag{Name: "timeout", EnvVars: variable("timeout"), Value: 30 * time.Second, Usage: "give up after this `TIME`"},
 		e.quietFlag(), e.jsonFlag(),
@@ -83,4 +95,11 @@ func (e *env) loginFlags(more ...cli.Flag) []cli.Flag {
 			Usage: "the password is the first line of `FILE`, - is stdin; else VOV_PASSWORD, else asked for"},
 	}
 	return append(append(more, caller...), e.serverFlags()...)
+}
+
+// severalServers makes --server repeatable in a command's flags.
+func severalServers(flags []cli.Flag) []cli.Flag {
+	i := slices.IndexFunc(flags, func(f cli.Flag) bool { return f.Names()[0] == "server" })
+	flags[i] = &cli.StringSliceFlag{Name: "server", EnvVars: variable("server"), Usage: "a registry that `servers add` keeps as `NAME`; repeatable"}
+	return flags
 }

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -31,20 +32,41 @@ func (e *env) knownServers() (*knownServers, error) {
 	return k, k.read()
 }
 
-// read refuses a file that others could have written: whom to trust would be theirs to say.
 func (k *knownServers) read() error {
-	text, err := os.ReadFile(k.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err == nil {
-		err = errors.Join(secretfile.FolderExposed(k.path), secretfile.Exposed(k.path))
-	}
-	if err != nil {
-		return fault.New(kindOf(err), fault.HintOf(err), "cannot use the known servers: %w", err)
+	text, err := readTrusted(k.path)
+	if text == nil || err != nil {
+		return err
 	}
 	k.lines = strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 	return nil
+}
+
+// readTrusted reads a file that says whom to trust, nil where there is none. It refuses one that others
+// could have written: whom to trust would be theirs to say.
+func readTrusted(path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil {
+		err = cmp.Or(secretfile.FolderExposed(path), secretfile.Exposed(path))
+	}
+	if err != nil {
+		return nil, fault.New(kindOf(err), fault.HintOf(err), "cannot use the known servers: %w", err)
+	}
+	return text, nil
+}
+
+// changeTrusted puts what build makes in the place of a file that says whom to trust.
+func changeTrusted(ctx context.Context, path string, build func() ([]byte, error)) error {
+	dir, name := filepath.Split(path)
+	if err := durable.MakeFolder(dir, 0o700); err != nil {
+		return fault.New(kindOf(err), "set KEYWARD_HOME to a folder that can be written", "cannot keep what is trusted: %w", err)
+	}
+	return durable.Change(ctx, durable.Set{Dir: dir, Name: name, Replace: true, Build: func() ([]durable.File, error) {
+		text, err := build()
+		return []durable.File{{Name: name, Data: text, Mode: 0o600}}, err
+	}})
 }
 
 func (k *knownServers) get(host, what string) string {
@@ -78,16 +100,11 @@ func machine(host string) string {
 
 // set adds a line to what the file holds by now.
 func (k *knownServers) set(ctx context.Context, host, what, value string) error {
-	dir, name := filepath.Split(k.path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fault.New(kindOf(err), "set KEYWARD_HOME to a folder that can be written", "cannot keep what is trusted: %w", err)
-	}
-	return durable.Change(ctx, durable.Set{Dir: dir, Name: name, Replace: true, Build: func() ([]durable.File, error) {
+	return changeTrusted(ctx, k.path, func() ([]byte, error) {
 		if err := k.read(); err != nil {
 			return nil, err
 		}
 		k.lines = append(k.lines, host+" "+what+" "+value)
-		text := strings.Join(k.lines, "\n") + "\n"
-		return []durable.File{{Name: name, Data: []byte(text), Mode: 0o600}}, nil
-	}})
+		return []byte(strings.Join(k.lines, "\n") + "\n"), nil
+	})
 }

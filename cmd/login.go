@@ -1,9 +1,6 @@
 package cmd
 
 import (
-	"context"
-	"time"
-
 	"github.com/urfave/cli/v2"
 
 	"keyward/internal/fault"
@@ -46,10 +43,6 @@ func (e *env) loginAction(c *cli.Context) error {
 }
 
 func (e *env) loginWithKey(c *cli.Context) error {
-	user, err := caller(c)
-	if err != nil {
-		return err
-	}
 	path, err := e.keyfile(c)
 	if err != nil {
 		return err
@@ -58,20 +51,25 @@ func (e *env) loginWithKey(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := e.connect(c)
+	conn, err := e.connectAs(c)
 	if err != nil {
 		return err
 	}
-	defer client.Close()
-	server, err := e.serverKey(c, client)
-	if err != nil {
-		return err
-	}
-	token, err := client.LoginKey(c.Context, user, pair, server)
+	defer conn.Close()
+	token, err := e.keyLogin(c, conn, pair)
 	if err != nil {
 		return err
 	}
 	return e.printToken(token)
+}
+
+// keyLogin logs in with the pair, at a server whose key is known or is remembered now.
+func (e *env) keyLogin(c *cli.Context, conn *connection, pair keys.Pair) (restclient.Token, error) {
+	key, err := e.serverKey(c, conn)
+	if err != nil {
+		return restclient.Token{}, err
+	}
+	return conn.LoginKey(c.Context, conn.server.User, pair, key)
 }
 
 func (e *env) revoke(c *cli.Context) error {
@@ -101,13 +99,4 @@ func (e *env) printToken(t restclient.Token) error {
 		Expires     string `json:"expires,omitempty"` // RFC 3339, UTC
 	}{t.Access, t.Type, stamp(t.Expires)}
 	return e.print(v, t.Access+"\n")
-}
-
-// end revokes a token that served its one command, and closes the client. What
-// was asked for is done by then: a token that stays ends by itself in minutes.
-func (s *session) end(c *cli.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context), 5*time.Second)
-	defer cancel()
-	_ = s.Revoke(ctx, s.token)
-	s.Close()
 }

@@ -122,7 +122,7 @@ func setup(e *testscript.Env) error {
 	home := filepath.Join(e.WorkDir, "home")
 	e.Setenv("HOME", home)
 	e.Setenv("USER", "alice")
-	e.Values[registryKey{}] = &running{}
+	e.Values[registryKey{}] = map[string]*running{}
 	e.Values[heardKey{}] = new(atomic.Bool)
 	e.Setenv("PATH", program+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return os.Mkdir(home, 0o700)
@@ -202,38 +202,42 @@ func cmdCapture(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], strings.TrimSpace(text))
 }
 
-// running is the registry of a script.
+// running is a registry of a script.
 type running struct {
 	*exec.Cmd
 	log *os.File
 }
 
+// registryKey has the script's registries by their folders.
 type registryKey struct{}
 
-// cmdRegistry starts a registry on a free port with its data in registry/, and sets
-// KEYWARD_URL and KEYWARD_CA_FILE: registry start [flags], registry stop, registry kill.
+// cmdRegistry starts a registry on a free port with its data in a folder, registry/ where none is named, and sets
+// KEYWARD_URL and KEYWARD_CA_FILE: registry start|stop|kill [FOLDER] [flags].
 func cmdRegistry(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: registry start|stop|kill [flags]")
+		ts.Fatalf("usage: registry start|stop|kill [folder] [flags]")
 	}
+	folder, flags := "registry", args[1:]
+	if len(flags) > 0 && !strings.HasPrefix(flags[0], "-") {
+		folder, flags = flags[0], flags[1:]
+	}
+	all := ts.Value(registryKey{}).(map[string]*running)
 	switch args[0] {
 	case "start":
-		startRegistry(ts, args[1:])
+		all[folder] = startRegistry(ts, folder, flags)
 	case "stop":
-		r := ts.Value(registryKey{}).(*running)
-		ts.Check(r.Process.Signal(os.Interrupt))
-		ts.Check(r.Wait())
+		ts.Check(all[folder].Process.Signal(os.Interrupt))
+		ts.Check(all[folder].Wait())
 	case "kill":
-		r := ts.Value(registryKey{}).(*running)
-		ts.Check(r.Process.Kill())
-		_ = r.Wait()
+		ts.Check(all[folder].Process.Kill())
+		_ = all[folder].Wait()
 	}
 }
 
-func startRegistry(ts *testscript.TestScript, flags []string) {
-	log, err := os.OpenFile(ts.MkAbs("registry.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+func startRegistry(ts *testscript.TestScript, folder string, flags []string) *running {
+	log, err := os.OpenFile(ts.MkAbs(folder+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	ts.Check(err)
-	args := append([]string{"serve", "--listen", "127.0.0.1:0", "--data-dir", "registry"}, flags...)
+	args := append([]string{"serve", "--listen", "127.0.0.1:0", "--data-dir", folder}, flags...)
 	c := exec.Command(filepath.Join(program, "keyward"+exe()), args...)
 	c.Dir, c.Env, c.Stderr = ts.MkAbs("."), environ(ts), log
 	stdout, err := c.StdoutPipe()
@@ -244,13 +248,13 @@ func startRegistry(ts *testscript.TestScript, flags []string) {
 		_ = c.Wait()
 		_ = log.Close()
 	})
-	*ts.Value(registryKey{}).(*running) = running{c, log}
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
-		ts.Fatalf("serve ended: %v\n%s", err, ts.ReadFile("registry.log"))
+		ts.Fatalf("serve ended: %v\n%s", err, ts.ReadFile(folder+".log"))
 	}
 	ts.Setenv("KEYWARD_URL", strings.TrimSpace(line))
-	ts.Setenv("KEYWARD_CA_FILE", ts.MkAbs("registry/ca.cert.pem"))
+	ts.Setenv("KEYWARD_CA_FILE", ts.MkAbs(folder+"/ca.cert.pem"))
+	return &running{c, log}
 }
 
 // cmdPostgres makes an empty database and sets PG_URL to its URL: postgres. The scripts share a server, which the first

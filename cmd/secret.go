@@ -19,10 +19,14 @@ import (
 // maxLine is the longest line in bytes that a password or token may take in a file or on stdin.
 const maxLine = 64 << 10
 
-// password is the caller's: the first line of file ("-" is stdin), else VOV_PASSWORD, else asked for.
-func (e *env) password(file string) (string, error) {
-	if file != "" {
-		return e.secretLine(file, "--password-file")
+// ownPassword asks for the caller's password, where there is one registry.
+const ownPassword = "Enter your password:"
+
+// password is the caller's: the first line of --password-file ("-" is stdin), which is read once, else VOV_PASSWORD, else asked for.
+func (e *env) password(c *cli.Context, prompt string) (string, error) {
+	if file := c.String("password-file"); file != "" {
+		password, err := e.passwordOf("password-file", file)
+		return string(password), err
 	}
 	if password := e.getenv("VOV_PASSWORD"); password != "" {
 		return password, nil
@@ -32,7 +36,7 @@ func (e *env) password(file string) (string, error) {
 		return "", fault.New(fault.Usage, "set VOV_PASSWORD or give --password-file (- is stdin)",
 			"a password is needed, and there is no terminal to ask at")
 	}
-	return terminal.Password("Enter your password:")
+	return terminal.Password(prompt)
 }
 
 // newPassword is the one to set: the first line of file, else asked for twice. flag names the file's.

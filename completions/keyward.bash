@@ -7,7 +7,7 @@ _keyward_words() {
     case $1 in
     "keyward")
         words="
-            keygen getkey addkey listkeys delkey getserverkey login
+            keygen getkey addkey listkeys delkey getserverkey login servers
             gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr
             renew-cert show-cert verify-cert export-cert list-certs revoke-cert
             gen-crl ledger check-expiry plan apply ensure serve user demo
@@ -21,26 +21,40 @@ _keyward_words() {
     "keyward addkey")
         words="
             --kv= --kd= -u= --user= --if-missing --keyfile=FILE --as=
-            --password-file=FILE --url= --ca-file=FILE --pin= --allow-http
-            --timeout= --quiet -q --json --help -h" ;;
+            --password-file=FILE --url= --server= --ca-file=FILE --pin=
+            --allow-http --timeout= --quiet -q --json --help -h" ;;
     "keyward listkeys")
         words="
-            -a --all -u= --user= --as= --password-file=FILE --url=
+            -a --all -u= --user= --as= --password-file=FILE --url= --server=
             --ca-file=FILE --pin= --allow-http --timeout= --quiet -q --json
             --help -h" ;;
     "keyward delkey")
         words="
-            --kv= -u= --user= --as= --password-file=FILE --url= --ca-file=FILE
-            --pin= --allow-http --timeout= --quiet -q --json --help -h" ;;
+            --kv= -u= --user= --as= --password-file=FILE --url= --server=
+            --ca-file=FILE --pin= --allow-http --timeout= --quiet -q --json
+            --help -h" ;;
     "keyward getserverkey")
         words="
-            --url= --ca-file=FILE --pin= --allow-http --timeout= --quiet -q
-            --json --help -h" ;;
+            --url= --server= --ca-file=FILE --pin= --allow-http --timeout=
+            --quiet -q --json --help -h" ;;
     "keyward login")
         words="
             --with-key --revoke --keyfile=FILE --as= --password-file=FILE --url=
-            --ca-file=FILE --pin= --allow-http --timeout= --quiet -q --json
+            --server= --ca-file=FILE --pin= --allow-http --timeout= --quiet -q
+            --json --help -h" ;;
+    "keyward servers")
+        words="
+            add list remove --help -h" ;;
+    "keyward servers add")
+        words="
+            --url= --ca-file=FILE --pin= --as= --force -f --quiet -q --json
             --help -h" ;;
+    "keyward servers list")
+        words="
+            --quiet -q --json --help -h" ;;
+    "keyward servers remove")
+        words="
+            --quiet -q --json --help -h" ;;
     "keyward gen-root-cert")
         words="
             --cert-basename=FILE --subject-org-name= --ledger=FILE
@@ -162,21 +176,21 @@ _keyward_words() {
     "keyward user add")
         words="
             --new-password-file=FILE --admin --as= --password-file=FILE --url=
-            --ca-file=FILE --pin= --allow-http --timeout= --quiet -q --json
-            --help -h" ;;
+            --server= --ca-file=FILE --pin= --allow-http --timeout= --quiet -q
+            --json --help -h" ;;
     "keyward user list")
         words="
-            --as= --password-file=FILE --url= --ca-file=FILE --pin= --allow-http
-            --timeout= --quiet -q --json --help -h" ;;
+            --as= --password-file=FILE --url= --server= --ca-file=FILE --pin=
+            --allow-http --timeout= --quiet -q --json --help -h" ;;
     "keyward user passwd")
         words="
-            --new-password-file=FILE --as= --password-file=FILE --url=
+            --new-password-file=FILE --as= --password-file=FILE --url= --server=
             --ca-file=FILE --pin= --allow-http --timeout= --quiet -q --json
             --help -h" ;;
     "keyward user delete")
         words="
-            --yes -y --as= --password-file=FILE --url= --ca-file=FILE --pin=
-            --allow-http --timeout= --quiet -q --json --help -h" ;;
+            --yes -y --as= --password-file=FILE --url= --server= --ca-file=FILE
+            --pin= --allow-http --timeout= --quiet -q --json --help -h" ;;
     "keyward demo")
         words="
             --keep=DIR --help -h" ;;
@@ -188,7 +202,7 @@ _keyward_words() {
             --keyfile=FILE --json --help -h" ;;
     "keyward help")
         words="
-            keygen getkey addkey listkeys delkey getserverkey login
+            keygen getkey addkey listkeys delkey getserverkey login servers
             gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr
             renew-cert show-cert verify-cert export-cert list-certs revoke-cert
             gen-crl ledger check-expiry plan apply ensure serve user demo

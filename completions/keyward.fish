@@ -15,6 +15,7 @@ function __keyward_call
                 'keyward delkey' \
                 'keyward getserverkey' \
                 'keyward login' \
+                'keyward servers' \
                 'keyward gen-root-cert' \
                 'keyward gen-intermediate-cert' \
                 'keyward gen-leaf-cert' \
@@ -38,6 +39,11 @@ function __keyward_call
                 'keyward completion' \
                 'keyward version' \
                 'keyward help'
+                set path "$path $word"
+                set behind 0
+            case 'keyward servers add' \
+                'keyward servers list' \
+                'keyward servers remove'
                 set path "$path $word"
                 set behind 0
             case 'keyward ledger verify' \
@@ -81,11 +87,12 @@ end
 
 complete -c keyward -n '__keyward_at keyward' -a keygen -d 'make a NaCl key pair in the user key file'
 complete -c keyward -n '__keyward_at keyward' -a getkey -d 'print the public key of the user key file'
-complete -c keyward -n '__keyward_at keyward' -a addkey -d 'register a public key with the registry'
+complete -c keyward -n '__keyward_at keyward' -a addkey -d 'register a public key with one or more registries'
 complete -c keyward -n '__keyward_at keyward' -a listkeys -d 'list the registered keys'
 complete -c keyward -n '__keyward_at keyward' -a delkey -d 'delete a registered key'
 complete -c keyward -n '__keyward_at keyward' -a getserverkey -d 'print the registry\'s public key'
 complete -c keyward -n '__keyward_at keyward' -a login -d 'get a token, by password or with the key'
+complete -c keyward -n '__keyward_at keyward' -a servers -d 'keep registries under short names, for --server'
 complete -c keyward -n '__keyward_at keyward' -a gen-root-cert -d 'make a root certificate and its key'
 complete -c keyward -n '__keyward_at keyward' -a gen-intermediate-cert -d 'make an intermediate certificate and its key'
 complete -c keyward -n '__keyward_at keyward' -a gen-leaf-cert -d 'make a leaf certificate and its key: for a server, a client or a peer'
@@ -130,6 +137,7 @@ complete -c keyward -n '__keyward_in keyward addkey' -l keyfile -r -F -d 'the us
 complete -c keyward -n '__keyward_in keyward addkey' -l as -o as -x -d 'log in as NAME'
 complete -c keyward -n '__keyward_in keyward addkey' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
 complete -c keyward -n '__keyward_in keyward addkey' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward addkey' -l server -x -d 'a registry that servers add keeps as `NAME`; repeatable'
 complete -c keyward -n '__keyward_in keyward addkey' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
 complete -c keyward -n '__keyward_in keyward addkey' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
 complete -c keyward -n '__keyward_in keyward addkey' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
@@ -143,6 +151,7 @@ complete -c keyward -n '__keyward_in keyward listkeys' -s u -l user -x -d 'the k
 complete -c keyward -n '__keyward_in keyward listkeys' -l as -o as -x -d 'log in as NAME'
 complete -c keyward -n '__keyward_in keyward listkeys' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
 complete -c keyward -n '__keyward_in keyward listkeys' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward listkeys' -l server -x -d 'the registry that servers add keeps as `NAME`'
 complete -c keyward -n '__keyward_in keyward listkeys' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
 complete -c keyward -n '__keyward_in keyward listkeys' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
 complete -c keyward -n '__keyward_in keyward listkeys' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
@@ -156,6 +165,7 @@ complete -c keyward -n '__keyward_in keyward delkey' -s u -l user -x -d 'delete 
 complete -c keyward -n '__keyward_in keyward delkey' -l as -o as -x -d 'log in as NAME'
 complete -c keyward -n '__keyward_in keyward delkey' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
 complete -c keyward -n '__keyward_in keyward delkey' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward delkey' -l server -x -d 'the registry that servers add keeps as `NAME`'
 complete -c keyward -n '__keyward_in keyward delkey' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
 complete -c keyward -n '__keyward_in keyward delkey' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
 complete -c keyward -n '__keyward_in keyward delkey' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
@@ -165,6 +175,7 @@ complete -c keyward -n '__keyward_in keyward delkey' -l json -d 'print data, and
 complete -c keyward -n '__keyward_in keyward delkey' -l help -s h -d 'show this help'
 
 complete -c keyward -n '__keyward_in keyward getserverkey' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward getserverkey' -l server -x -d 'the registry that servers add keeps as `NAME`'
 complete -c keyward -n '__keyward_in keyward getserverkey' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
 complete -c keyward -n '__keyward_in keyward getserverkey' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
 complete -c keyward -n '__keyward_in keyward getserverkey' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
@@ -179,6 +190,7 @@ complete -c keyward -n '__keyward_in keyward login' -l keyfile -r -F -d 'the use
 complete -c keyward -n '__keyward_in keyward login' -l as -o as -x -d 'log in as NAME'
 complete -c keyward -n '__keyward_in keyward login' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
 complete -c keyward -n '__keyward_in keyward login' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward login' -l server -x -d 'the registry that servers add keeps as `NAME`'
 complete -c keyward -n '__keyward_in keyward login' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
 complete -c keyward -n '__keyward_in keyward login' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
 complete -c keyward -n '__keyward_in keyward login' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
@@ -186,6 +198,28 @@ complete -c keyward -n '__keyward_in keyward login' -l timeout -x -d 'give up af
 complete -c keyward -n '__keyward_in keyward login' -l quiet -s q -d 'no notes on stderr'
 complete -c keyward -n '__keyward_in keyward login' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward login' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_at keyward servers' -a add -d 'keep a registry under a name'
+complete -c keyward -n '__keyward_at keyward servers' -a list -d 'list the registries that are kept'
+complete -c keyward -n '__keyward_at keyward servers' -a remove -d 'forget a registry'
+complete -c keyward -n '__keyward_in keyward servers' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward servers add' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward servers add' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward servers add' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward servers add' -l as -o as -x -d 'log in there as NAME'
+complete -c keyward -n '__keyward_in keyward servers add' -l force -s f -d 'replace the registry of that name'
+complete -c keyward -n '__keyward_in keyward servers add' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward servers add' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward servers add' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward servers list' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward servers list' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward servers list' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward servers remove' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward servers remove' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward servers remove' -l help -s h -d 'show this help'
 
 complete -c keyward -n '__keyward_in keyward gen-root-cert' -l cert-basename -r -F -d 'the files are B.key.pem and so on'
 complete -c keyward -n '__keyward_in keyward gen-root-cert' -l subject-org-name -x -d 'the subject\'s ORGANIZATION'
@@ -468,6 +502,7 @@ complete -c keyward -n '__keyward_in keyward user add' -l admin -d 'make the use
 complete -c keyward -n '__keyward_in keyward user add' -l as -o as -x -d 'log in as NAME'
 complete -c keyward -n '__keyward_in keyward user add' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
 complete -c keyward -n '__keyward_in keyward user add' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward user add' -l server -x -d 'the registry that servers add keeps as `NAME`'
 complete -c keyward -n '__keyward_in keyward user add' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
 complete -c keyward -n '__keyward_in keyward user add' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
 complete -c keyward -n '__keyward_in keyward user add' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
@@ -479,6 +514,7 @@ complete -c keyward -n '__keyward_in keyward user add' -l help -s h -d 'show thi
 complete -c keyward -n '__keyward_in keyward user list' -l as -o as -x -d 'log in as NAME'
 complete -c keyward -n '__keyward_in keyward user list' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
 complete -c keyward -n '__keyward_in keyward user list' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward user list' -l server -x -d 'the registry that servers add keeps as `NAME`'
 complete -c keyward -n '__keyward_in keyward user list' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
 complete -c keyward -n '__keyward_in keyward user list' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
 complete -c keyward -n '__keyward_in keyward user list' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
@@ -491,6 +527,7 @@ complete -c keyward -n '__keyward_in keyward user passwd' -l new-password-file -
 complete -c keyward -n '__keyward_in keyward user passwd' -l as -o as -x -d 'log in as NAME'
 complete -c keyward -n '__keyward_in keyward user passwd' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
 complete -c keyward -n '__keyward_in keyward user passwd' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward user passwd' -l server -x -d 'the registry that servers add keeps as `NAME`'
 complete -c keyward -n '__keyward_in keyward user passwd' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
 complete -c keyward -n '__keyward_in keyward user passwd' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
 complete -c keyward -n '__keyward_in keyward user passwd' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
@@ -503,6 +540,7 @@ complete -c keyward -n '__keyward_in keyward user delete' -l yes -s y -d 'do not
 complete -c keyward -n '__keyward_in keyward user delete' -l as -o as -x -d 'log in as NAME'
 complete -c keyward -n '__keyward_in keyward user delete' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
 complete -c keyward -n '__keyward_in keyward user delete' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward user delete' -l server -x -d 'the registry that servers add keeps as `NAME`'
 complete -c keyward -n '__keyward_in keyward user delete' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
 complete -c keyward -n '__keyward_in keyward user delete' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
 complete -c keyward -n '__keyward_in keyward user delete' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
@@ -521,4 +559,4 @@ complete -c keyward -n '__keyward_in keyward version' -l keyfile -r -F -d 'the u
 complete -c keyward -n '__keyward_in keyward version' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward version' -l help -s h -d 'show this help'
 
-complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey getserverkey login gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user demo completion version'
+complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey getserverkey login servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user demo completion version'

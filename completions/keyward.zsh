@@ -17,11 +17,12 @@ __keyward() {
     local -a commands=(
         'keygen:make a NaCl key pair in the user key file'
         'getkey:print the public key of the user key file'
-        'addkey:register a public key with the registry'
+        'addkey:register a public key with one or more registries'
         'listkeys:list the registered keys'
         'delkey:delete a registered key'
         'getserverkey:print the registry'\''s public key'
         'login:get a token, by password or with the key'
+        'servers:keep registries under short names, for --server'
         'gen-root-cert:make a root certificate and its key'
         'gen-intermediate-cert:make an intermediate certificate and its key'
         'gen-leaf-cert:make a leaf certificate and its key: for a server, a client or a peer'
@@ -77,6 +78,7 @@ __keyward_addkey() {
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '*--server=[a registry that servers add keeps as `NAME`; repeatable]:servers add: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -93,6 +95,7 @@ __keyward_listkeys() {
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -109,6 +112,7 @@ __keyward_delkey() {
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -121,6 +125,7 @@ __keyward_delkey() {
 __keyward_getserverkey() {
     _arguments -S \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -138,10 +143,49 @@ __keyward_login() {
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
         '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_servers() {
+    local -a commands=(
+        'add:keep a registry under a name'
+        'list:list the registries that are kept'
+        'remove:forget a registry'
+    )
+    __keyward_hand_over __keyward_servers \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_servers_add() {
+    _arguments -S \
+        '1:NAME: ' \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
+        '(-as --as)'{-as,--as}'=[log in there as NAME]:NAME: ' \
+        '(--force -f)'{--force,-f}'[replace the registry of that name]' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_servers_list() {
+    _arguments -S \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_servers_remove() {
+    _arguments -S \
+        '1:NAME: ' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
         '--json[print data, and errors on stderr, as JSON]' \
         '(--help -h)'{--help,-h}'[show this help]'
@@ -518,6 +562,7 @@ __keyward_user_add() {
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -532,6 +577,7 @@ __keyward_user_list() {
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -548,6 +594,7 @@ __keyward_user_passwd() {
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -564,6 +611,7 @@ __keyward_user_delete() {
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -594,7 +642,7 @@ __keyward_version() {
 
 __keyward_help() {
     _arguments -S \
-        '1:choice:(keygen getkey addkey listkeys delkey getserverkey login gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user demo completion version)'
+        '1:choice:(keygen getkey addkey listkeys delkey getserverkey login servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user demo completion version)'
 }
 
 # A link named like one of the scripts is that command.

@@ -50,6 +50,9 @@ func (t *Terminal) Confirm(question string) (bool, error) {
 // Password asks for a secret and shows nothing of it, not even its length.
 func (t *Terminal) Password(prompt string) (string, error) { return t.line(prompt, false) }
 
+// ErrInterrupted is what a prompt gives that was interrupted, or whose input ended.
+var ErrInterrupted = fault.New(fault.Failed, "", "interrupted at the prompt")
+
 // maxLine is the longest line in characters; what is typed beyond it is dropped.
 const maxLine = 4096
 
@@ -68,7 +71,7 @@ func (t *Terminal) line(prompt string, echo bool) (string, error) {
 		switch {
 		case err != nil, key == terminal.KeyInterrupt, key == terminal.KeyEndTransmission:
 			t.show(true, "\n")
-			return "", fault.New(fault.Failed, "", "interrupted at the prompt")
+			return "", ErrInterrupted
 		case key == '\r', key == '\n':
 			t.show(true, "\n")
 			if !legible {
