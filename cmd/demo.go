@@ -17,6 +17,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"keyward/internal/durable"
 	"keyward/internal/fault"
 )
 
@@ -73,7 +74,7 @@ func demoFolder(keep string) (dir string, done func(), err error) {
 		dir, err = os.MkdirTemp("", "keyward-demo-")
 		return dir, func() { _ = os.RemoveAll(dir) }, err
 	}
-	if err := os.MkdirAll(keep, 0o700); err != nil {
+	if err := durable.MakeFolder(keep, 0o700); err != nil {
 		return "", nil, err
 	}
 	entries, err := os.ReadDir(keep)

@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -25,7 +24,6 @@ import (
 	"keyward/internal/secretfile"
 	"keyward/keys"
 	"keyward/registry"
-	"keyward/restclient"
 	"keyward/store"
 	"keyward/store/sqlstore"
 )
@@ -47,8 +45,8 @@ func (e *env) serveCommand() *cli.Command {
 			"Clients trust the registry with --ca-file and the data folder's ca.cert.pem. " +
 			"When it is ready its URL is printed on stdout; the log, a JSON line a request, goes to stderr. SIGINT and SIGTERM stop it once the running requests are answered.",
 		UsageText: "keyward serve\nkeyward serve --listen :9100 --name registry.example.org --data-dir /var/lib/keyward",
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "listen", EnvVars: variable("listen"), Value: "127.0.0.1:9100", Usage: "the `ADDRESS` and port; port 0 takes a free one"},
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "listen", EnvVars: variable("listen"), Value: "127.0.0.1:9100", Usage: "the `ADDRESS` and port; port 0 takes a free one; a socket that systemd passes on takes its place"},
 			&cli.StringFlag{Name: "data-dir", EnvVars: variable("data-dir"), TakesFile: true, Usage: "the data `DIR`", DefaultText: "registry in KEYWARD_HOME, else in $XDG_DATA_HOME/keyward, else in $HOME/.local/share/keyward"},
 			&cli.StringSliceFlag{Name: "name", EnvVars: variable("name"), Usage: "a `NAME` or address for the server's certificate beside localhost and loopback, repeatable; other names make a new certificate for the same key",
 				DefaultText: "the listening host and the host name"},
@@ -57,7 +55,9 @@ func (e *env) serveCommand() *cli.Command {
 			&cli.StringFlag{Name: "tls-key-password-file", EnvVars: variable("tls-key-password-file"), TakesFile: true, Usage: "the password of an encrypted --tls-key is the first line of `FILE`, - is stdin", DefaultText: "asked at the terminal"},
 			&cli.StringFlag{Name: "admin-password-file", EnvVars: variable("admin-password-file"), TakesFile: true, Usage: "at the first start, the first line of `FILE` is the admin's password; - is stdin"},
 			&cli.StringFlag{Name: "project", EnvVars: variable("project"), Value: "keyward", Usage: "the project `NAME` that the API tells"},
-		},
+			&cli.IntFlag{Name: "max-connections", EnvVars: variable("max-connections"), Value: 4096, Usage: "how many connections `N` may be open, a quarter of them from one address"},
+			&cli.StringFlag{Name: "metrics-listen", EnvVars: variable("metrics-listen"), Usage: "tell Prometheus metrics at this `ADDRESS` and port, in plain http at /metrics", DefaultText: "no metrics"},
+		}, logFlags()...),
 		Action: e.serve,
 	}
 }
@@ -67,15 +67,19 @@ func (e *env) serve(c *cli.Context) error {
 	if err := checkServeFlags(c); err != nil {
 		return err
 	}
-	own, err := e.ownPair(c)
+	log, err := e.logger(c)
 	if err != nil {
 		return err
 	}
-	listener, err := new(net.ListenConfig).Listen(c.Context, "tcp", c.String("listen"))
+	given, err := e.givenIdentity(c, log)
 	if err != nil {
-		return fault.New(fault.Failed, "give --listen another address or port", "cannot listen: %w", err)
+		return err
 	}
-	defer func() { _ = listener.Close() }()
+	doors, err := open(c)
+	if err != nil {
+		return err
+	}
+	defer doors.close()
 	dir, err := e.dataFolder(c.String("data-dir"))
 	if err != nil {
 		return err
@@ -90,13 +94,16 @@ func (e *env) serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(e.serveStore(c, dir, db, listener, own, password), db.Close())
+	return errors.Join(e.serveStore(c, log, dir, db, doors, given, password), db.Close())
 }
 
 // checkServeFlags refuses what could not be served.
 func checkServeFlags(c *cli.Context) error {
 	if (c.String("tls-cert") == "") != (c.String("tls-key") == "") {
 		return fault.New(fault.Usage, "give both --tls-cert and --tls-key", "one of --tls-cert and --tls-key is missing")
+	}
+	if c.Int("max-connections") < 1 {
+		return fault.New(fault.Usage, "give --max-connections 1 or more", "nobody can connect with --max-connections %d", c.Int("max-connections"))
 	}
 	for _, name := range c.StringSlice("name") {
 		if err := certs.CheckName(name); err != nil {
@@ -106,7 +113,30 @@ func checkServeFlags(c *cli.Context) error {
 	return nil
 }
 
-func (e *env) serveStore(c *cli.Context, dir string, db store.Store, listener net.Listener, own *tls.Certificate, password func() (string, error)) error {
+// doors are where it listens.
+type doors struct{ api, metrics net.Listener }
+
+// open listens before anything is made.
+func open(c *cli.Context) (d doors, err error) {
+	if d.api, err = apiListener(c.Context, c.String("listen")); err != nil {
+		return d, err
+	}
+	if address := c.String("metrics-listen"); address != "" {
+		if d.metrics, err = listenOn(c.Context, address, "--metrics-listen"); err != nil {
+			d.close()
+		}
+	}
+	return d, err
+}
+
+func (d doors) close() {
+	_ = d.api.Close()
+	if d.metrics != nil {
+		_ = d.metrics.Close()
+	}
+}
+
+func (e *env) serveStore(c *cli.Context, log *slog.Logger, dir string, db store.Store, doors doors, shown *identity, password func() (string, error)) error {
 	pair, err := e.serverPair(c.Context, filepath.Join(dir, serverKeyFile))
 	if err != nil {
 		return err
@@ -117,26 +147,53 @@ func (e *env) serveStore(c *cli.Context, dir string, db store.Store, listener ne
 	e.collectLess()
 	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM) // not before: a prompt is ended by them
 	defer stop()
-	if own == nil {
-		if own, err = e.ownCertificate(ctx, dir, serverNames(c.StringSlice("name"), listener.Addr())); err != nil {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP) // Windows has the name, and never sends it
+	defer signal.Stop(hangup)
+	if shown == nil {
+		if shown, err = e.ownIdentity(ctx, log, dir, serverNames(c.StringSlice("name"), doors.api.Addr())); err != nil {
 			return err
 		}
 	}
-	log := slog.New(slog.NewJSONHandler(e.stderr, nil))
 	server, err := registry.New(registry.Config{
 		Store: db, Key: pair, Project: c.String("project"), Version: e.version, Now: e.now, Log: log,
+		MaxConnections: c.Int("max-connections"), Certificates: shown.certificates,
 		PasswordChanged: func(user string) { forgetFirstPassword(log, dir, user) },
 	})
 	if err != nil {
 		return err
 	}
-	url := serverURL(listener.Addr(), c.StringSlice("name"))
-	log.Info("ready", "url", url, "data_dir", dir, "names", own.Leaf.DNSNames, "addresses", own.Leaf.IPAddresses,
-		"not_after", own.Leaf.NotAfter, "pin", restclient.Pin(own.Leaf), "server_key", pair.Public.String())
+	url := serverURL(doors.api.Addr(), c.StringSlice("name"))
+	log.Info("ready", "url", url, "data_dir", dir, "server_key", pair.Public.String())
 	if err := e.print(nil, url+"\n"); err != nil {
 		return err
 	}
-	return server.Serve(ctx, listener, &tls.Config{Certificates: []tls.Certificate{*own}, MinVersion: tls.VersionTLS12})
+	keeper := &keeper{log: log, shown: shown, reloads: []reload{{"certificate", shown.reload}}}
+	return run(ctx, server, doors, keeper, hangup)
+}
+
+// run serves until ctx ends, and what works beside it ends with it.
+func run(ctx context.Context, server *registry.Server, doors doors, keeper *keeper, hangup <-chan os.Signal) error {
+	ctx, stop := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	defer stop()
+	beside.Go(func() { keeper.keep(ctx, hangup) })
+	if doors.metrics != nil {
+		beside.Go(func() { keeper.serveMetrics(ctx, server, doors.metrics) })
+	}
+	return server.Serve(ctx, doors.api, keeper.shown.tlsConfig())
+}
+
+// serveMetrics tells the metrics to whoever asks: they have no secret.
+func (k *keeper) serveMetrics(ctx context.Context, server *registry.Server, l net.Listener) {
+	k.log.Info("metrics", "url", "http://"+l.Addr().String()+"/metrics")
+	if tcp, ok := l.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
+		k.log.Warn("the metrics go out in plain http, to all who reach the address", "address", tcp.String())
+	}
+	if err := server.ServeMetrics(ctx, l); err != nil {
+		k.log.Error("no more metrics", "error", err)
+	}
 }
 
 // collectLess has garbage collected less often, since what a login makes is short-lived, but
@@ -178,7 +235,7 @@ func (e *env) dataFolder(dir string) (string, error) {
 			return "", err
 		}
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MakeFolder(dir, 0o700); err != nil {
 		return "", fault.New(kindOf(err), "give --data-dir a folder that can be written", "cannot make the data folder: %w", err)
 	}
 	info, err := os.Stat(dir)

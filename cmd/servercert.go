@@ -1,14 +1,19 @@
 package cmd
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -16,6 +21,7 @@ import (
 	"keyward/certs"
 	"keyward/internal/fault"
 	"keyward/internal/secretfile"
+	"keyward/restclient"
 )
 
 // The registry's own certificates in the data folder: ca.cert.pem, server.cert.pem and their like.
@@ -24,19 +30,121 @@ const (
 	serverBasename = "server"
 )
 
-// renewBefore is how long before its end the server's certificate is made anew at a start.
-const renewBefore = 60 * 24 * time.Hour
+// How long before its end a certificate of the registry's own is made anew. The root's comes early: until its
+// end every client has to have the new one.
+const (
+	renewBefore     = 60 * 24 * time.Hour
+	renewRootBefore = 2 * 365 * 24 * time.Hour
+)
 
-// ownPair is the certificate of --tls-cert, the user's own; nil where there is none.
-func (e *env) ownPair(c *cli.Context) (*tls.Certificate, error) {
-	certFile, keyFile := c.String("tls-cert"), c.String("tls-key")
-	if certFile == "" {
+// How often serve looks whether there is a certificate to take: the user's files change when they like,
+// its own has two months.
+const (
+	lookAtFiles = time.Minute
+	lookAtOwn   = time.Hour
+)
+
+// identity is the certificate that serve shows, and how it comes to the next one. Connections that are open keep theirs.
+type identity struct {
+	log   *slog.Logger
+	every time.Duration // between two looks
+	read  func(context.Context) (*shown, error)
+	files []string // that read reads, where it need not when they are as before
+
+	seen [sha256.Size]byte // of the files
+	now  atomic.Pointer[shown]
+}
+
+// shown is a certificate with its key, and its root where that is the registry's own.
+type shown struct {
+	tls.Certificate
+	root *x509.Certificate
+}
+
+// reload reads the certificate anew.
+func (i *identity) reload(ctx context.Context) error {
+	i.seen = digest(i.files)
+	next, err := i.read(ctx)
+	if err != nil {
+		return err
+	}
+	before := i.now.Swap(next)
+	if before != nil && bytes.Equal(before.Leaf.Raw, next.Leaf.Raw) {
+		i.log.Debug("certificate unchanged")
+		return nil
+	}
+	i.log.Info("certificate", "names", next.Leaf.DNSNames, "addresses", next.Leaf.IPAddresses,
+		"not_after", next.Leaf.NotAfter, "pin", restclient.Pin(next.Leaf))
+	return nil
+}
+
+// look is reload where there can be something new.
+func (i *identity) look(ctx context.Context) error {
+	if i.files != nil && digest(i.files) == i.seen {
+		return nil
+	}
+	return i.reload(ctx)
+}
+
+// digest tells whether files are as they were: what is in them, or why that cannot be read.
+func digest(files []string) [sha256.Size]byte {
+	h := sha256.New()
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		sum := sha256.Sum256(fmt.Append(text, err))
+		h.Write(sum[:])
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// tlsConfig shows each new connection what is there by then.
+func (i *identity) tlsConfig() *tls.Config {
+	return &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &i.now.Load().Certificate, nil },
+	}
+}
+
+// certificates are those whose ends the metrics tell.
+func (i *identity) certificates() map[string]*x509.Certificate {
+	now := i.now.Load()
+	all := map[string]*x509.Certificate{"server": now.Leaf}
+	if now.root != nil {
+		all["root"] = now.root
+	}
+	return all
+}
+
+// tlsFiles are the user's own certificate: --tls-cert, --tls-key and its password.
+type tlsFiles struct {
+	*env
+	c     *cli.Context
+	log   *slog.Logger
+	read  bool   // once
+	typed []byte // the password, where it cannot be read again
+}
+
+const tlsPassword = "tls-key-password-file"
+
+// givenIdentity is the user's own certificate; nil where there is none.
+func (e *env) givenIdentity(c *cli.Context, log *slog.Logger) (*identity, error) {
+	if c.String("tls-cert") == "" {
 		return nil, nil
 	}
-	if exposed := secretfile.Exposed(keyFile); errors.Is(exposed, fault.Policy) {
-		e.note("warning: %v (%s)", exposed, fault.HintOf(exposed))
+	t := &tlsFiles{env: e, c: c, log: log}
+	i := &identity{log: log, every: lookAtFiles, read: t.load, files: []string{c.String("tls-cert"), c.String("tls-key")}}
+	if password := c.String(tlsPassword); password != "" && password != "-" {
+		i.files = append(i.files, password)
 	}
-	pair, err := e.tlsPair(c, certFile, keyFile)
+	return i, i.reload(c.Context)
+}
+
+func (t *tlsFiles) load(ctx context.Context) (*shown, error) {
+	if exposed := secretfile.Exposed(t.c.String("tls-key")); errors.Is(exposed, fault.Policy) {
+		t.log.Warn("the certificate's key is not safe", "error", exposed, "hint", fault.HintOf(exposed))
+	}
+	pair, err := t.pair(ctx)
+	t.read = true
 	if _, told := errors.AsType[*fault.Error](err); told {
 		return nil, err
 	}
@@ -46,15 +154,16 @@ func (e *env) ownPair(c *cli.Context) (*tls.Certificate, error) {
 	case err != nil:
 		return nil, fault.New(fault.InvalidFile, "--tls-cert and --tls-key take a certificate chain and its key in PEM", "the server's certificate: %w", err)
 	}
-	return &pair, nil
+	return &shown{Certificate: pair}, nil
 }
 
-// tlsPair reads a certificate chain and its key, which may be encrypted.
-func (e *env) tlsPair(c *cli.Context, certFile, keyFile string) (tls.Certificate, error) {
+// pair reads the certificate chain and its key, which may be encrypted.
+func (t *tlsFiles) pair(ctx context.Context) (tls.Certificate, error) {
+	certFile, keyFile := t.c.String("tls-cert"), t.c.String("tls-key")
 	if !certs.KeyIsEncrypted(keyFile) {
 		return tls.LoadX509KeyPair(certFile, keyFile)
 	}
-	key, _, err := certs.LoadKey(c.Context, keyFile, e.unlock(c, "tls-key-password-file"))
+	key, _, err := certs.LoadKey(ctx, keyFile, t.unlock)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
@@ -67,6 +176,23 @@ func (e *env) tlsPair(c *cli.Context, certFile, keyFile string) (tls.Certificate
 		return tls.Certificate{}, err
 	}
 	return tls.X509KeyPair(certText, keyText)
+}
+
+// unlock reads the password's file each time. What was typed or came by stdin is kept, since later nobody is asked.
+func (t *tlsFiles) unlock(file string) ([]byte, error) {
+	from := t.c.String(tlsPassword)
+	switch {
+	case t.typed != nil:
+		return t.typed, nil
+	case from != "" && from != "-":
+		line, err := t.secretLine(from, "--"+tlsPassword)
+		return []byte(line), err
+	case t.read:
+		return nil, fault.New(fault.Usage, "start anew with --"+tlsPassword, "%w, since it was not encrypted at the start", certs.ErrLocked)
+	}
+	password, err := t.env.unlock(t.c, tlsPassword)(file)
+	t.typed = password
+	return password, err
 }
 
 // serverNames are the names that the registry can be reached by: always those of this
@@ -85,23 +211,37 @@ func serverNames(given []string, address net.Addr) []string {
 	return names
 }
 
-// ownCertificate is the registry's own: made at the first start, and anew for the same
-// key when the names change or its end is near.
-func (e *env) ownCertificate(ctx context.Context, dir string, names []string) (*tls.Certificate, error) {
-	ca, err := e.ownCA(ctx, filepath.Join(dir, caBasename))
+// ownCertificates are the registry's own: a root and what it signs for the server, in the data folder.
+type ownCertificates struct {
+	log   *slog.Logger
+	clock func() time.Time
+	dir   string
+	names []string
+}
+
+// ownIdentity is the registry's own certificate, made at the first start.
+func (e *env) ownIdentity(ctx context.Context, log *slog.Logger, dir string, names []string) (*identity, error) {
+	own := &ownCertificates{log, e.now, dir, names}
+	i := &identity{log: log, every: lookAtOwn, read: own.load}
+	return i, i.reload(ctx)
+}
+
+// load makes the certificate anew, for the same key, when the names change or its end is near.
+func (o *ownCertificates) load(ctx context.Context) (*shown, error) {
+	ca, err := o.root(ctx)
 	if err != nil {
 		return nil, err
 	}
-	base := filepath.Join(dir, serverBasename)
+	base := filepath.Join(o.dir, serverBasename)
 	cert, key, err := certs.Load(ctx, base)
 	if err != nil && !errors.Is(err, fault.NotFound) {
 		return nil, err
 	}
-	if err != nil || !e.stillGood(cert, ca, names) {
+	if err != nil || !o.stillGood(cert, ca) {
 		issued, err := certs.Issue(certs.Request{
-			Role: certs.Leaf, Profile: certs.Server, Organization: "keyward registry", SANs: names, Key: key,
-			NotAfter: e.now().AddDate(1, 0, 0), Clamp: true,
-		}, ca, e.now())
+			Role: certs.Leaf, Profile: certs.Server, Organization: "keyward registry", SANs: o.names, Key: key,
+			NotAfter: o.clock().AddDate(1, 0, 0), Clamp: true,
+		}, ca, o.clock())
 		if err != nil {
 			return nil, err
 		}
@@ -110,28 +250,53 @@ func (e *env) ownCertificate(ctx context.Context, dir string, names []string) (*
 		}
 		cert, key = issued.Cert, issued.Key
 	}
-	return &tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}, nil
+	return &shown{tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}, ca.Chain[0]}, nil
 }
 
-func (e *env) ownCA(ctx context.Context, base string) (*certs.Issuer, error) {
+// stillGood tells whether the certificate has the names, is the CA's, and does not end soon.
+func (o *ownCertificates) stillGood(cert *x509.Certificate, ca *certs.Issuer) bool {
+	return certs.HasNames(cert, o.names) &&
+		cert.CheckSignatureFrom(ca.Chain[0]) == nil &&
+		cert.NotAfter.Sub(o.clock()) > renewBefore
+}
+
+// root is what clients have in ca.cert.pem, for ten years. Its successor has the same name and key, so that the
+// server's certificate verifies under both.
+func (o *ownCertificates) root(ctx context.Context) (*certs.Issuer, error) {
+	base := filepath.Join(o.dir, caBasename)
 	ca, _, err := certs.LoadIssuer(ctx, base+".cert.pem", base+".key.pem", nil, false)
-	if !errors.Is(err, fault.NotFound) {
-		return ca, err
+	switch {
+	case errors.Is(err, fault.NotFound):
+		none := 0
+		return o.makeRoot(ctx, certs.Request{Role: certs.Root, Organization: "keyward registry root", PathLen: &none}, certs.Placing{})
+	case err != nil:
+		return nil, err
 	}
-	none := 0
-	issued, err := certs.Issue(certs.Request{Role: certs.Root, Organization: "keyward registry root", PathLen: &none}, nil, e.now())
+	old := ca.Chain[0]
+	if certs.RoleOf(old) != certs.Root || old.NotAfter.Sub(o.clock()) > renewRootBefore {
+		return ca, nil
+	}
+	request, err := certs.Renewal(old)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := certs.Write(ctx, base, issued, certs.Placing{}); err != nil {
+	request.Key = ca.Key
+	next, err := o.makeRoot(ctx, request, certs.Placing{Replace: true})
+	if err != nil {
+		return nil, err
+	}
+	o.log.Warn("the root certificate is renewed for the same key: give every client the new file before the old one ends",
+		"file", base+".cert.pem", "old_not_after", old.NotAfter, "not_after", next.Chain[0].NotAfter)
+	return next, nil
+}
+
+func (o *ownCertificates) makeRoot(ctx context.Context, request certs.Request, place certs.Placing) (*certs.Issuer, error) {
+	issued, err := certs.Issue(request, nil, o.clock())
+	if err != nil {
+		return nil, err
+	}
+	if _, err := certs.Write(ctx, filepath.Join(o.dir, caBasename), issued, place); err != nil {
 		return nil, err
 	}
 	return issued.Issuer(), nil
-}
-
-// stillGood tells whether the certificate has these names, is the CA's, and does not end soon.
-func (e *env) stillGood(cert *x509.Certificate, ca *certs.Issuer, names []string) bool {
-	return certs.HasNames(cert, names) &&
-		cert.CheckSignatureFrom(ca.Chain[0]) == nil &&
-		cert.NotAfter.Sub(e.now()) > renewBefore
 }

@@ -169,6 +169,7 @@ _keyward_words() {
         words="
             --listen= --data-dir=DIR --name= --tls-cert=FILE --tls-key=FILE
             --tls-key-password-file=FILE --admin-password-file=FILE --project=
+            --max-connections= --metrics-listen= --log-format= --log-level=
             --help -h" ;;
     "keyward user")
         words="

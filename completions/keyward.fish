@@ -481,7 +481,7 @@ complete -c keyward -n '__keyward_in keyward ensure' -l quiet -s q -d 'no notes 
 complete -c keyward -n '__keyward_in keyward ensure' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward ensure' -l help -s h -d 'show this help'
 
-complete -c keyward -n '__keyward_in keyward serve' -l listen -x -d 'the ADDRESS and port; port 0 takes a free one'
+complete -c keyward -n '__keyward_in keyward serve' -l listen -x -d 'the ADDRESS and port; port 0 takes a free one; a socket that systemd passes on takes its place'
 complete -c keyward -n '__keyward_in keyward serve' -l data-dir -x -a '(__fish_complete_directories)' -d 'the data DIR'
 complete -c keyward -n '__keyward_in keyward serve' -l name -x -d 'a NAME or address for the server\'s certificate beside localhost and loopback, repeatable; other names make a new certificate for the same key'
 complete -c keyward -n '__keyward_in keyward serve' -l tls-cert -r -F -d 'a certificate chain in PEM FILE, in place of the registry\'s own'
@@ -489,6 +489,10 @@ complete -c keyward -n '__keyward_in keyward serve' -l tls-key -r -F -d 'its pri
 complete -c keyward -n '__keyward_in keyward serve' -l tls-key-password-file -r -F -d 'the password of an encrypted --tls-key is the first line of FILE, - is stdin'
 complete -c keyward -n '__keyward_in keyward serve' -l admin-password-file -r -F -d 'at the first start, the first line of FILE is the admin\'s password; - is stdin'
 complete -c keyward -n '__keyward_in keyward serve' -l project -x -d 'the project NAME that the API tells'
+complete -c keyward -n '__keyward_in keyward serve' -l max-connections -x -d 'how many connections N may be open, a quarter of them from one address'
+complete -c keyward -n '__keyward_in keyward serve' -l metrics-listen -x -d 'tell Prometheus metrics at this ADDRESS and port, in plain http at /metrics'
+complete -c keyward -n '__keyward_in keyward serve' -l log-format -x -d 'FORMAT of the log: json or text'
+complete -c keyward -n '__keyward_in keyward serve' -l log-level -x -d 'the least LEVEL that is logged: debug, info (with it each request), warn or error'
 complete -c keyward -n '__keyward_in keyward serve' -l help -s h -d 'show this help'
 
 complete -c keyward -n '__keyward_at keyward user' -a add -d 'add a user'

@@ -521,7 +521,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '-h' = 'show this help'
         }
         'keyward serve' = [ordered]@{
-            '--listen=' = 'the ADDRESS and port; port 0 takes a free one'
+            '--listen=' = 'the ADDRESS and port; port 0 takes a free one; a socket that systemd passes on takes its place'
             '--data-dir=DIR' = 'the data DIR'
             '--name=' = 'a NAME or address for the server''s certificate beside localhost and loopback, repeatable; other names make a new certificate for the same key'
             '--tls-cert=FILE' = 'a certificate chain in PEM FILE, in place of the registry''s own'
@@ -529,6 +529,10 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '--tls-key-password-file=FILE' = 'the password of an encrypted --tls-key is the first line of FILE, - is stdin'
             '--admin-password-file=FILE' = 'at the first start, the first line of FILE is the admin''s password; - is stdin'
             '--project=' = 'the project NAME that the API tells'
+            '--max-connections=' = 'how many connections N may be open, a quarter of them from one address'
+            '--metrics-listen=' = 'tell Prometheus metrics at this ADDRESS and port, in plain http at /metrics'
+            '--log-format=' = 'FORMAT of the log: json or text'
+            '--log-level=' = 'the least LEVEL that is logged: debug, info (with it each request), warn or error'
             '--help' = 'show this help'
             '-h' = 'show this help'
         }

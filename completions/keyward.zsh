@@ -532,7 +532,7 @@ __keyward_ensure() {
 
 __keyward_serve() {
     _arguments -S \
-        '--listen=[the ADDRESS and port; port 0 takes a free one]:ADDRESS: ' \
+        '--listen=[the ADDRESS and port; port 0 takes a free one; a socket that systemd passes on takes its place]:ADDRESS: ' \
         '--data-dir=[the data DIR]:DIR:_files -/' \
         '*--name=[a NAME or address for the server'\''s certificate beside localhost and loopback, repeatable; other names make a new certificate for the same key]:NAME: ' \
         '--tls-cert=[a certificate chain in PEM FILE, in place of the registry'\''s own]:FILE:_files' \
@@ -540,6 +540,10 @@ __keyward_serve() {
         '--tls-key-password-file=[the password of an encrypted --tls-key is the first line of FILE, - is stdin]:FILE:_files' \
         '--admin-password-file=[at the first start, the first line of FILE is the admin'\''s password; - is stdin]:FILE:_files' \
         '--project=[the project NAME that the API tells]:NAME: ' \
+        '--max-connections=[how many connections N may be open, a quarter of them from one address]:N: ' \
+        '--metrics-listen=[tell Prometheus metrics at this ADDRESS and port, in plain http at /metrics]:ADDRESS: ' \
+        '--log-format=[FORMAT of the log: json or text]:FORMAT: ' \
+        '--log-level=[the least LEVEL that is logged: debug, info (with it each request), warn or error]:LEVEL: ' \
         '(--help -h)'{--help,-h}'[show this help]'
 }
 

@@ -21,9 +21,9 @@ const module = "keyward"
 // module of others stands for all its packages. The standard library is free to all.
 const list = `
 cmd/keyward         -> cmd
-cmd                 -> completions keys certs certs/export certs/ledger certs/plan certs/verify store store/sqlstore registry registry/wire restclient
+cmd                 -> completions keys keys/seal certs certs/export certs/ledger certs/plan certs/verify store store/sqlstore registry registry/wire restclient
 cmd                 -> internal/fault internal/durable internal/nearest internal/secretfile internal/term
-cmd                 -> github.com/urfave/cli/v2
+cmd                 -> github.com/coreos/go-systemd/v22 github.com/urfave/cli/v2
 completions         ->
 
 keys                -> internal/fault internal/durable internal/secretfile golang.org/x/crypto

@@ -1,0 +1,63 @@
+package cmd
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"keyward/internal/fault"
+)
+
+// reload is something that serve reads anew at a SIGHUP. An error leaves what was before.
+type reload struct {
+	what string
+	read func(context.Context) error
+}
+
+// keeper looks after what changes while the registry serves. All of it is one goroutine's, that of keep.
+type keeper struct {
+	log     *slog.Logger
+	reloads []reload
+	shown   *identity
+}
+
+// keep works until ctx ends.
+func (k *keeper) keep(ctx context.Context, hangup <-chan os.Signal) {
+	look := time.NewTicker(k.shown.every)
+	defer look.Stop()
+	beat, stop := watchdog(k.log)
+	defer stop()
+	tellSystemd(k.log, daemon.SdNotifyReady)
+	for {
+		select {
+		case <-hangup:
+			k.reload(ctx)
+		case <-look.C:
+			k.do(ctx, reload{"certificate", k.shown.look})
+		case <-beat:
+			tellSystemd(k.log, daemon.SdNotifyWatchdog)
+		case <-ctx.Done():
+			tellSystemd(k.log, daemon.SdNotifyStopping)
+			return
+		}
+	}
+}
+
+// reload reads everything anew, and what fails does not stop the rest.
+func (k *keeper) reload(ctx context.Context) {
+	tellSystemd(k.log, daemon.SdNotifyReloading+"\n"+daemon.SdNotifyMonotonicUsec())
+	for _, r := range k.reloads {
+		k.do(ctx, r)
+	}
+	k.log.Info("reloaded")
+	tellSystemd(k.log, daemon.SdNotifyReady)
+}
+
+func (k *keeper) do(ctx context.Context, r reload) {
+	if err := r.read(ctx); err != nil && ctx.Err() == nil {
+		k.log.Error("cannot reload, what was before stays", "what", r.what, "error", err, "hint", fault.HintOf(err))
+	}
+}
