@@ -42,6 +42,7 @@ package durable
 
 import (
 	"context"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -52,9 +53,10 @@ import (
 // File is one file of a set. Name is a base name inside the set's folder. Mode has
 // permission bits only; the umask may take some away.
 type File struct {
-	Name string
-	Data []byte
-	Mode fs.FileMode
+	Name  string
+	Data  []byte
+	Mode  fs.FileMode
+	Write func(io.Writer) error // writes what is too large for Data, which is ignored then; nil writes Data
 }
 
 // Put makes the files in dir, all or none, as the set called name, and returns when they are on the disk.

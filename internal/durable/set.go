@@ -283,6 +283,9 @@ func (s *set) stage(name string, f File) error {
 		return err
 	}
 	s.open = append(s.open, w)
+	if f.Write != nil {
+		return f.Write(w)
+	}
 	_, err = w.Write(f.Data)
 	return err
 }
