@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -99,6 +101,9 @@ func TestScripts(t *testing.T) {
 			"capture":  cmdCapture,
 			"hostile":  cmdHostile,
 			"aged":     cmdAged,
+			"await":    cmdAwait,
+			"kept":     cmdKept,
+			"manager":  cmdManager,
 			"postgres": cmdPostgres,
 		},
 	})
@@ -124,6 +129,7 @@ func setup(e *testscript.Env) error {
 	e.Setenv("USER", "alice")
 	e.Values[registryKey{}] = map[string]*running{}
 	e.Values[heardKey{}] = new(atomic.Bool)
+	e.Values[keptKey{}] = map[string]*tls.Conn{}
 	e.Setenv("PATH", program+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return os.Mkdir(home, 0o700)
 }
@@ -212,10 +218,10 @@ type running struct {
 type registryKey struct{}
 
 // cmdRegistry starts a registry on a free port with its data in a folder, registry/ where none is named, and sets
-// KEYWARD_URL and KEYWARD_CA_FILE: registry start|stop|kill [FOLDER] [flags].
+// KEYWARD_URL and KEYWARD_CA_FILE: registry start|stop|kill|hangup [FOLDER] [flags].
 func cmdRegistry(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: registry start|stop|kill [folder] [flags]")
+		ts.Fatalf("usage: registry start|stop|kill|hangup [folder] [flags]")
 	}
 	folder, flags := "registry", args[1:]
 	if len(flags) > 0 && !strings.HasPrefix(flags[0], "-") {
@@ -228,6 +234,8 @@ func cmdRegistry(ts *testscript.TestScript, neg bool, args []string) {
 	case "stop":
 		ts.Check(all[folder].Process.Signal(os.Interrupt))
 		ts.Check(all[folder].Wait())
+	case "hangup":
+		ts.Check(all[folder].Process.Signal(syscall.SIGHUP))
 	case "kill":
 		ts.Check(all[folder].Process.Kill())
 		_ = all[folder].Wait()
