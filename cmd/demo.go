@@ -51,7 +51,7 @@ func (e *env) demo(c *cli.Context) error {
 		return err
 	}
 	defer done()
-	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	d := &demo{env: e, program: program, dir: dir, vars: demoVariables(dir)}
 	if err := d.story(ctx); ctx.Err() != nil {

@@ -22,6 +22,7 @@ import (
 	"keyward/internal/durable"
 	"keyward/internal/fault"
 	"keyward/internal/secretfile"
+	"keyward/internal/term"
 	"keyward/keys"
 	"keyward/registry"
 	"keyward/store"
@@ -168,7 +169,12 @@ func (e *env) serveStore(c *cli.Context, log *slog.Logger, dir string, db store.
 	if err := e.print(nil, url+"\n"); err != nil {
 		return err
 	}
-	keeper := &keeper{log: log, shown: shown, reloads: []reload{{"certificate", shown.reload}}}
+	atTerminal := term.IsTerminal(e.stdin)
+	keeper := &keeper{
+		log: log, shown: shown, reloads: []reload{{"certificate", shown.reload}},
+		ended: func() bool { return atTerminal && !term.IsTerminal(e.stdin) },
+	}
+	e.quiet = true // from here on the log speaks
 	return run(ctx, server, doors, keeper, hangup)
 }
 
@@ -178,7 +184,7 @@ func run(ctx context.Context, server *registry.Server, doors doors, keeper *keep
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	defer stop()
-	beside.Go(func() { keeper.keep(ctx, hangup) })
+	beside.Go(func() { keeper.keep(ctx, stop, hangup) })
 	if doors.metrics != nil {
 		beside.Go(func() { keeper.serveMetrics(ctx, server, doors.metrics) })
 	}

@@ -30,12 +30,8 @@ const (
 	serverBasename = "server"
 )
 
-// How long before its end a certificate of the registry's own is made anew. The root's comes early: until its
-// end every client has to have the new one.
-const (
-	renewBefore     = 60 * 24 * time.Hour
-	renewRootBefore = 2 * 365 * 24 * time.Hour
-)
+// renewBefore is how long before its end the server's certificate is made anew.
+const renewBefore = 60 * 24 * time.Hour
 
 // How often serve looks whether there is a certificate to take: the user's files change when they like,
 // its own has two months.
@@ -253,15 +249,15 @@ func (o *ownCertificates) load(ctx context.Context) (*shown, error) {
 	return &shown{tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}, ca.Chain[0]}, nil
 }
 
-// stillGood tells whether the certificate has the names, is the CA's, and does not end soon.
+// stillGood tells whether the certificate has the names, is the CA's, and does not end soon, unless with the CA.
 func (o *ownCertificates) stillGood(cert *x509.Certificate, ca *certs.Issuer) bool {
 	return certs.HasNames(cert, o.names) &&
 		cert.CheckSignatureFrom(ca.Chain[0]) == nil &&
-		cert.NotAfter.Sub(o.clock()) > renewBefore
+		(cert.NotAfter.Sub(o.clock()) > renewBefore || !cert.NotAfter.Before(ca.Chain[0].NotAfter))
 }
 
-// root is what clients have in ca.cert.pem, for ten years. Its successor has the same name and key, so that the
-// server's certificate verifies under both.
+// root is what clients have in ca.cert.pem, for ten years. Its successor comes two years before its end, when each client
+// has to get the new file. It has the same name and key, so that the server's certificate verifies under both.
 func (o *ownCertificates) root(ctx context.Context) (*certs.Issuer, error) {
 	base := filepath.Join(o.dir, caBasename)
 	ca, _, err := certs.LoadIssuer(ctx, base+".cert.pem", base+".key.pem", nil, false)
@@ -273,7 +269,8 @@ func (o *ownCertificates) root(ctx context.Context) (*certs.Issuer, error) {
 		return nil, err
 	}
 	old := ca.Chain[0]
-	if certs.RoleOf(old) != certs.Root || old.NotAfter.Sub(o.clock()) > renewRootBefore {
+	lastFifth := old.NotAfter.Add(-old.NotAfter.Sub(old.NotBefore) / 5)
+	if certs.RoleOf(old) != certs.Root || o.clock().Before(lastFifth) {
 		return ca, nil
 	}
 	request, err := certs.Renewal(old)
@@ -285,7 +282,7 @@ func (o *ownCertificates) root(ctx context.Context) (*certs.Issuer, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.log.Warn("the root certificate is renewed for the same key: give every client the new file before the old one ends",
+	o.log.Warn("the root certificate is renewed for the same key: give the clients the new file before the old one ends",
 		"file", base+".cert.pem", "old_not_after", old.NotAfter, "not_after", next.Chain[0].NotAfter)
 	return next, nil
 }

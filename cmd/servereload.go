@@ -22,18 +22,23 @@ type keeper struct {
 	log     *slog.Logger
 	reloads []reload
 	shown   *identity
+	ended   func() bool // tells whether the terminal that it was started at is gone
 }
 
-// keep works until ctx ends.
-func (k *keeper) keep(ctx context.Context, hangup <-chan os.Signal) {
+// keep works until ctx ends. Where the hangup is that of its terminal it calls stop.
+func (k *keeper) keep(ctx context.Context, stop func(), hangup <-chan os.Signal) {
 	look := time.NewTicker(k.shown.every)
 	defer look.Stop()
-	beat, stop := watchdog(k.log)
-	defer stop()
+	beat, rest := watchdog(k.log)
+	defer rest()
 	tellSystemd(k.log, daemon.SdNotifyReady)
 	for {
 		select {
 		case <-hangup:
+			if k.ended() {
+				stop()
+				continue
+			}
 			k.reload(ctx)
 		case <-look.C:
 			k.do(ctx, reload{"certificate", k.shown.look})
