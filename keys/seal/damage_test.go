@@ -231,6 +231,7 @@ func TestHeadersThatAreNone(t *testing.T) {
 		"a large box":         {change(box, keys.EncodeString(make([]byte, maxBox+1))), "longer than"},
 		"two recipients":      {change("data\n", "to carol "+alice.Public.String()+" "+box+"\ndata\n"), "for whom"},
 		"more than may be":    {change("data\n", lines(t, MaxKeys, box)+"data\n"), "more than 100"},
+		"a key twice":         {change("data\n", "to bob "+public+" "+box+"\ndata\n"), "twice"},
 		"an unknown line":     {change("data\n", "note hello\ndata\n"), "for whom"},
 		"cut off in a header": {good[:60], "cut off in its header"},
 	} {
