@@ -164,6 +164,9 @@ func (e *env) serveStore(c *cli.Context, log *slog.Logger, dir string, db store.
 	if err != nil {
 		return err
 	}
+	if doors.metrics != nil {
+		tellMetrics(log, doors.metrics.Addr())
+	}
 	url := serverURL(doors.api.Addr(), c.StringSlice("name"))
 	log.Info("ready", "url", url, "data_dir", dir, "server_key", pair.Public.String())
 	if err := e.print(nil, url+"\n"); err != nil {
@@ -186,19 +189,20 @@ func run(ctx context.Context, server *registry.Server, doors doors, keeper *keep
 	defer stop()
 	beside.Go(func() { keeper.keep(ctx, stop, hangup) })
 	if doors.metrics != nil {
-		beside.Go(func() { keeper.serveMetrics(ctx, server, doors.metrics) })
+		beside.Go(func() {
+			if err := server.ServeMetrics(ctx, doors.metrics); err != nil {
+				keeper.log.Error("no more metrics", "error", err)
+			}
+		})
 	}
 	return server.Serve(ctx, doors.api, keeper.shown.tlsConfig())
 }
 
-// serveMetrics tells the metrics to whoever asks: they have no secret.
-func (k *keeper) serveMetrics(ctx context.Context, server *registry.Server, l net.Listener) {
-	k.log.Info("metrics", "url", "http://"+l.Addr().String()+"/metrics")
-	if tcp, ok := l.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
-		k.log.Warn("the metrics go out in plain http, to all who reach the address", "address", tcp.String())
-	}
-	if err := server.ServeMetrics(ctx, l); err != nil {
-		k.log.Error("no more metrics", "error", err)
+// tellMetrics logs where the metrics are. Anybody may read them, since they have no secret.
+func tellMetrics(log *slog.Logger, address net.Addr) {
+	log.Info("metrics", "url", "http://"+address.String()+"/metrics")
+	if tcp, ok := address.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
+		log.Warn("the metrics go out in plain http, to all who reach the address", "address", tcp.String())
 	}
 }
 

@@ -51,7 +51,8 @@ func TestLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const most, share = 8, 2
 		under := queued{make(chan net.Conn, 100)}
-		l := limit(under, most, new(connections))
+		count := new(connections)
+		l := limit(under, most, count)
 		accepted := make(chan net.Conn, 100)
 		ended := make(chan error, 1)
 		go func() {
@@ -75,6 +76,9 @@ func TestLimit(t *testing.T) {
 		}
 		for range 2 * most { // more than there are places: each is given back
 			connect("192.0.2.1:1", share)
+		}
+		if open, refused := count.open.Load(), count.refused.Load(); open != share || refused != 2*most {
+			t.Errorf("%d are open, %d were refused", open, refused)
 		}
 		first := <-accepted
 		first.Close()
