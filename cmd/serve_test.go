@@ -64,7 +64,7 @@ func cmdKept(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // cmdManager hears what a service tells systemd, as sd_notify(3) has it: it sets NOTIFY_SOCKET, and each message becomes
-// a line in the file told. PORT is a port that nobody has.
+// a line in the file told. PORT is a port that nobody has, and UNITS the folder of our units.
 func cmdManager(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: manager")
@@ -101,6 +101,9 @@ func cmdManager(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(free.Close())
 	ts.Setenv("PORT", port)
+	units, err := filepath.Abs("../registry/systemd")
+	ts.Check(err)
+	ts.Setenv("UNITS", units)
 }
 
 // TestServeEndsWithItsTerminal closes the terminal that serve was started at, whose SIGHUP is no reload.
