@@ -62,12 +62,17 @@ type failure struct {
 	Code    string      `json:"code"`
 	Message string      `json:"message"`
 	Hint    string      `json:"hint,omitempty"`
+	Request string      `json:"request_id,omitempty"` // of the registry, as its log has it
 	Faults  plan.Faults `json:"faults,omitempty"`
 }
 
 func (e *env) failure(err error) *failure {
 	faults, _ := errors.AsType[plan.Faults](err)
-	return &failure{kindOf(err).Code(), err.Error(), e.hintOf(err), faults}
+	f := &failure{Code: kindOf(err).Code(), Message: err.Error(), Hint: e.hintOf(err), Faults: faults}
+	if answer, ok := errors.AsType[*restclient.Error](err); ok {
+		f.Request = answer.RequestID
+	}
+	return f
 }
 
 func (e *env) reportJSON(err error) {

@@ -339,6 +339,8 @@ func TestRefusals(t *testing.T) {
 		{"a vovserver fails at a login", login, 500, `{"error":"broken"}`, fault.Unreachable, "500 broken", ""},
 		{"a vovserver refuses a token", listUsers, 401, `{"error":"expired"}`, fault.LoginRefused, "401 expired", ""},
 		{"a vovserver lacks the path", listUsers, 404, `{"error":"nope"}`, fault.NotFound, "404 nope", ""},
+		{"a request's id", listUsers, 404, `{"error":"not_found","message":"no","request_id":"1a2b"}`, fault.NotFound, "/api/v3/users) (request 1a2b)", ""},
+		{"a request's id that steers", listUsers, 404, `{"error":"not_found","message":"no","request_id":"\u001b1a"}`, fault.NotFound, "(request 1a)", ""},
 		{"an odd status", listUsers, 418, `{"error":"teapot"}`, fault.Unreachable, "418 teapot", ""},
 		{"terminal escapes", listUsers, 404, `{"error":"not_\u001b[2Jfound","message":"a\u001b]0;x\u0007\nb\u202ec"}`, fault.NotFound, "a]0;x bc (404 not_[2Jfound from", ""},
 		{"not saying why", listUsers, 403, `{}`, fault.Unreachable, "answers 403 without saying why", "--url"},
@@ -381,6 +383,26 @@ func checkFault(t *testing.T, err error, kind fault.Kind, says, hint string) {
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		if text := fmt.Sprintf("%v %+v", e, e); strings.Contains(text, "hunter2") || strings.Contains(text, "sesame") {
 			t.Errorf("the error shows a secret: %s", text)
+		}
+	}
+}
+
+// TestRequestID holds that the id of the body goes before that of the header, which a proxy may have replaced.
+func TestRequestID(t *testing.T) {
+	long := strings.Repeat("1a", 100)
+	for body, want := range map[string]string{
+		`{"error":"not_found"}`:                                 "of-the-header",
+		`{"error":"not_found","request_id":"1a2b"}`:             "1a2b",
+		`{"error":"not_found","request_id":"` + long + `"}`:     long[:64],
+		`{"error":"not_found","request_id":{"not":"a string"}}`: "of-the-header",
+	} {
+		client := trusted(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Request-Id", "of-the-header")
+			answer(404, "application/json", body).ServeHTTP(w, r)
+		}), restclient.Options{})
+		_, err := client.Users(t.Context(), token)
+		if e, ok := errors.AsType[*restclient.Error](err); !ok || e.RequestID != want {
+			t.Errorf("%s: %v, want %q", body, err, want)
 		}
 	}
 }

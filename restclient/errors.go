@@ -1,6 +1,7 @@
 package restclient
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,12 +21,13 @@ import (
 
 // Error is a call that failed. It is in the chain of every error that a call returns.
 type Error struct {
-	Method  string    // empty where only a connection was made
-	URL     string    // without a query
-	Status  int       // of HTTP; zero where no answer came
-	Code    wire.Code // the answer's "error", empty where it has none
-	Message string    // what the server says, or what went wrong on the way to it
-	Err     error     // the cause, where there is one
+	Method    string    // empty where only a connection was made
+	URL       string    // without a query
+	Status    int       // of HTTP; zero where no answer came
+	Code      wire.Code // the answer's "error", empty where it has none
+	Message   string    // what the server says, or what went wrong on the way to it
+	RequestID string    // names the call in the server's log; empty where the server does not say
+	Err       error     // the cause, where there is one
 }
 
 // Error says what went wrong first, and then in which call.
@@ -39,8 +41,10 @@ func (e *Error) Error() string {
 		return fmt.Sprintf("%s (%s)", e.Message, where)
 	case e.Code == "":
 		return fmt.Sprintf("%s (%d from %s)", e.Message, e.Status, where)
+	case e.RequestID == "":
+		return fmt.Sprintf("%s (%d %s from %s)", e.Message, e.Status, e.Code, where)
 	}
-	return fmt.Sprintf("%s (%d %s from %s)", e.Message, e.Status, e.Code, where)
+	return fmt.Sprintf("%s (%d %s from %s) (request %s)", e.Message, e.Status, e.Code, where, e.RequestID)
 }
 
 // Unwrap is the cause.
@@ -89,6 +93,7 @@ func refusal(at Error, header http.Header, body []byte, now time.Time) error {
 		return notRegistry(at, "it answers %d without saying why", at.Status)
 	}
 	at.Code = wire.Code(printable(string(answer.Error)))
+	at.RequestID = requestID(header, body)
 	at.Message = printable(answer.Message)
 	if at.Message == "" {
 		at.Message = "the server refuses"
@@ -105,6 +110,17 @@ func refusal(at Error, header http.Header, body []byte, now time.Time) error {
 		hint = meaning.hint
 	}
 	return fault.New(meaning.kind, hint, "%w", &at)
+}
+
+// requestID is the answer's own. A proxy may have replaced the header's.
+func requestID(header http.Header, body []byte) string {
+	const most = 64
+	var answer struct {
+		ID string `json:"request_id"`
+	}
+	_ = json.Unmarshal(body, &answer)
+	id := cmp.Or(answer.ID, header.Get("X-Request-Id"))
+	return printable(id[:min(len(id), most)])
 }
 
 // standardCode is the answer's code, or the nearest one for a code that is not of package wire.
