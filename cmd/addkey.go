@@ -8,6 +8,7 @@ import (
 
 	"keyward/internal/fault"
 	"keyward/keys"
+	"keyward/registry/wire"
 )
 
 func (e *env) addkeyCommand() *cli.Command {
@@ -57,7 +58,7 @@ func (e *env) addkey(c *cli.Context) error {
 		return err
 	}
 	errs, err := e.onEach(c, servers, func(s *session) error {
-		return s.AddKey(c.Context, s.token, s.about(c), key, c.String("kd"))
+		return s.AddKey(c.Context, s.token, s.about(c), wire.NewKey{Key: key.String(), Description: c.String("kd")})
 	})
 	if err != nil {
 		return err

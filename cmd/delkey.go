@@ -34,5 +34,5 @@ func (e *env) delkey(c *cli.Context) error {
 		return err
 	}
 	defer s.end(c)
-	return s.DeleteKey(c.Context, s.token, s.about(c), key)
+	return s.DeleteKey(c.Context, s.token, s.about(c), key.Fingerprint())
 }

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"io/fs"
@@ -26,6 +27,7 @@ import (
 	"keyward/keys"
 	"keyward/registry"
 	"keyward/store"
+	"keyward/store/audit"
 	"keyward/store/sqlstore"
 )
 
@@ -91,11 +93,15 @@ func (e *env) serve(c *cli.Context) error {
 			return err
 		}
 	}
-	db, err := sqlstore.Open(c.Context, filepath.Join(dir, databaseFile))
+	signer, err := e.auditSigner(c.Context, filepath.Join(dir, auditKeyFile))
 	if err != nil {
 		return err
 	}
-	return errors.Join(e.serveStore(c, log, dir, db, doors, given, password), db.Close())
+	db, err := sqlstore.Open(c.Context, filepath.Join(dir, databaseFile), signer)
+	if err != nil {
+		return err
+	}
+	return errors.Join(e.serveStore(c, log, dir, db, signer.Public(), doors, given, password), db.Close())
 }
 
 // checkServeFlags refuses what could not be served.
@@ -137,7 +143,7 @@ func (d doors) close() {
 	}
 }
 
-func (e *env) serveStore(c *cli.Context, log *slog.Logger, dir string, db store.Store, doors doors, shown *identity, password func() (string, error)) error {
+func (e *env) serveStore(c *cli.Context, log *slog.Logger, dir string, db store.Store, auditKey ed25519.PublicKey, doors doors, shown *identity, password func() (string, error)) error {
 	pair, err := e.serverPair(c.Context, filepath.Join(dir, serverKeyFile))
 	if err != nil {
 		return err
@@ -157,7 +163,7 @@ func (e *env) serveStore(c *cli.Context, log *slog.Logger, dir string, db store.
 		}
 	}
 	server, err := registry.New(registry.Config{
-		Store: db, Key: pair, Project: c.String("project"), Version: e.version, Now: e.now, Log: log,
+		Store: db, Key: pair, AuditKey: auditKey, Project: c.String("project"), Version: e.version, Now: e.now, Log: log,
 		MaxConnections: c.Int("max-connections"), Certificates: shown.certificates,
 		PasswordChanged: func(user string) { forgetFirstPassword(log, dir, user) },
 	})
@@ -291,7 +297,8 @@ func (e *env) administrator(c *cli.Context, dir string, db store.Store, password
 	if err != nil {
 		return err
 	}
-	return db.AddUser(c.Context, store.User{Name: adminName, Admin: true, Password: hash, Created: e.now()})
+	return db.AddUser(c.Context, store.User{Name: adminName, Admin: true, Password: hash, Created: e.now()},
+		byItself(e.now(), audit.UserAdded, adminName, "administrator"))
 }
 
 // givenPassword is the administrator's first: from the file, or asked for; "" where one is to be made.

@@ -23,6 +23,7 @@ import (
 	"keyward/registry/wire"
 	"keyward/store"
 	"keyward/store/sqlstore"
+	"keyward/store/storetest"
 )
 
 const (
@@ -56,7 +57,7 @@ func BenchmarkKeyLogin(b *testing.B) {
 func benchRegistry(b *testing.B) (*Server, []string) {
 	b.Helper()
 	dir := b.TempDir()
-	st, err := sqlstore.Open(b.Context(), filepath.Join(dir, "registry.db"))
+	st, err := sqlstore.Open(b.Context(), filepath.Join(dir, "registry.db"), storetest.Signer())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -73,11 +74,11 @@ func benchRegistry(b *testing.B) (*Server, []string) {
 	shared := make([]*keys.SharedKey, benchUsers)
 	for i := range shared {
 		user := fmt.Sprint("user", i)
-		if err := st.AddUser(b.Context(), store.User{Name: user, Password: "x"}); err != nil {
+		if err := st.AddUser(b.Context(), store.User{Name: user, Password: "x"}, storetest.Act("test")); err != nil {
 			b.Fatal(err)
 		}
 		public := newPair(b).Public
-		if err := st.AddKey(b.Context(), store.Key{User: user, Public: public}); err != nil {
+		if err := st.AddKey(b.Context(), store.Key{User: user, Public: public}, storetest.Act("test")); err != nil {
 			b.Fatal(err)
 		}
 		shared[i], err = s.shared.get(s.key, public)

@@ -8,6 +8,7 @@ import (
 
 	"keyward/internal/fault"
 	"keyward/registry/wire"
+	"keyward/store"
 )
 
 // refusal is an answer over 300: its status and its body.
@@ -38,6 +39,8 @@ var errRefused = refuse(http.StatusUnauthorized, wire.CodeLoginRefused,
 
 var errBusy = refuse(http.StatusServiceUnavailable, wire.CodeBusy, "the server is busy", "try again")
 
+var errUnavailable = refuse(http.StatusServiceUnavailable, wire.CodeUnavailable, "the server's database cannot be reached", "try again in a moment")
+
 // refuse writes the answer for err. Only a refusal says what went wrong; the cause of
 // any other error goes to the log.
 func (c *call) refuse(err error) {
@@ -47,6 +50,9 @@ func (c *call) refuse(err error) {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		c.cause = err
 		r, _ = errors.AsType[*refusal](errBusy)
+	case errors.Is(err, store.ErrUnavailable):
+		c.cause = err
+		r, _ = errors.AsType[*refusal](errUnavailable)
 	default:
 		c.cause = err
 		r = &refusal{http.StatusInternalServerError, wire.Error{Error: wire.CodeInternal, Message: "internal error"}}
@@ -57,10 +63,12 @@ func (c *call) refuse(err error) {
 	switch r.status {
 	case http.StatusUnauthorized:
 		c.w.Header().Set("WWW-Authenticate", "Bearer")
-	case http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		c.w.Header().Set("Retry-After", "1")
 	}
-	body, _ := json.Marshal(r.body) // strings and a finite number
+	answer := r.body
+	answer.RequestID = c.id
+	body, _ := json.Marshal(answer) // strings and a finite number
 	c.write(r.status, body)
 }
 

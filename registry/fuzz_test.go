@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"keyward/registry/wire"
+	"keyward/store"
 )
 
 func FuzzAuthorization(f *testing.F) {
@@ -97,7 +98,8 @@ func FuzzServeHTTP(f *testing.F) {
 		}
 		r.RequestURI = path
 		r.Header.Set("Content-Type", mediaType)
-		text, token := h.newToken("admin", false)
+		text, token := h.newToken("admin")
+		token.Scopes = store.ScopeRead | store.ScopeKeys | store.ScopeAdmin
 		if err := h.cfg.Store.AddToken(t.Context(), token); err != nil {
 			t.Fatal(err)
 		}

@@ -25,6 +25,7 @@ import (
 	"keyward/registry/wire"
 	"keyward/store"
 	"keyward/store/sqlstore"
+	"keyward/store/storetest"
 )
 
 const (
@@ -87,7 +88,7 @@ func start(t testing.TB, change ...func(*Config)) *harness {
 // startIn serves the store in dir, which an earlier registry may have left there.
 func startIn(t testing.TB, dir string, key keys.Pair, change ...func(*Config)) *harness {
 	t.Helper()
-	st, err := sqlstore.Open(t.Context(), filepath.Join(dir, "registry.db"))
+	st, err := sqlstore.Open(t.Context(), filepath.Join(dir, "registry.db"), storetest.Signer())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +138,7 @@ func (h *harness) serve(s *Server) {
 
 func addUser(t testing.TB, st store.Store, name, password string, admin bool) {
 	t.Helper()
-	err := st.AddUser(t.Context(), store.User{Name: name, Admin: admin, Password: cheapHash(password), Created: time.Unix(0, 0)})
+	err := st.AddUser(t.Context(), store.User{Name: name, Admin: admin, Password: cheapHash(password), Created: time.Unix(0, 0)}, storetest.Act("test"))
 	if err != nil && instead(err, store.ErrExists, nil) != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +274,7 @@ func (h *harness) token(form url.Values) string {
 // register puts a key into the store for a user.
 func (h *harness) register(user string, public keys.PublicKey) {
 	h.t.Helper()
-	if err := h.cfg.Store.AddKey(h.t.Context(), store.Key{User: user, Public: public, Created: h.clock.Now()}); err != nil {
+	if err := h.cfg.Store.AddKey(h.t.Context(), store.Key{User: user, Public: public, Created: h.clock.Now()}, storetest.Act("test")); err != nil {
 		h.t.Fatal(err)
 	}
 }
@@ -281,7 +282,8 @@ func (h *harness) register(user string, public keys.PublicKey) {
 // tokenOf puts a token of a password login into the store.
 func (h *harness) tokenOf(user string) string {
 	h.t.Helper()
-	text, token := h.newToken(user, false)
+	text, token := h.newToken(user)
+	token.Scopes = store.ScopeRead | store.ScopeKeys | store.ScopeAdmin
 	if err := h.cfg.Store.AddToken(h.t.Context(), token); err != nil {
 		h.t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func decodeJSON(data []byte, v any) error {
 	return checkFields(data, fieldNames(v))
 }
 
-// checkFields goes through a flat JSON object, as Decode took it: each name is one of those
+// checkFields goes through a JSON object of strings and lists of strings, as Decode took it: each name is one of those
 // given, in that case, and there once. Half of a surrogate pair, escaped, is decoded to the
 // replacement character, so there may be no more of these than are in data themselves.
 func checkFields(data []byte, names map[string]bool) error {
@@ -44,14 +44,32 @@ func checkFields(data []byte, names map[string]bool) error {
 			return badRequest("a field is given twice, or not in the case that the path takes")
 		}
 		names[name] = false
-		token, _ = d.Token()
-		value, _ := token.(string)
-		replaced += strings.Count(value, string(utf8.RuneError))
+		replaced += replacements(d)
 	}
 	if replaced != 0 {
 		return badRequest("a field has half of a surrogate pair")
 	}
 	return nil
+}
+
+// replacements reads a value, a list of strings at most, and counts the replacement characters in it.
+func replacements(d *json.Decoder) (n int) {
+	for depth := 0; ; {
+		token, err := d.Token()
+		switch token := token.(type) {
+		case json.Delim:
+			if token == '[' {
+				depth++
+			} else {
+				depth--
+			}
+		case string:
+			n += strings.Count(token, string(utf8.RuneError))
+		}
+		if depth <= 0 || err != nil {
+			return n
+		}
+	}
 }
 
 // fieldNames is the names in JSON of the struct that v points to.

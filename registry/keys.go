@@ -1,26 +1,25 @@
 package registry
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"time"
 
 	"keyward/keys"
 	"keyward/registry/wire"
 	"keyward/store"
+	"keyward/store/audit"
 )
-
-// maxKeys is how many keys a user may register: each is tried in a key login.
-const maxKeys = 100
 
 var (
 	errServerKey = refuse(http.StatusUnprocessableEntity, wire.CodePolicy,
 		"this is the server's own key", "register the public key of the user's own pair")
-	errManyKeys = refuse(http.StatusUnprocessableEntity, wire.CodePolicy,
-		fmt.Sprintf("the user has %d keys, the most there may be", maxKeys), "delete one first")
+	errExpired = refuse(http.StatusUnprocessableEntity, wire.CodePolicy,
+		"the key's expiry is over already", "give a time to come")
 )
 
 func noKey(user, fingerprint string) error {
@@ -43,11 +42,15 @@ func (s *Server) userKeys(c *call) error {
 	if err != nil {
 		return instead(err, store.ErrNotFound, noUser(c.user))
 	}
+	return c.answer(http.StatusOK, wireKeys(list))
+}
+
+func wireKeys(list []store.Key) wire.Keys {
 	out := wire.Keys{Keys: make([]wire.Key, len(list))}
 	for i, k := range list {
 		out.Keys[i] = wireKey(k)
 	}
-	return c.answer(http.StatusOK, out)
+	return out
 }
 
 func wireKey(k store.Key) wire.Key {
@@ -56,8 +59,32 @@ func wireKey(k store.Key) wire.Key {
 		Key:         k.Public.String(),
 		Fingerprint: k.Public.Fingerprint(),
 		Description: k.Description,
-		Created:     k.Created.UTC().Format(time.RFC3339),
+		Created:     stampText(k.Created),
+		Labels:      k.Labels,
+		Expires:     stampText(k.Expires),
+		LastUsed:    stampText(k.LastUsed),
+		LastFrom:    k.LastFrom,
 	}
+}
+
+// stampText is a time on the wire; "" where there is none.
+func stampText(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// parseTime reads what stampText writes, in any zone.
+func parseTime(field, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
+		return time.Time{}, badRequest("the field " + field + " is not a time as in RFC 3339")
+	}
+	return t.UTC(), nil
 }
 
 // allKeys streams a wire.Keys as the store gives it: there may be millions.
@@ -99,34 +126,99 @@ func (s *Server) addKey(c *call) error {
 	if err := store.ValidDescription(in.Description); err != nil {
 		return policy(err)
 	}
-	k := store.Key{User: c.user, Public: public, Description: in.Description, Created: s.cfg.Now()}
-	if err := s.register(c, k); err != nil {
+	if err := store.ValidLabels(in.Labels); err != nil {
+		return policy(err)
+	}
+	expires, err := parseTime("expires", in.Expires)
+	if err != nil {
+		return err
+	}
+	if s.over(expires) {
+		return errExpired
+	}
+	k := store.Key{User: c.user, Public: public, Description: in.Description, Labels: in.Labels, Created: s.cfg.Now(), Expires: expires}
+	act := s.act(c, audit.KeyAdded)
+	act.Key, act.Note = public.Fingerprint(), in.Description
+	switch err := s.cfg.Store.AddKey(c.r.Context(), k, act); {
+	case errors.Is(err, store.ErrExists):
+		return keyThere(k)
+	case errors.Is(err, store.ErrNotFound):
+		return noUser(c.user)
+	case errors.Is(err, store.ErrFull):
+		return policy(store.ErrFull)
+	case err != nil:
 		return err
 	}
 	return c.answer(http.StatusCreated, wireKey(k))
 }
 
-// register adds a key that its user does not have, up to maxKeys.
-func (s *Server) register(c *call, k store.Key) error {
-	s.changes.Lock()
-	defer s.changes.Unlock()
-	have, err := s.cfg.Store.Keys(c.r.Context(), k.User)
+// over tells whether an expiry is over; the zero time is none.
+func (s *Server) over(expires time.Time) bool {
+	return !expires.IsZero() && !s.cfg.Now().Before(expires)
+}
+
+// changeKey sets when a key ends. One that is over ends it at once.
+func (s *Server) changeKey(c *call) error {
+	var in wire.KeyChange
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	expires, err := parseTime("expires", in.Expires)
+	if err != nil {
+		return err
+	}
+	fingerprint := c.r.PathValue("fingerprint")
+	act := s.act(c, audit.KeyExpiry)
+	act.Key, act.Note = fingerprint, cmp.Or(in.Expires, "none")
+	if err := s.cfg.Store.ExpireKey(c.r.Context(), c.user, fingerprint, expires, act); err != nil {
+		return instead(err, store.ErrNotFound, noKey(c.user, fingerprint))
+	}
+	return c.done()
+}
+
+// pruneKeys deletes the keys whose expiry is over.
+func (s *Server) pruneKeys(c *call) error {
+	var in wire.Prune
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	before, err := parseTime("before", in.Before)
+	if err != nil {
+		return err
+	}
+	if now := s.cfg.Now(); before.IsZero() || before.After(now) {
+		before = now
+	}
+	gone, err := s.cfg.Store.PruneKeys(c.r.Context(), before, s.act(c, audit.KeyPruned))
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, wireKeys(gone))
+}
+
+// directory tells any user the keys of another that count now.
+func (s *Server) directory(c *call) error {
+	list, err := s.cfg.Store.Keys(c.r.Context(), c.user)
 	if err != nil {
 		return instead(err, store.ErrNotFound, noUser(c.user))
 	}
-	there := func(h store.Key) bool { return h.Public == k.Public }
-	if len(have) >= maxKeys && !slices.ContainsFunc(have, there) {
-		return errManyKeys
+	out := wire.Directory{User: c.user, Keys: []wire.DirectoryKey{}}
+	for _, k := range list {
+		if !s.over(k.Expires) {
+			out.Keys = append(out.Keys, wire.DirectoryKey{
+				Key: k.Public.String(), Fingerprint: k.Public.Fingerprint(), Created: stampText(k.Created), Expires: stampText(k.Expires),
+			})
+		}
 	}
-	return instead(s.cfg.Store.AddKey(c.r.Context(), k), store.ErrExists, keyThere(k))
+	return c.answer(http.StatusOK, out)
 }
 
-// deleteKey keeps the key from later logins. The tokens that it was used for, and one of a
-// login that is under way, hold until they expire, Config.TokenLife at most: a token does not
-// say which key it is of. To end them at once the password is changed.
+// deleteKey keeps the key from later logins, and ends the tokens it was granted.
 func (s *Server) deleteKey(c *call) error {
 	fingerprint := c.r.PathValue("fingerprint")
-	if err := s.cfg.Store.DeleteKey(c.r.Context(), c.user, fingerprint); err != nil {
+	act := s.act(c, audit.KeyDeleted)
+	act.Key = fingerprint
+	if err := s.cfg.Store.DeleteKey(c.r.Context(), c.user, fingerprint, act); err != nil {
 		return instead(err, store.ErrNotFound, noKey(c.user, fingerprint))
 	}
 	return c.done()

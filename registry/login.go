@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"keyward/keys"
@@ -30,19 +31,23 @@ func (s *Server) logIn(c *call) error {
 	if name == "" {
 		return badRequest("the form has no " + wire.FieldUsername)
 	}
+	asked, err := parseScope(form.Get(wire.FieldScope))
+	if err != nil {
+		return err
+	}
 	switch form.Get(wire.FieldGrantType) {
 	case "", wire.GrantPassword:
 		c.grant = wire.GrantPassword
-		return s.passwordLogin(c, name, form.Get(wire.FieldPassword))
+		return s.passwordLogin(c, name, form.Get(wire.FieldPassword), asked)
 	case wire.GrantAPIKey:
 		c.grant = wire.GrantAPIKey
-		return s.keyLogin(c, name, form.Get(wire.FieldAPIKey))
+		return s.keyLogin(c, name, form.Get(wire.FieldAPIKey), asked)
 	}
 	return badRequest("the " + wire.FieldGrantType + " is neither " + wire.GrantPassword + " nor " + wire.GrantAPIKey)
 }
 
 // passwordLogin hashes the password whether the user is there or not.
-func (s *Server) passwordLogin(c *call, name, password string) error {
+func (s *Server) passwordLogin(c *call, name, password string, asked store.Scopes) error {
 	if CheckPassword(password) != nil {
 		return errRefused // nobody can have it
 	}
@@ -62,7 +67,14 @@ func (s *Server) passwordLogin(c *call, name, password string) error {
 	if !matches {
 		return errRefused
 	}
-	text, token := s.newToken(name, false)
+	may := store.ScopeRead | store.ScopeKeys
+	if user.Admin {
+		may |= store.ScopeAdmin
+	}
+	text, token := s.newToken(name)
+	if token.Scopes, err = grantable(may, asked); err != nil {
+		return err
+	}
 	if err := s.cfg.Store.AddToken(c.r.Context(), token); err != nil {
 		return instead(err, store.ErrNotFound, errRefused)
 	}
@@ -70,7 +82,7 @@ func (s *Server) passwordLogin(c *call, name, password string) error {
 		_ = s.cfg.Store.DeleteToken(c.r.Context(), token.Hash) // nobody was told it
 		return err
 	}
-	return s.grant(c, text)
+	return s.grant(c, text, token)
 }
 
 // unchanged refuses a password that was changed while it was hashed: the tokens it
@@ -85,10 +97,10 @@ func (s *Server) unchanged(c *call, before store.User) error {
 
 // keyLogin takes a sealed login whose seal is right, whose time is now, and which was
 // not used before.
-func (s *Server) keyLogin(c *call, name, apikey string) error {
+func (s *Server) keyLogin(c *call, name, apikey string, asked store.Scopes) error {
 	began := s.beats.count()                    // now that the body is here: a late one must not use up the wait
 	ctx := context.WithoutCancel(c.r.Context()) // to watch for its end would cost more than what is watched
-	sealed, at, err := s.unseal(ctx, c, name, apikey)
+	sealed, key, at, err := s.unseal(ctx, c, name, apikey)
 	if errors.Is(err, errRefused) {
 		c.release = began + 2
 	}
@@ -99,8 +111,15 @@ func (s *Server) keyLogin(c *call, name, apikey string) error {
 	if off := now.Sub(at); off <= -loginWindow || off >= loginWindow {
 		return errTime(now)
 	}
-	text, token := s.newToken(name, true)
-	login := store.Login{ID: stamped(stamp(at), sealed.ID()), Until: at.Add(loginMemory)}
+	text, token := s.newToken(name)
+	if token.Scopes, err = grantable(store.ScopeRead, asked); err != nil {
+		return err
+	}
+	token.Key = key.Public.Fingerprint()
+	if !key.Expires.IsZero() && key.Expires.Before(token.Expires) {
+		token.Expires = key.Expires
+	}
+	login := store.Login{ID: stamped(stamp(at), sealed.ID()), Until: at.Add(loginMemory), At: now, From: address(c.r.RemoteAddr)}
 	err = s.cfg.Store.AddLogin(ctx, login, token)
 	if errors.Is(err, store.ErrExists) {
 		return errReplay
@@ -108,20 +127,21 @@ func (s *Server) keyLogin(c *call, name, apikey string) error {
 	if err != nil {
 		return instead(err, store.ErrNotFound, errRefused)
 	}
-	return s.grant(c, text)
+	return s.grant(c, text, token)
 }
 
-// unseal opens the login with each key of the user and returns the time in it. For a
+// unseal opens the login with each key of the user that counts, and returns the key and the time in it. For a
 // user without keys, or none at all, it does the same with a decoy.
-func (s *Server) unseal(ctx context.Context, c *call, name, apikey string) (sealed keys.SealedLogin, at time.Time, err error) {
+func (s *Server) unseal(ctx context.Context, c *call, name, apikey string) (sealed keys.SealedLogin, key store.Key, at time.Time, err error) {
 	sealed, err = keys.ParseLogin(apikey)
 	if err != nil {
-		return sealed, at, errRefused
+		return sealed, key, at, errRefused
 	}
 	list, err := s.cfg.Store.Keys(ctx, name)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return sealed, at, err
+		return sealed, key, at, err
 	}
+	list = slices.DeleteFunc(list, func(k store.Key) bool { return s.over(k.Expires) })
 	cache := &s.shared
 	if len(list) == 0 {
 		cache = &s.decoys
@@ -132,17 +152,17 @@ func (s *Server) unseal(ctx context.Context, c *call, name, apikey string) (seal
 	for _, k := range list {
 		shared, err := cache.get(s.key, k.Public)
 		if err != nil {
-			return sealed, at, err
+			return sealed, k, at, err
 		}
 		at, err = sealed.Open(shared)
 		if errors.Is(err, keys.ErrTime) {
 			err = errTime(s.cfg.Now())
 		}
 		if !errors.Is(err, keys.ErrSeal) {
-			return sealed, at, err
+			return sealed, k, at, err
 		}
 	}
-	return sealed, at, errRefused
+	return sealed, key, at, errRefused
 }
 
 // decoyKey is the public key of a user who has none: always the same for a name, and
@@ -153,8 +173,11 @@ func (s *Server) decoyKey(name string) keys.PublicKey {
 	return keys.PublicKey(mac.Sum(nil))
 }
 
-func (s *Server) grant(c *call, token string) error {
-	return c.answer(http.StatusOK, wire.Token{AccessToken: token, TokenType: tokenType, ExpiresIn: int(s.cfg.TokenLife.Seconds())})
+func (s *Server) grant(c *call, text string, t store.Token) error {
+	return c.answer(http.StatusOK, wire.Token{
+		AccessToken: text, TokenType: tokenType, Scope: scopeText(t.Scopes),
+		ExpiresIn: max(1, int(t.Expires.Sub(s.cfg.Now()).Seconds())),
+	})
 }
 
 var errReplay = refuse(http.StatusUnauthorized, wire.CodeLoginReplay, "this key login was used before", "seal a new one")

@@ -17,6 +17,7 @@ import (
 	"keyward/keys"
 	"keyward/registry/wire"
 	"keyward/store"
+	"keyward/store/storetest"
 )
 
 // logInWith posts a key login.
@@ -117,7 +118,7 @@ func TestRefusedAlike(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.cfg.Store.SetPassword(t.Context(), "alice", hash); err != nil {
+	if err := h.cfg.Store.SetPassword(t.Context(), "alice", hash, storetest.Act("test")); err != nil {
 		t.Fatal(err)
 	}
 
@@ -187,7 +188,7 @@ func TestSharedKeysBound(t *testing.T) {
 func TestManyKeys(t *testing.T) {
 	h := start(t)
 	var last keys.Pair
-	for range maxKeys {
+	for range store.MaxKeys {
 		last = newPair(t)
 		h.register("alice", last.Public)
 	}
@@ -345,7 +346,7 @@ func TestLists(t *testing.T) {
 	var want wire.Keys
 	for i := range 3 {
 		k := store.Key{User: "alice", Public: newPair(t).Public, Description: fmt.Sprint("key ", i), Created: h.clock.Now()}
-		if err := h.cfg.Store.AddKey(t.Context(), k); err != nil {
+		if err := h.cfg.Store.AddKey(t.Context(), k, storetest.Act("test")); err != nil {
 			t.Fatal(err)
 		}
 		h.clock.Add(time.Second)

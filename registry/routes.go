@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"keyward/registry/wire"
+	"keyward/store"
 )
 
 // access says who may use a route.
@@ -24,32 +25,37 @@ const (
 type route struct {
 	method, path string
 	access       access
-	password     bool // a token from a key login is not enough
+	scope        store.Scopes // that the token must have
 	handle       func(*Server, *call) error
 }
 
 // table is the whole API.
 var table = []route{
-	{http.MethodPost, wire.PathToken, open, false, (*Server).logIn},
-	{http.MethodDelete, wire.PathToken, login, false, (*Server).revoke},
+	{http.MethodPost, wire.PathToken, open, 0, (*Server).logIn},
+	{http.MethodDelete, wire.PathToken, login, 0, (*Server).revoke},
 
-	{http.MethodGet, wire.PathProject, login, false, (*Server).project},
-	{http.MethodGet, wire.PathVersion, login, false, (*Server).version},
+	{http.MethodGet, wire.PathProject, login, store.ScopeRead, (*Server).project},
+	{http.MethodGet, wire.PathVersion, login, store.ScopeRead, (*Server).version},
 
-	{http.MethodGet, wire.PathServerKey, open, false, (*Server).serverKey},
-	{http.MethodGet, wire.PathKeys, admin, false, (*Server).allKeys},
-	{http.MethodGet, wire.PathUserKeys, self, false, (*Server).userKeys},
-	{http.MethodPost, wire.PathUserKeys, self, true, (*Server).addKey},
-	{http.MethodDelete, wire.PathUserKey, self, true, (*Server).deleteKey},
+	{http.MethodGet, wire.PathServerKey, open, 0, (*Server).serverKey},
+	{http.MethodGet, wire.PathDirectory, login, store.ScopeRead, (*Server).directory},
+	{http.MethodGet, wire.PathKeys, admin, store.ScopeRead, (*Server).allKeys},
+	{http.MethodPost, wire.PathPrune, admin, store.ScopeAdmin, (*Server).pruneKeys},
+	{http.MethodGet, wire.PathUserKeys, self, store.ScopeRead, (*Server).userKeys},
+	{http.MethodPost, wire.PathUserKeys, self, store.ScopeKeys, (*Server).addKey},
+	{http.MethodPatch, wire.PathUserKey, self, store.ScopeKeys, (*Server).changeKey},
+	{http.MethodDelete, wire.PathUserKey, self, store.ScopeKeys, (*Server).deleteKey},
 
-	{http.MethodGet, wire.PathUsers, admin, false, (*Server).users},
-	{http.MethodPost, wire.PathUsers, admin, true, (*Server).addUser},
-	{http.MethodDelete, wire.PathUser, admin, true, (*Server).deleteUser},
-	{http.MethodPut, wire.PathPassword, self, true, (*Server).setPassword},
+	{http.MethodGet, wire.PathUsers, admin, store.ScopeRead, (*Server).users},
+	{http.MethodPost, wire.PathUsers, admin, store.ScopeAdmin, (*Server).addUser},
+	{http.MethodDelete, wire.PathUser, admin, store.ScopeAdmin, (*Server).deleteUser},
+	{http.MethodPut, wire.PathPassword, self, store.ScopeKeys, (*Server).setPassword},
 
-	{http.MethodGet, wire.PathOpenAPI, open, false, (*Server).openAPI},
-	{http.MethodGet, wire.PathHealth, open, false, (*Server).health},
-	{http.MethodGet, wire.PathReady, open, false, (*Server).ready},
+	{http.MethodGet, wire.PathAudit, admin, store.ScopeRead, (*Server).auditLog},
+
+	{http.MethodGet, wire.PathOpenAPI, open, 0, (*Server).openAPI},
+	{http.MethodGet, wire.PathHealth, open, 0, (*Server).health},
+	{http.MethodGet, wire.PathReady, open, 0, (*Server).ready},
 }
 
 // resource is one path with its methods; the one without a path answers every other.
@@ -133,9 +139,13 @@ func (s *Server) permit(rt route, c *call) error {
 	if !own && !c.caller.Admin {
 		return refuse(http.StatusForbidden, wire.CodeNotPermitted, "this takes an administrator", "")
 	}
-	if rt.password && c.token.FromKey {
+	need := rt.scope
+	if need == store.ScopeKeys && !own {
+		need = store.ScopeAdmin
+	}
+	if c.token.Scopes&need != need {
 		return refuse(http.StatusForbidden, wire.CodePasswordNeeded,
-			"a token from a key login cannot change keys, users or passwords", "log in with the password")
+			"the token has not the scope "+scopeText(need)+", which takes a login with the password", "log in with the password")
 	}
 	return nil
 }

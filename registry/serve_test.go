@@ -22,6 +22,7 @@ import (
 
 	"keyward/registry/wire"
 	"keyward/store"
+	"keyward/store/storetest"
 )
 
 // TestStop stops the server while it works on a request, which still gets its answer.
@@ -303,7 +304,7 @@ func TestLog(t *testing.T) {
 	const mark = "SECRET"
 	pair := newPair(t)
 	h.register("alice", pair.Public)
-	if err := h.cfg.Store.SetPassword(t.Context(), "alice", cheapHash(mark+"password")); err != nil {
+	if err := h.cfg.Store.SetPassword(t.Context(), "alice", cheapHash(mark+"password"), storetest.Act("test")); err != nil {
 		t.Fatal(err)
 	}
 	apikey := h.seal(pair, 0)

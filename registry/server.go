@@ -6,6 +6,7 @@ package registry
 import (
 	"cmp"
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -53,6 +54,8 @@ type Config struct {
 	Project string    // what PathProject answers
 	Version string    // what PathVersion answers
 
+	AuditKey ed25519.PublicKey // that the store signs its audit records with
+
 	Now             func() time.Time  // time.Now where nil
 	Log             *slog.Logger      // one line a request; nothing where nil
 	TokenLife       time.Duration     // 15 minutes where zero
@@ -73,7 +76,6 @@ type Server struct {
 	beats   *beats
 	hashing hashing
 	noHash  phc          // what the password of a user who is not there is compared with
-	changes sync.Mutex   // held where a change depends on what was read before it
 	running sync.RWMutex // read-locked by each request
 	metrics *metrics
 }

@@ -15,6 +15,7 @@ import (
 
 	"keyward/registry/wire"
 	"keyward/store"
+	"keyward/store/storetest"
 )
 
 // TestBeats has callers come at all times of a beat and find out different times later that
@@ -106,7 +107,7 @@ func BenchmarkEnumeration(b *testing.B) {
 	for i := range names {
 		user := fmt.Sprintf("user%02d", i)
 		addUser(b, h.cfg.Store, user, alicePassword, false)
-		if err := h.cfg.Store.AddKey(b.Context(), store.Key{User: user, Public: newPair(b).Public}); err != nil {
+		if err := h.cfg.Store.AddKey(b.Context(), store.Key{User: user, Public: newPair(b).Public}, storetest.Act("test")); err != nil {
 			b.Fatal(err)
 		}
 		all = append(all, user, fmt.Sprintf("none%02d", i))

@@ -37,15 +37,15 @@ func stamped(at [stampSize]byte, hash [32]byte) [32]byte {
 	return hash
 }
 
-// newToken makes a token: the client's text and what the store keeps.
-func (s *Server) newToken(user string, fromKey bool) (text string, t store.Token) {
+// newToken makes a token: the client's text and what the store keeps. It is of no key and of no scope yet.
+func (s *Server) newToken(user string) (text string, t store.Token) {
 	now := s.cfg.Now()
 	at := stamp(now)
 	var b [tokenSize]byte
 	copy(b[:], at[:])
 	rand.Read(b[stampSize:])
 	return base64.RawURLEncoding.EncodeToString(b[:]),
-		store.Token{Hash: stamped(at, sha256.Sum256(b[:])), User: user, FromKey: fromKey, Expires: now.Add(s.cfg.TokenLife)}
+		store.Token{Hash: stamped(at, sha256.Sum256(b[:])), User: user, Expires: now.Add(s.cfg.TokenLife)}
 }
 
 // parseAuthorization finds the token's hash in the header: "Bearer TOKEN" as in

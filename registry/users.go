@@ -4,14 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"keyward/registry/wire"
 	"keyward/store"
+	"keyward/store/audit"
 )
-
-var errLastAdmin = refuse(http.StatusUnprocessableEntity, wire.CodePolicy,
-	"the last administrator cannot be deleted", "add another administrator first")
 
 // noUser tells an administrator that there is no such user; nobody else gets so far.
 func noUser(name string) error {
@@ -37,7 +34,7 @@ func (s *Server) users(c *call) error {
 }
 
 func wireUser(u store.User) wire.User {
-	return wire.User{Name: u.Name, Admin: u.Admin, Keys: u.Keys, Created: u.Created.UTC().Format(time.RFC3339)}
+	return wire.User{Name: u.Name, Admin: u.Admin, Keys: u.Keys, Created: stampText(u.Created)}
 }
 
 func (s *Server) addUser(c *call) error {
@@ -53,7 +50,12 @@ func (s *Server) addUser(c *call) error {
 		return err
 	}
 	u := store.User{Name: in.Name, Admin: in.Admin, Password: hash, Created: s.cfg.Now()}
-	if err := s.cfg.Store.AddUser(c.r.Context(), u); err != nil {
+	act := s.act(c, audit.UserAdded)
+	act.User = u.Name
+	if u.Admin {
+		act.Note = "administrator"
+	}
+	if err := s.cfg.Store.AddUser(c.r.Context(), u, act); err != nil {
 		return instead(err, store.ErrExists, userThere(u.Name))
 	}
 	return c.answer(http.StatusCreated, wireUser(u))
@@ -77,7 +79,7 @@ func (s *Server) setPassword(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := s.cfg.Store.SetPassword(c.r.Context(), c.user, hash); err != nil {
+	if err := s.cfg.Store.SetPassword(c.r.Context(), c.user, hash, s.act(c, audit.PasswordChanged)); err != nil {
 		return instead(err, store.ErrNotFound, noUser(c.user))
 	}
 	s.passwordChanged(c.user)
@@ -91,35 +93,15 @@ func (s *Server) passwordChanged(user string) {
 }
 
 func (s *Server) deleteUser(c *call) error {
-	s.changes.Lock()
-	defer s.changes.Unlock()
-	last, err := s.lastAdmin(c)
-	if err != nil {
+	err := s.cfg.Store.DeleteUser(c.r.Context(), c.user, s.act(c, audit.UserDeleted))
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return noUser(c.user)
+	case errors.Is(err, store.ErrLastAdmin):
+		return policy(store.ErrLastAdmin)
+	case err != nil:
 		return err
-	}
-	if last {
-		return errLastAdmin
-	}
-	if err := s.cfg.Store.DeleteUser(c.r.Context(), c.user); err != nil {
-		return instead(err, store.ErrNotFound, noUser(c.user))
 	}
 	s.passwordChanged(c.user)
 	return c.done()
-}
-
-// lastAdmin tells whether the user of the call is the only administrator.
-func (s *Server) lastAdmin(c *call) (bool, error) {
-	users, err := s.cfg.Store.Users(c.r.Context())
-	others, isAdmin := 0, false
-	for _, u := range users {
-		if !u.Admin {
-			continue
-		}
-		if u.Name == c.user {
-			isAdmin = true
-		} else {
-			others++
-		}
-	}
-	return isAdmin && others == 0, err
 }

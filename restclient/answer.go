@@ -101,11 +101,11 @@ func decode(at Error, body []byte, need string, out any) error {
 	return nil
 }
 
-var errNotKeys = errors.New("its answer is not a list of keys")
+var errNotList = errors.New("its answer is not a list of what was asked for")
 
-// decodeKeys hands each key of a wire.Keys to each, until that says stop. The keys are never all in
+// decodeEach hands each thing of the list in an answer to each, until that says stop. They are never all in
 // memory: more is called before each one, and grants its bytes and its time.
-func decodeKeys(r io.Reader, more func(), each func(wire.Key) bool) error {
+func decodeEach[T any](r io.Reader, list string, more func(), each func(T) bool) error {
 	dec := json.NewDecoder(r)
 	if err := expect(dec, json.Delim('{')); err != nil {
 		return err
@@ -116,7 +116,7 @@ func decodeKeys(r io.Reader, more func(), each func(wire.Key) bool) error {
 		if err != nil {
 			return err
 		}
-		if name != "keys" || found {
+		if name != list || found {
 			if err := dec.Decode(new(json.RawMessage)); err != nil {
 				return err
 			}
@@ -131,30 +131,30 @@ func decodeKeys(r io.Reader, more func(), each func(wire.Key) bool) error {
 		return err
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return errNotKeys
+		return errNotList
 	}
 	if !found {
-		return errNotKeys
+		return errNotList
 	}
 	return nil
 }
 
 // decodeList reads the list itself, where null is an empty one.
-func decodeList(dec *json.Decoder, more func(), each func(wire.Key) bool) (goOn bool, err error) {
+func decodeList[T any](dec *json.Decoder, more func(), each func(T) bool) (goOn bool, err error) {
 	switch first, err := dec.Token(); {
 	case err != nil:
 		return false, err
 	case first == nil:
 		return true, nil
 	case first != json.Delim('['):
-		return false, errNotKeys
+		return false, errNotList
 	}
 	for more(); dec.More(); more() {
-		var key wire.Key
-		if err := dec.Decode(&key); err != nil {
+		var one T
+		if err := dec.Decode(&one); err != nil {
 			return false, err
 		}
-		if !each(key) {
+		if !each(one) {
 			return false, nil
 		}
 	}
@@ -167,7 +167,7 @@ func expect(dec *json.Decoder, want json.Delim) error {
 		return err
 	}
 	if got != want {
-		return errNotKeys
+		return errNotList
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func TestReadAllIsBounded(t *testing.T) {
 
 func listKeys(r io.Reader) (list []wire.Key, err error) {
 	body := &bounded{r: r, left: wire.MaxAnswer}
-	err = decodeKeys(body, func() { body.left = wire.MaxAnswer }, func(key wire.Key) bool {
+	err = decodeEach(body, "keys", func() { body.left = wire.MaxAnswer }, func(key wire.Key) bool {
 		list = append(list, key)
 		return true
 	})
@@ -119,7 +119,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 		if err == nil {
 			if _, err := listKeys(bytes.NewReader(body)); err != nil && !foreign(body) {
-				t.Errorf("decode takes what decodeKeys does not: %v", err)
+				t.Errorf("decode takes what decodeEach does not: %v", err)
 			}
 			return
 		}

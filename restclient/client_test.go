@@ -89,7 +89,7 @@ func TestCalls(t *testing.T) {
 	}, {
 		name: "add a key",
 		call: func(ctx context.Context, c *restclient.Client) (any, error) {
-			return nil, c.AddKey(ctx, token, "a b/é", key, "Backup key")
+			return nil, c.AddKey(ctx, token, "a b/é", wire.NewKey{Key: key.String(), Description: "Backup key"})
 		},
 		sent:   request{"POST", "/api/v3/users/a%20b%2F%C3%A9/keys", auth, jsonType, `{"key":"` + publicKey + `","description":"Backup key"}`},
 		status: 201,
@@ -111,7 +111,7 @@ func TestCalls(t *testing.T) {
 	}, {
 		name: "delete a key",
 		call: func(ctx context.Context, c *restclient.Client) (any, error) {
-			return nil, c.DeleteKey(ctx, token, "user1", key)
+			return nil, c.DeleteKey(ctx, token, "user1", key.Fingerprint())
 		},
 		sent:   request{"DELETE", "/api/v3/users/user1/keys/" + key.Fingerprint(), auth, "", ""},
 		status: 204,
@@ -415,8 +415,8 @@ func TestUserNamesThatAreNoPath(t *testing.T) {
 		_, listing := client.Keys(ctx, token, user)
 		for name, err := range map[string]error{
 			"Keys":        listing,
-			"AddKey":      client.AddKey(ctx, token, user, key, ""),
-			"DeleteKey":   client.DeleteKey(ctx, token, user, key),
+			"AddKey":      client.AddKey(ctx, token, user, wire.NewKey{Key: key.String(), Description: ""}),
+			"DeleteKey":   client.DeleteKey(ctx, token, user, key.Fingerprint()),
 			"AddUser":     client.AddUser(ctx, token, wire.NewUser{Name: user}),
 			"SetPassword": client.SetPassword(ctx, token, user, "hunter2"),
 			"DeleteUser":  client.DeleteUser(ctx, token, user),

@@ -65,7 +65,9 @@ var refusals = map[wire.Code]struct {
 	wire.CodeMethod:         {fault.Unreachable, hintOther},
 	wire.CodeExists:         {fault.Exists, ""},
 	wire.CodePolicy:         {fault.Policy, ""},
+	wire.CodeLimited:        {fault.LoginRefused, "wait, then try again"},
 	wire.CodeBusy:           {fault.Unreachable, "try again in a moment"},
+	wire.CodeUnavailable:    {fault.Unreachable, "try again in a moment"},
 	wire.CodeInternal:       {fault.Unreachable, "look into the registry's log"},
 }
 

@@ -54,7 +54,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	err = client.AddKey(ctx, token, "user1", pair.Public, "laptop")
+	err = client.AddKey(ctx, token, "user1", wire.NewKey{Key: pair.Public.String(), Description: "laptop"})
 	if errors.Is(err, fault.Exists) {
 		fmt.Println("nothing to add")
 	}

@@ -31,8 +31,10 @@ func trusting(ca *authority) *tls.Config { return &tls.Config{RootCAs: ca.roots(
 func everyCall(t *testing.T, client *restclient.Client, check func(t *testing.T, err error)) {
 	t.Helper()
 	for name, call := range map[string]func(context.Context) error{
-		"login":    func(ctx context.Context) error { _, err := client.LoginPassword(ctx, "user1", "hunter2"); return err },
-		"add":      func(ctx context.Context) error { return client.AddKey(ctx, token, "user1", parseKey(t), "") },
+		"login": func(ctx context.Context) error { _, err := client.LoginPassword(ctx, "user1", "hunter2"); return err },
+		"add": func(ctx context.Context) error {
+			return client.AddKey(ctx, token, "user1", wire.NewKey{Key: parseKey(t).String(), Description: ""})
+		},
 		"list":     func(ctx context.Context) error { _, err := client.Keys(ctx, token, "user1"); return err },
 		"list all": func(ctx context.Context) error { _, err := collect(client.AllKeys(ctx, token)); return err },
 		"project":  func(ctx context.Context) error { _, err := client.Project(ctx, token); return err },

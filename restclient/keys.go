@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"net/http"
+	"time"
 
 	"keyward/keys"
 	"keyward/registry/wire"
@@ -24,16 +25,11 @@ func (c *Client) ServerKey(ctx context.Context) (keys.PublicKey, error) {
 }
 
 // AddKey registers the key for the user; fault.Exists where the user has it already.
-func (c *Client) AddKey(ctx context.Context, token Token, user string, key keys.PublicKey, description string) error {
+func (c *Client) AddKey(ctx context.Context, token Token, user string, key wire.NewKey) error {
 	if err := checkUser(user); err != nil {
 		return err
 	}
-	return c.do(ctx, call{
-		method: http.MethodPost,
-		path:   wire.UserKeysPath(user),
-		token:  token,
-		body:   wire.NewKey{Key: key.String(), Description: description},
-	}, nil)
+	return c.do(ctx, call{method: http.MethodPost, path: wire.UserKeysPath(user), token: token, body: key}, nil)
 }
 
 // Keys lists the user's keys, as the server sent them.
@@ -50,51 +46,55 @@ func (c *Client) Keys(ctx context.Context, token Token, user string) ([]wire.Key
 // bytes and Options.Timeout; their number has no bound. An error is the last thing it
 // yields.
 func (c *Client) AllKeys(ctx context.Context, token Token) iter.Seq2[wire.Key, error] {
-	return func(yield func(wire.Key, error) bool) {
-		each := func(key wire.Key) bool { return yield(key, nil) }
-		if err := c.eachKey(ctx, token, each); err != nil {
-			yield(wire.Key{}, err)
-		}
-	}
-}
-
-func (c *Client) eachKey(ctx context.Context, token Token, each func(wire.Key) bool) error {
-	ctx, timer := c.limit(ctx)
-	defer timer.stop()
-	k := call{method: http.MethodGet, path: wire.PathKeys, token: token}
-	at := c.at(k)
-	resp, err := c.send(ctx, k)
-	if err != nil {
-		return noAnswer(ctx, at, err, c.now())
-	}
-	defer resp.Body.Close()
-	at.Status = resp.StatusCode
-	if err := judgeHeader(at, resp.Header, true); err != nil {
-		return err
-	}
-	if at.Status >= 300 {
-		body, err := readAll(resp.Body)
-		if err != nil {
-			return noAnswer(ctx, at, err, c.now())
-		}
-		return refusal(at, resp.Header, body, c.now())
-	}
-	body := &bounded{r: resp.Body, left: wire.MaxAnswer}
-	more := func() { body.left = wire.MaxAnswer; timer.renew() }
-	err = decodeKeys(body, more, func(key wire.Key) bool {
-		timer.pause() // the caller's time is not the server's
-		return each(key)
-	})
-	if err != nil {
-		return noAnswer(ctx, at, err, c.now())
-	}
-	return nil
+	return stream[wire.Key](ctx, c, call{method: http.MethodGet, path: wire.PathKeys, token: token}, "keys")
 }
 
 // DeleteKey removes the user's key; fault.NotFound where the user does not have it.
-func (c *Client) DeleteKey(ctx context.Context, token Token, user string, key keys.PublicKey) error {
+func (c *Client) DeleteKey(ctx context.Context, token Token, user, fingerprint string) error {
 	if err := checkUser(user); err != nil {
 		return err
 	}
-	return c.do(ctx, call{method: http.MethodDelete, path: wire.UserKeyPath(user, key.Fingerprint()), token: token}, nil)
+	return c.do(ctx, call{method: http.MethodDelete, path: wire.UserKeyPath(user, fingerprint), token: token}, nil)
+}
+
+// ExpireKey sets when the user's key ends; the zero time is never. fault.NotFound where the user does not have it.
+func (c *Client) ExpireKey(ctx context.Context, token Token, user, fingerprint string, at time.Time) error {
+	if err := checkUser(user); err != nil {
+		return err
+	}
+	return c.do(ctx, call{
+		method: http.MethodPatch,
+		path:   wire.UserKeyPath(user, fingerprint),
+		token:  token,
+		body:   wire.KeyChange{Expires: timeText(at)},
+	}, nil)
+}
+
+// PruneKeys deletes the keys of all users that expired before then, and returns them; an administrator's act.
+// The zero time is now.
+func (c *Client) PruneKeys(ctx context.Context, token Token, before time.Time) ([]wire.Key, error) {
+	var answer wire.Keys
+	err := c.do(ctx, call{
+		method: http.MethodPost, path: wire.PathPrune, token: token, need: "keys",
+		body: wire.Prune{Before: timeText(before)},
+	}, &answer)
+	return answer.Keys, err
+}
+
+// Directory tells the public keys of another user that have not expired.
+func (c *Client) Directory(ctx context.Context, token Token, user string) ([]wire.DirectoryKey, error) {
+	if err := checkUser(user); err != nil {
+		return nil, err
+	}
+	var answer wire.Directory
+	err := c.do(ctx, call{method: http.MethodGet, path: wire.DirectoryPath(user), token: token, need: "keys"}, &answer)
+	return answer.Keys, err
+}
+
+// timeText is a time as package wire has it, "" for none.
+func timeText(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
 }

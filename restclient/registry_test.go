@@ -16,6 +16,7 @@ import (
 	"keyward/restclient"
 	"keyward/store"
 	"keyward/store/sqlstore"
+	"keyward/store/storetest"
 )
 
 const adminPassword = "correct horse battery"
@@ -23,7 +24,7 @@ const adminPassword = "correct horse battery"
 // realRegistry serves a registry with the user admin until the test ends.
 func realRegistry(t *testing.T, pair keys.Pair) (url string, ca *authority) {
 	t.Helper()
-	st, err := sqlstore.Open(t.Context(), filepath.Join(t.TempDir(), "registry.db"))
+	st, err := sqlstore.Open(t.Context(), filepath.Join(t.TempDir(), "registry.db"), storetest.Signer())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +33,7 @@ func realRegistry(t *testing.T, pair keys.Pair) (url string, ca *authority) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := st.AddUser(t.Context(), store.User{Name: "admin", Admin: true, Password: hash, Created: clock}); err != nil {
+	if err := st.AddUser(t.Context(), store.User{Name: "admin", Admin: true, Password: hash, Created: clock}, storetest.Act("test")); err != nil {
 		t.Fatal(err)
 	}
 	server, err := registry.New(registry.Config{Store: st, Key: pair, Project: "licmon", Version: "1.2.3", Now: now})
@@ -101,10 +102,10 @@ func walk(t *testing.T, altair bool) {
 	checkFault(t, client.AddUser(ctx, admin, wire.NewUser{Name: "user1", Password: "battery staple 1"}), fault.Exists, "exists", "")
 	user, err := client.LoginPassword(ctx, "user1", "battery staple 1")
 	must(err)
-	must(client.AddKey(ctx, user, "user1", pair.Public, "Backup key <&>"))
-	checkFault(t, client.AddKey(ctx, user, "user1", pair.Public, ""), fault.Exists, "exists", "")
-	checkFault(t, client.AddKey(ctx, user, "user1", serverKey, ""), fault.Policy, "policy", "")
-	checkFault(t, client.AddKey(ctx, user, "admin", pair.Public, ""), fault.NotPermitted, "not_permitted", "")
+	must(client.AddKey(ctx, user, "user1", wire.NewKey{Key: pair.Public.String(), Description: "Backup key <&>"}))
+	checkFault(t, client.AddKey(ctx, user, "user1", wire.NewKey{Key: pair.Public.String(), Description: ""}), fault.Exists, "exists", "")
+	checkFault(t, client.AddKey(ctx, user, "user1", wire.NewKey{Key: serverKey.String(), Description: ""}), fault.Policy, "policy", "")
+	checkFault(t, client.AddKey(ctx, user, "admin", wire.NewKey{Key: pair.Public.String(), Description: ""}), fault.NotPermitted, "not_permitted", "")
 
 	want := []wire.Key{{User: "user1", Key: pair.Public.String(), Fingerprint: pair.Public.Fingerprint(), Description: "Backup key <&>", Created: clock.Format(time.RFC3339)}}
 	own, err := client.Keys(ctx, user, "user1")
@@ -127,7 +128,7 @@ func walk(t *testing.T, altair bool) {
 
 	byKey, err := client.LoginKey(ctx, "user1", pair, serverKey)
 	must(err)
-	checkFault(t, client.DeleteKey(ctx, byKey, "user1", pair.Public), fault.NotPermitted, "password_needed", "password")
+	checkFault(t, client.DeleteKey(ctx, byKey, "user1", pair.Public.Fingerprint()), fault.NotPermitted, "password_needed", "password")
 	_, err = client.LoginKey(ctx, "user1", newPair(t), serverKey)
 	checkFault(t, err, fault.LoginRefused, "login_refused", "")
 	slow := newClient(t, url, restclient.Options{TLS: trusting(ca), Now: func() time.Time { return clock.Add(-10 * time.Minute) }})
@@ -148,8 +149,8 @@ func walk(t *testing.T, altair bool) {
 	must(client.SetPassword(ctx, user, "user1", "battery staple 2"))
 	user, err = client.LoginPassword(ctx, "user1", "battery staple 2")
 	must(err)
-	must(client.DeleteKey(ctx, user, "user1", pair.Public))
-	checkFault(t, client.DeleteKey(ctx, user, "user1", pair.Public), fault.NotFound, "not_found", "")
+	must(client.DeleteKey(ctx, user, "user1", pair.Public.Fingerprint()))
+	checkFault(t, client.DeleteKey(ctx, user, "user1", pair.Public.Fingerprint()), fault.NotFound, "not_found", "")
 	must(client.DeleteUser(ctx, admin, "user1"))
 	checkFault(t, client.DeleteUser(ctx, admin, "user1"), fault.NotFound, "not_found", "")
 }

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"keyward/internal/fault"
-	"keyward/registry/wire"
 )
 
 // The tests of this file run in a bubble with its own time, over connections in memory:
@@ -182,7 +181,7 @@ func TestLongList(t *testing.T) {
 				t.Fatal(err)
 			}
 			n++
-			if key == (wire.Key{User: "0"}) {
+			if key.User == "0" {
 				time.Sleep(time.Hour)
 			}
 		}

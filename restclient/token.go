@@ -21,6 +21,8 @@ type Token struct {
 	Access  string    `json:"-"` // the secret
 	Type    string    // "Bearer" where empty
 	Expires time.Time // zero where the server does not say
+
+	Handover string // vouches for the server's next key, as wire.Token has it; mostly ""
 }
 
 const redacted = "[token]"
@@ -80,7 +82,12 @@ func (c *Client) LoginKey(ctx context.Context, user string, pair keys.Pair, serv
 // login posts the form; the hint is for a refusal, which the server does not explain.
 func (c *Client) login(ctx context.Context, hint string, form url.Values) (Token, error) {
 	k := call{method: http.MethodPost, path: wire.PathToken, body: form, need: "access_token"}
-	var answer wire.Token
+	var answer struct { // a wire.Token; a vovserver's may have a scope of another form
+		AccessToken string `json:"access_token"`
+		TokenType   string `json:"token_type"`
+		ExpiresIn   int    `json:"expires_in"`
+		Handover    string `json:"handover"`
+	}
 	err := c.do(ctx, k, &answer)
 	if e, ok := errors.AsType[*Error](err); ok && e.Code == wire.CodeLoginRefused {
 		return Token{}, fault.New(fault.LoginRefused, hint, "%w", err)
@@ -88,7 +95,7 @@ func (c *Client) login(ctx context.Context, hint string, form url.Values) (Token
 	if err != nil {
 		return Token{}, err
 	}
-	token := Token{Access: answer.AccessToken, Type: answer.TokenType}
+	token := Token{Access: answer.AccessToken, Type: answer.TokenType, Handover: answer.Handover}
 	if token.Access == "" || !token.sendable() {
 		return Token{}, notRegistry(c.at(k), "its token is empty or not printable")
 	}

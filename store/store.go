@@ -1,6 +1,6 @@
 // Package store says what the registry keeps: users, their public keys, the tokens
-// it gave out and the key logins that were used. Store is the interface, its comment
-// the law; storetest checks an implementation against it.
+// it gave out, the key logins that were used, and the audit log. Store is the interface, its
+// comment the law; storetest checks an implementation against it.
 package store
 
 import (
@@ -10,6 +10,7 @@ import (
 
 	"keyward/internal/fault"
 	"keyward/keys"
+	"keyward/store/audit"
 )
 
 // The answers of a store that are not faults of the store. They come wrapped, with what
@@ -17,7 +18,18 @@ import (
 var (
 	ErrExists   = fault.New(fault.Exists, "", "already there")
 	ErrNotFound = fault.New(fault.NotFound, "", "not found")
+	// ErrFull: the user has MaxKeys keys.
+	ErrFull = fault.New(fault.Policy, "delete one first", "the user has %d keys, the most there may be", MaxKeys)
+	// ErrLastAdmin: there would be no administrator left.
+	ErrLastAdmin = fault.New(fault.Policy, "add another administrator first", "the last administrator cannot be deleted")
 )
+
+// ErrUnavailable is a database that cannot be reached or does not answer in time. It may again: the store
+// needs no new start.
+var ErrUnavailable = fault.New(fault.Unreachable, "", "the database cannot be reached")
+
+// MaxKeys is how many keys a user may register: each is tried in a key login.
+const MaxKeys = 100
 
 // User is one user of the registry.
 type User struct {
@@ -32,15 +44,30 @@ type User struct {
 type Key struct {
 	User        string
 	Public      keys.PublicKey
-	Description string // as ValidDescription has it
+	Description string   // as ValidDescription has it
+	Labels      []string // as ValidLabels has them
 	Created     time.Time
+	Expires     time.Time // zero where it does not
+	LastUsed    time.Time // when it last logged in, to the minute; zero where it never did
+	LastFrom    string    // the address that it then came from
 }
+
+// Scopes are what a token may be used for.
+type Scopes uint8
+
+// The scopes, a bit each.
+const (
+	ScopeRead  Scopes = 1 << iota // look at what the user may see
+	ScopeKeys                     // change the user's own keys and password
+	ScopeAdmin                    // what an administrator may
+)
 
 // Token is a login that was granted. The store sees the token's SHA-256 only.
 type Token struct {
 	Hash    [32]byte
 	User    string
-	FromKey bool // granted for a key, not for the password
+	Key     string // fingerprint of the key that it was granted for; "" where that was the password
+	Scopes  Scopes
 	Expires time.Time
 }
 
@@ -48,69 +75,143 @@ type Token struct {
 type Login struct {
 	ID    [32]byte
 	Until time.Time
+	At    time.Time // when it was used, for Key.LastUsed
+	From  string    // the address that it came from
+}
+
+// ServerKey is a public NaCl key that the registry's servers have. A private one is in no store: it and any
+// registered key forge that user's logins.
+type ServerKey struct {
+	Public keys.PublicKey
+	Since  time.Time
+	Until  time.Time // when logins sealed for it end; zero for the current one
+}
+
+// Failure is how often logins of a subject, a source or an account, were refused.
+type Failure struct {
+	Count int
+	Last  time.Time
+}
+
+// Row is one thing of a store: exactly one of the pointers is set.
+type Row struct {
+	User      *User
+	Key       *Key
+	Login     *Login // without At and From
+	ServerKey *ServerKey
+	Audit     *audit.Record
 }
 
 // Store keeps what the registry knows. This is its law:
 //
 // A method is safe for concurrent use and acts as a whole, at one moment between its call
-// and its return, or not at all; AllKeys alone takes longer.
+// and its return, or not at all; AllKeys and Audit alone take longer.
 //
 // A write that returns nil is durable: synced to the disk, so that a kill or a power cut
-// cannot undo it, and every later read sees it. One that returns ErrExists or ErrNotFound,
-// or that refuses a name or a description, changed nothing. One that returns any other
-// error, that of its ended context included, may have happened or not.
+// cannot undo it, and every later read sees it, in every process that shares the store. One that
+// returns ErrExists, ErrNotFound, ErrFull or ErrLastAdmin, or that refuses a name, a description
+// or labels, changed nothing. One that returns any other error, that of its ended context
+// included, may have happened or not.
 //
 // ErrNotFound means that the user, key or token the call is about is not there, ErrExists
-// that the one to be added is. All other errors are faults of the store. None holds a
-// password, a hash or an identifier of a login.
+// that the one to be added is. All other errors are faults of the store, ErrUnavailable among them.
+// None holds a password, a hash or an identifier of a login.
+//
+// A method that takes an audit.Act is a change: it and the record of the act are written
+// together, or neither is. Records follow each other in the order of the changes.
 //
 // A user and all that is theirs go by name, which is compared byte by byte. Lists come in
 // the order of these bytes: users by name, keys by user, then time of creation, then
 // fingerprint. No list is nil.
 //
 // Times are kept to the microsecond and returned in UTC. The store has no clock: it returns
-// a token that expired, and refuses a login that was used, until Prune removes them.
+// a token and a key that expired, and refuses a login that was used, until they are pruned.
 type Store interface {
 	// AddUser adds a user; User.Keys is ignored.
-	AddUser(ctx context.Context, u User) error
+	AddUser(ctx context.Context, u User, act audit.Act) error
 	// User finds a user by name.
 	User(ctx context.Context, name string) (User, error)
 	// Users lists all users.
 	Users(ctx context.Context) ([]User, error)
 	// SetPassword replaces the password hash and forgets all tokens of the user.
-	SetPassword(ctx context.Context, name, hash string) error
+	SetPassword(ctx context.Context, name, hash string, act audit.Act) error
 	// DeleteUser deletes a user with their keys and tokens. Should the name be added
-	// again, none of them comes back.
-	DeleteUser(ctx context.Context, name string) error
+	// again, none of them comes back. ErrLastAdmin where no administrator would be left.
+	DeleteUser(ctx context.Context, name string, act audit.Act) error
 
 	// AddKey registers a key; ErrExists where the user has it already, whatever its
-	// description. Several users may have the same key.
-	AddKey(ctx context.Context, k Key) error
+	// description, ErrFull where the user has MaxKeys. Several users may have the same key.
+	AddKey(ctx context.Context, k Key, act audit.Act) error
 	// Keys lists the keys of a user; ErrNotFound where there is no such user.
 	Keys(ctx context.Context, user string) ([]Key, error)
 	// AllKeys streams the keys of all users in constant memory. It yields a key that is
 	// there all along exactly once; one that comes or goes meanwhile it may leave out. An error
 	// ends it. The caller may take as long as it likes between two keys.
 	AllKeys(ctx context.Context) iter.Seq2[Key, error]
-	// DeleteKey deletes the user's key with this fingerprint.
-	DeleteKey(ctx context.Context, user, fingerprint string) error
+	// ExpireKey sets the expiry of the user's key with this fingerprint; the zero time is none.
+	ExpireKey(ctx context.Context, user, fingerprint string, at time.Time, act audit.Act) error
+	// DeleteKey deletes the user's key with this fingerprint and forgets the tokens it was granted.
+	DeleteKey(ctx context.Context, user, fingerprint string, act audit.Act) error
+	// PruneKeys deletes the keys whose expiry was before then, and returns them. The act is recorded
+	// for each, with its user and fingerprint. It works in steps; where it fails it returns those that are gone.
+	PruneKeys(ctx context.Context, before time.Time, act audit.Act) ([]Key, error)
 
 	// AddToken adds a token; ErrNotFound where there is no such user.
 	AddToken(ctx context.Context, t Token) error
-	// AddLogin notes a used key login and adds the token it was granted, both or neither:
-	// ErrExists where the login was used before, ErrNotFound where there is no such user.
+	// AddLogin notes a used key login, adds the token it was granted, and notes the use of
+	// Token.Key, all or nothing: ErrExists where the login was used before, ErrNotFound where there is
+	// no such user or the user has no such key. A use within a minute of the last, from the
+	// same address, may be left out.
 	AddLogin(ctx context.Context, l Login, t Token) error
 	// Token finds a token by its hash, together with its user.
 	Token(ctx context.Context, hash [32]byte) (Token, User, error)
 	// DeleteToken revokes a token. The login it came from stays used.
 	DeleteToken(ctx context.Context, hash [32]byte) error
-	// Prune removes the tokens and used logins whose time was before now. It works in
+
+	// AddFailure counts one more refused login for each subject, of at most 128 bytes.
+	AddFailure(ctx context.Context, at time.Time, subjects ...string) error
+	// Failures tells how often logins of these subjects were refused, in their order.
+	Failures(ctx context.Context, subjects ...string) ([]Failure, error)
+	// ForgetFailures sets the counts of these subjects back to none.
+	ForgetFailures(ctx context.Context, subjects ...string) error
+
+	// Prune removes the tokens and used logins whose time was before now, and failures that
+	// were last counted FailureMemory before; of these also the oldest past MaxFailures. It works in
 	// small steps, so other writes need not wait; where it fails some are left.
 	Prune(ctx context.Context, now time.Time) error
+
+	// ServerKeys lists the servers' public keys on record, the current one first.
+	ServerKeys(ctx context.Context) ([]ServerKey, error)
+	// SetServerKeys replaces them, if have is what is on record: ErrExists where it is not.
+	SetServerKeys(ctx context.Context, have, list []ServerKey, act audit.Act) error
+
+	// Note records an act that changed nothing here.
+	Note(ctx context.Context, act audit.Act) error
+	// Audit streams the records after the one with this number, as AllKeys streams keys.
+	Audit(ctx context.Context, after int64) iter.Seq2[audit.Record, error]
+
+	// Export streams all but tokens and failures, as of one moment: users, keys, logins, server
+	// keys, audit records, each in the order of its list. An error ends it.
+	Export(ctx context.Context) iter.Seq2[Row, error]
+	// Import replaces all that Export streams by the rows, and forgets tokens and failures, in one
+	// transaction; the first error of rows undoes it. Audit records are only added: where the store has
+	// some, one chain must be the beginning of the other, else it is fault.Policy and nothing changed. Last it records the act.
+	Import(ctx context.Context, rows iter.Seq2[Row, error], act audit.Act) error
 
 	// Ping tells whether the store answers.
 	Ping(ctx context.Context) error
 	// Close ends the store after the writes that it took; later calls fail. A second Close
 	// does nothing.
 	Close() error
+}
+
+// The bounds on failures.
+const (
+	FailureMemory = time.Hour
+	MaxFailures   = 100_000
+)
+
+// Equal compares two keys on record.
+func (k ServerKey) Equal(other ServerKey) bool {
+	return k.Public == other.Public && k.Since.Equal(other.Since) && k.Until.Equal(other.Until)
 }

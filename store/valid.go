@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -43,6 +44,31 @@ func ValidDescription(s string) error {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
 			return fault.New(fault.Policy, hint, "key description has a control character or a line break")
 		}
+	}
+	return nil
+}
+
+// The bounds on the labels of a key: how many, and the length of each in bytes.
+const (
+	MaxLabels = 16
+	MaxLabel  = 64
+)
+
+// ValidLabels returns nil for labels that the registry takes: at most MaxLabels words of 1 to MaxLabel
+// of the characters A-Z a-z 0-9 . _ - = / : @, sorted, none twice. Otherwise a fault.Policy.
+func ValidLabels(labels []string) error {
+	const hint = "use at most 16 labels of 1 to 64 of A-Z a-z 0-9 . _ - = / : @, such as ci or host=web1"
+	if len(labels) > MaxLabels {
+		return fault.New(fault.Policy, hint, "the key has %d labels", len(labels))
+	}
+	strange := func(r rune) bool { return !strings.ContainsRune(nameBytes+"=/:@", r) }
+	for _, label := range labels {
+		if len(label) == 0 || len(label) > MaxLabel || strings.ContainsFunc(label, strange) {
+			return fault.New(fault.Policy, hint, "label %.80q is not allowed", label)
+		}
+	}
+	if !slices.IsSorted(labels) || len(slices.Compact(slices.Clone(labels))) != len(labels) {
+		return fault.New(fault.Policy, hint, "the labels are not sorted, or one is there twice")
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/x509"
 	"fmt"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"keyward/registry"
 	"keyward/registry/wire"
 	"keyward/store"
+	"keyward/store/audit"
 	"keyward/store/sqlstore"
 )
 
@@ -79,7 +81,7 @@ func makeUsers(ctx context.Context, data string) ([]keys.Pair, error) {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return nil, err
 	}
-	db, err := sqlstore.Open(ctx, filepath.Join(data, "registry.db"))
+	db, err := sqlstore.Open(ctx, filepath.Join(data, "registry.db"), signer())
 	if err != nil {
 		return nil, err
 	}
@@ -107,10 +109,15 @@ func addUser(ctx context.Context, db store.Store, name, hash string, pair *keys.
 	if *pair, err = keys.Generate(); err != nil {
 		return err
 	}
-	if err := db.AddUser(ctx, store.User{Name: name, Password: hash, Created: time.Now()}); err != nil {
+	if err := db.AddUser(ctx, store.User{Name: name, Password: hash, Created: time.Now()}, audit.Act{Time: time.Now(), What: audit.UserAdded, User: name}); err != nil {
 		return err
 	}
-	return db.AddKey(ctx, store.Key{User: name, Public: pair.Public, Created: time.Now()})
+	return db.AddKey(ctx, store.Key{User: name, Public: pair.Public, Created: time.Now()}, audit.Act{Time: time.Now(), What: audit.KeyAdded, User: name})
+}
+
+// signer signs audit records with a key that nobody else needs.
+func signer() *audit.Signer {
+	return audit.NewSigner(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
 }
 
 // side is one of two that are compared: a server and its client.

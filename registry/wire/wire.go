@@ -14,7 +14,10 @@ const (
 	PathServerKey = "/api/v3/serverkey"                       // GET, no login
 	PathKeys      = "/api/v3/keys"                            // GET the keys of all users
 	PathUserKeys  = "/api/v3/users/{user}/keys"               // GET list, POST add
-	PathUserKey   = "/api/v3/users/{user}/keys/{fingerprint}" // DELETE
+	PathUserKey   = "/api/v3/users/{user}/keys/{fingerprint}" // PATCH, DELETE
+	PathPrune     = "/api/v3/keys/prune"                      // POST
+	PathDirectory = "/api/v3/directory/{user}"                // GET
+	PathAudit     = "/api/v3/audit"                           // GET, with QueryAfter
 	PathUsers     = "/api/v3/users"                           // GET list, POST add
 	PathUser      = "/api/v3/users/{user}"                    // DELETE
 	PathPassword  = "/api/v3/users/{user}/password"           // PUT
@@ -37,13 +40,19 @@ func UserKeyPath(user, fingerprint string) string {
 	return UserKeysPath(user) + "/" + url.PathEscape(fingerprint)
 }
 
+// DirectoryPath fills the {user} of PathDirectory.
+func DirectoryPath(user string) string { return "/api/v3/directory/" + url.PathEscape(user) }
+
+// QueryAfter asks PathAudit for the records after this number.
+const QueryAfter = "after"
+
 // The largest request bodies in bytes; a larger one is answered 413.
 const (
 	MaxForm = 8 << 10  // to PathToken, which takes it from strangers
 	MaxBody = 64 << 10 // to every other path
 )
 
-// MaxAnswer is the largest answer in bytes that a client reads, but for PathKeys, which streams.
+// MaxAnswer is the largest answer in bytes that a client reads, but for PathKeys and PathAudit, which stream.
 const MaxAnswer = 1 << 20
 
 // The form fields of POST PathToken.
@@ -57,6 +66,14 @@ const (
 	FieldAPIKey       = "apikey"
 	FieldClientID     = "client_id"
 	FieldClientSecret = "client_secret"
+	FieldScope        = "scope" // words of Scope with spaces between them (RFC 6749, section 3.3); all that the login may give where there is none
+)
+
+// The scopes of a token.
+const (
+	ScopeRead  = "read"  // look at what the user may see
+	ScopeKeys  = "keys"  // change the user's own keys and password; for a password only
+	ScopeAdmin = "admin" // what an administrator may; for an administrator's password only
 )
 
 // Token answers a login. Altair's access_token is a JWT; ours is opaque, with 256 random bits.
@@ -64,6 +81,10 @@ type Token struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"` // "Bearer"
 	ExpiresIn   int    `json:"expires_in"` // seconds
+	Scope       string `json:"scope"`
+	// Handover comes with a key login that was sealed for a key of the server that is being replaced: it vouches for
+	// the new one, as keys.OpenHandover reads it.
+	Handover string `json:"handover,omitempty"`
 }
 
 // Key is one registered public key.
@@ -72,7 +93,12 @@ type Key struct {
 	Key         string `json:"key"`         // key string, "32:..."
 	Fingerprint string `json:"fingerprint"` // "sha256:" and 64 hex digits
 	Description string `json:"description"`
-	Created     string `json:"created"` // RFC 3339, UTC
+	Created     string `json:"created"` // RFC 3339, UTC, as all times
+
+	Labels   []string `json:"labels,omitempty"`
+	Expires  string   `json:"expires,omitempty"`   // "" where it does not
+	LastUsed string   `json:"last_used,omitempty"` // when it last logged in, to the minute
+	LastFrom string   `json:"last_from,omitempty"` // and from which address
 }
 
 // Keys answers a list of keys.
@@ -82,8 +108,46 @@ type Keys struct {
 
 // NewKey asks to register a key.
 type NewKey struct {
+	Key         string   `json:"key"`
+	Description string   `json:"description"`
+	Labels      []string `json:"labels,omitempty"`
+	Expires     string   `json:"expires,omitempty"` // RFC 3339; "" where it does not
+}
+
+// KeyChange asks to change a key.
+type KeyChange struct {
+	Expires string `json:"expires"` // RFC 3339; "" where it does not
+}
+
+// Prune asks to delete the keys that expired.
+type Prune struct {
+	Before string `json:"before"` // RFC 3339: those whose expiry was before then; "" is now
+}
+
+// DirectoryKey is a public key as other users see it.
+type DirectoryKey struct {
 	Key         string `json:"key"`
-	Description string `json:"description"`
+	Fingerprint string `json:"fingerprint"`
+	Created     string `json:"created"`
+	Expires     string `json:"expires,omitempty"`
+}
+
+// Directory answers with the keys of a user that have not expired.
+type Directory struct {
+	User string         `json:"user"`
+	Keys []DirectoryKey `json:"keys"`
+}
+
+// AuditRecord is a record of the audit log (package store/audit).
+type AuditRecord struct {
+	Line      string `json:"line"`
+	Signature string `json:"signature"` // standard base64
+}
+
+// Audit answers with a part of the audit log.
+type Audit struct {
+	Key     string        `json:"key"` // that it is signed with: Ed25519, 32 bytes in standard base64
+	Records []AuditRecord `json:"records"`
 }
 
 // User is one user of the registry.
@@ -113,8 +177,9 @@ type NewPassword struct {
 
 // ServerKey answers with the server's public key.
 type ServerKey struct {
-	Key         string `json:"key"`
-	Fingerprint string `json:"fingerprint"`
+	Key         string   `json:"key"`
+	Fingerprint string   `json:"fingerprint"`
+	Others      []string `json:"others,omitempty"` // more keys that logins may be sealed for, while one is replaced
 }
 
 // Table is Altair's shape of a query's answer.
@@ -148,7 +213,9 @@ const (
 	CodeMethod         Code = "method_not_allowed" // 405
 	CodeExists         Code = "exists"             // 409
 	CodePolicy         Code = "policy"             // 422: a key, name or password that the registry refuses
+	CodeLimited        Code = "too_many_failures"  // 429: too many refused logins; Retry-After is set
 	CodeBusy           Code = "busy"               // 503: try again; Retry-After is set
+	CodeUnavailable    Code = "unavailable"        // 503: the database cannot be reached; Retry-After is set
 	CodeInternal       Code = "internal"           // 500
 )
 
@@ -158,4 +225,5 @@ type Error struct {
 	Message    string  `json:"message"`
 	Hint       string  `json:"hint,omitempty"`
 	ServerTime float64 `json:"server_time,omitempty"` // unix seconds, with CodeLoginTime
+	RequestID  string  `json:"request_id,omitempty"`  // names the request in the server's log
 }

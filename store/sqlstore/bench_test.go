@@ -10,8 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"keyward/keys"
 	"keyward/store"
 	"keyward/store/sqlstore"
+	"keyward/store/storetest"
 )
 
 const benchUsers = 1000
@@ -22,11 +24,11 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 func benchStore(b *testing.B) *sqlstore.Store {
 	s := open(b, filepath.Join(b.TempDir(), "registry.db"))
 	for n := range benchUsers {
-		if err := s.AddUser(b.Context(), store.User{Name: userName(n), Password: "hash", Created: start}); err != nil {
+		if err := s.AddUser(b.Context(), store.User{Name: userName(n), Password: "hash", Created: start}, storetest.Act("test")); err != nil {
 			b.Fatal(err)
 		}
 		k := store.Key{User: userName(n), Public: number(uint64(n)), Description: "bench", Created: start}
-		if err := s.AddKey(b.Context(), k); err != nil {
+		if err := s.AddKey(b.Context(), k, storetest.Act("test")); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -41,7 +43,7 @@ func number(n uint64) [32]byte { return sha256.Sum256(binary.BigEndian.AppendUin
 func login(n uint64) (store.Login, store.Token) {
 	at := start.Add(time.Duration(n) * 100 * time.Microsecond)
 	return store.Login{ID: number(2 * n), Until: at.Add(2 * time.Minute)},
-		store.Token{Hash: number(2*n + 1), User: userName(int(n)), FromKey: true, Expires: at.Add(time.Hour)}
+		store.Token{Hash: number(2*n + 1), User: userName(int(n)), Key: keys.PublicKey(number(n % benchUsers)).Fingerprint(), Scopes: store.ScopeRead, Expires: at.Add(time.Hour)}
 }
 
 func BenchmarkAddLogin(b *testing.B) {

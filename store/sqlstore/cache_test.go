@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"keyward/store"
+	"keyward/store/storetest"
 )
 
 // TestCacheUnknown sees that a name without a user is read once, as a user's keys are, until the
@@ -19,7 +20,7 @@ func TestCacheUnknown(t *testing.T) {
 		if _, found, _ := s.cache.get("ann"); !found {
 			t.Fatal("it is not kept that there is no such user")
 		}
-		if err := s.AddUser(t.Context(), store.User{Name: "ann"}); err != nil {
+		if err := s.AddUser(t.Context(), store.User{Name: "ann"}, storetest.Act("test")); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 { // read, then kept
@@ -27,7 +28,7 @@ func TestCacheUnknown(t *testing.T) {
 				t.Fatalf("a new user's keys: %v, %v", list, err)
 			}
 		}
-		if err := s.DeleteUser(t.Context(), "ann"); err != nil {
+		if err := s.DeleteUser(t.Context(), "ann", storetest.Act("test")); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"keyward/store"
 	"keyward/store/sqlstore"
+	"keyward/store/storetest"
 )
 
 // writeEnv names the database that the test binary fills until it is killed.
@@ -30,12 +31,8 @@ func TestMain(m *testing.M) {
 // each once it was acknowledged. It goes on where an earlier run of it was killed.
 func writeUntilKilled(path string) error {
 	ctx := context.Background()
-	s, err := sqlstore.Open(ctx, path)
+	s, err := sqlstore.Open(ctx, path, storetest.Signer())
 	if err != nil {
-		return err
-	}
-	err = s.AddUser(ctx, store.User{Name: "ann", Created: start})
-	if err != nil && !errors.Is(err, store.ErrExists) {
 		return err
 	}
 	from := uint64(os.Getpid()) << 32
@@ -59,14 +56,18 @@ func writeUntilKilled(path string) error {
 }
 
 func numbered(n uint64) (store.Key, store.Login, store.Token) {
+	k := store.Key{User: fmt.Sprint("user", n), Public: number(n), Created: start}
 	l, t := login(n)
-	t.User = "ann"
-	return store.Key{User: "ann", Public: number(n), Created: start}, l, t
+	t.User, t.Key = k.User, k.Public.Fingerprint()
+	return k, l, t
 }
 
 func addNumber(ctx context.Context, s store.Store, n uint64) error {
 	k, l, t := numbered(n)
-	if err := s.AddKey(ctx, k); err != nil {
+	if err := s.AddUser(ctx, store.User{Name: k.User, Created: start}, storetest.Act("test")); err != nil {
+		return err
+	}
+	if err := s.AddKey(ctx, k, storetest.Act("test")); err != nil {
 		return err
 	}
 	return s.AddLogin(ctx, l, t)
@@ -78,22 +79,14 @@ func TestKill(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "registry.db")
 	for acks := 1; acks <= 3000; acks = acks*5 + 1 {
 		acknowledged := killAfter(t, path, acks)
-		s, err := sqlstore.Open(t.Context(), path)
+		s, err := sqlstore.Open(t.Context(), path, storetest.Signer())
 		if err != nil {
 			t.Fatal(err)
-		}
-		keys, err := s.Keys(t.Context(), "ann")
-		if err != nil {
-			t.Fatal(err)
-		}
-		there := make(map[[32]byte]bool)
-		for _, k := range keys {
-			there[k.Public] = true
 		}
 		for _, n := range acknowledged {
 			k, l, token := numbered(n)
-			if !there[k.Public] {
-				t.Fatalf("a key that was acknowledged is lost, of %d", len(acknowledged))
+			if list, err := s.Keys(t.Context(), k.User); err != nil || len(list) != 1 || list[0].Public != k.Public {
+				t.Fatalf("a key that was acknowledged is lost, of %d: %v", len(acknowledged), err)
 			}
 			if _, _, err := s.Token(t.Context(), token.Hash); err != nil {
 				t.Fatalf("a token that was acknowledged: %v", err)

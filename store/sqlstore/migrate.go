@@ -9,7 +9,7 @@ import (
 	"keyward/internal/fault"
 )
 
-// migrations has a file NNNN_name.sql for each version of the schema, from 0001 on without a gap.
+// migrations has for each kind of database a file NNNN_name.sql for each version of the schema, from 0001 on without a gap.
 //
 //go:embed migrations
 var migrations embed.FS
@@ -18,34 +18,62 @@ var migrations embed.FS
 // steps and their versions are one transaction, which has the write lock from its start (_txlock):
 // the second of two at once finds nothing to do.
 func migrate(ctx context.Context, db *sql.DB) error {
-	steps, err := migrations.ReadDir("migrations")
-	if err != nil {
-		return err
-	}
-	// Builds before the first release kept the version with goose. Elsewhere this fails and changes nothing.
-	_, _ = db.ExecContext(ctx, "CREATE TABLE schema_version AS SELECT max(version_id) AS version FROM goose_db_version")
-
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
+	if err := step(ctx, tx, "migrations/sqlite"); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// step takes the steps of a folder that the schema has not had.
+func step(ctx context.Context, tx *sql.Tx, folder string) error {
+	steps, err := migrations.ReadDir(folder)
+	if err != nil {
+		return err
+	}
 	have, err := schemaVersion(ctx, tx)
 	if err != nil {
 		return fmt.Errorf("read the schema version: %w", err)
 	}
-	if known := len(steps); have > known {
-		return fault.New(fault.Policy, "run the newer keyward that wrote it, or restore an older backup",
-			"its schema has version %d, this keyward knows versions up to %d", have, known)
+	if have > len(steps) {
+		return errNewer(have, len(steps))
 	}
-	for i, step := range steps {
+	for i, file := range steps {
 		if version := i + 1; version > have {
-			if err := apply(ctx, tx, version, step.Name()); err != nil {
-				return fmt.Errorf("%s: %w", step.Name(), err)
+			if err := apply(ctx, tx, version, folder+"/"+file.Name()); err != nil {
+				return fmt.Errorf("%s: %w", file.Name(), err)
 			}
 		}
 	}
-	return tx.Commit()
+	return nil
+}
+
+func errNewer(have, known int) error {
+	return fault.New(fault.Policy, "run the newer keyward that wrote it, or restore an older backup",
+		"its schema has version %d, this keyward knows versions up to %d", have, known)
+}
+
+// upToDate refuses a schema that migrate would change.
+func upToDate(ctx context.Context, db *sql.DB) error {
+	steps, err := migrations.ReadDir("migrations/sqlite")
+	if err != nil {
+		return err
+	}
+	var have int
+	if err := db.QueryRowContext(ctx, "SELECT max(version) FROM schema_version").Scan(&have); err != nil {
+		return fmt.Errorf("read the schema version: %w", err)
+	}
+	switch known := len(steps); {
+	case have > known:
+		return errNewer(have, known)
+	case have < known:
+		return fault.New(fault.Policy, "start this version of `keyward serve` once, which updates it", "its schema has the older version %d", have)
+	}
+	return nil
 }
 
 // schemaVersion is 0 for an empty database.
@@ -60,7 +88,7 @@ func schemaVersion(ctx context.Context, tx *sql.Tx) (version int, err error) {
 
 // apply takes the step to a version.
 func apply(ctx context.Context, tx *sql.Tx, version int, name string) error {
-	step, err := migrations.ReadFile("migrations/" + name)
+	step, err := migrations.ReadFile(name)
 	if err != nil {
 		return err
 	}

@@ -11,13 +11,19 @@ import (
 
 // TestStepNames holds that a step's place by name is its number, which migrate goes by.
 func TestStepNames(t *testing.T) {
-	steps, err := migrations.ReadDir("migrations")
+	kinds, err := migrations.ReadDir("migrations")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, step := range steps {
-		if want := fmt.Sprintf("%04d_", i+1); !strings.HasPrefix(step.Name(), want) {
-			t.Errorf("step %s; want %s…", step.Name(), want)
+	for _, kind := range kinds {
+		steps, err := migrations.ReadDir("migrations/" + kind.Name())
+		if err != nil || len(steps) == 0 {
+			t.Errorf("%s: %d steps, %v", kind.Name(), len(steps), err)
+		}
+		for i, step := range steps {
+			if want := fmt.Sprintf("%04d_", i+1); !strings.HasPrefix(step.Name(), want) {
+				t.Errorf("step %s; want %s…", step.Name(), want)
+			}
 		}
 	}
 }

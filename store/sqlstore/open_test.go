@@ -16,12 +16,13 @@ import (
 	"keyward/internal/fault"
 	"keyward/store"
 	"keyward/store/sqlstore"
+	"keyward/store/storetest"
 )
 
 // refused wants Open to fail with this kind, with words in its message and its hint.
 func refused(t *testing.T, path string, kind fault.Kind, message, hint string) {
 	t.Helper()
-	s, err := sqlstore.Open(t.Context(), path)
+	s, err := sqlstore.Open(t.Context(), path, storetest.Signer())
 	if err == nil {
 		_ = s.Close()
 		t.Fatal("Open takes it")
@@ -40,7 +41,7 @@ func TestOpenAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := open(t, path)
-	if err := s.AddUser(t.Context(), store.User{Name: "ann", Created: start}); err != nil {
+	if err := s.AddUser(t.Context(), store.User{Name: "ann", Created: start}, storetest.Act("test")); err != nil {
 		t.Fatal(err)
 	}
 	refused(t, path, fault.Exists, "process "+strconv.Itoa(os.Getpid()), "another data folder")
@@ -117,11 +118,11 @@ func TestReadOnlyFolder(t *testing.T) {
 func filled(t *testing.T) string {
 	path := filepath.Join(t.TempDir(), "registry.db")
 	s := open(t, path)
-	if err := s.AddUser(t.Context(), store.User{Name: "ann", Created: start}); err != nil {
+	if err := s.AddUser(t.Context(), store.User{Name: "ann", Created: start}, storetest.Act("test")); err != nil {
 		t.Fatal(err)
 	}
 	for n := range uint64(5) {
-		if err := s.AddKey(t.Context(), store.Key{User: "ann", Public: number(n), Created: start}); err != nil {
+		if err := s.AddKey(t.Context(), store.Key{User: "ann", Public: number(n), Created: start}, storetest.Act("test")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -151,7 +152,7 @@ func TestTruncatedFile(t *testing.T) {
 	if err := os.Truncate(path, 3*4096); err != nil {
 		t.Fatal(err)
 	}
-	s, err := sqlstore.Open(t.Context(), path)
+	s, err := sqlstore.Open(t.Context(), path, storetest.Signer())
 	if err == nil {
 		_, err = s.Keys(t.Context(), "ann")
 		_ = s.Close()
@@ -180,32 +181,6 @@ func TestNewerSchema(t *testing.T) {
 	refused(t, path, fault.Policy, "version 9000", "newer keyward")
 }
 
-// gooseVersion is what builds before the first release kept, which had their schema from goose.
-const gooseVersion = `
-	DROP TABLE schema_version;
-	CREATE TABLE goose_db_version (
-		id INTEGER PRIMARY KEY AUTOINCREMENT,
-		version_id INTEGER NOT NULL,
-		is_applied INTEGER NOT NULL,
-		tstamp TIMESTAMP DEFAULT (datetime('now'))
-	);
-	INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1);`
-
-func TestSchemaOfGoose(t *testing.T) {
-	path := filled(t)
-	change(t, path, gooseVersion)
-	for range 2 {
-		s := open(t, path)
-		keys, err := s.Keys(t.Context(), "ann")
-		if err != nil || len(keys) != 5 {
-			t.Errorf("%d keys, %v; want 5", len(keys), err)
-		}
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // TestForeignDatabase has another program's tables: they stay as they are.
 func TestForeignDatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "registry.db")
@@ -224,7 +199,7 @@ func TestOpenAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range cap(stores) {
 		all.Go(func() {
-			s, err := sqlstore.Open(t.Context(), path)
+			s, err := sqlstore.Open(t.Context(), path, storetest.Signer())
 			if err == nil {
 				stores <- s
 			} else if !errors.Is(err, fault.Exists) {
@@ -237,14 +212,14 @@ func TestOpenAtOnce(t *testing.T) {
 		t.Fatalf("%d of %d have it open", len(stores), cap(stores))
 	}
 	s := <-stores
-	if err := errors.Join(s.AddUser(t.Context(), store.User{Name: "ann", Created: start}), s.Close()); err != nil {
+	if err := errors.Join(s.AddUser(t.Context(), store.User{Name: "ann", Created: start}, storetest.Act("test")), s.Close()); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestNoFileLeftBehind(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none", "registry.db")
-	if _, err := sqlstore.Open(t.Context(), path); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := sqlstore.Open(t.Context(), path, storetest.Signer()); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("error %v", err)
 	}
 	if _, err := os.Stat(filepath.Dir(path)); !errors.Is(err, fs.ErrNotExist) {

@@ -1,8 +1,8 @@
-// Package sqlstore keeps the registry in SQL: in SQLite, embedded, without cgo.
+// Package sqlstore keeps the registry in SQL: in SQLite, embedded, without cgo, or in PostgreSQL.
 //
-// The database is one file for one process, under a lock. All writes go through one goroutine that
-// commits those that wait together, reads through a pool of connections beside it. Every
-// statement is prepared, and written so that PostgreSQL would take it too.
+// An SQLite database is one file for one process, under a lock. All writes go through one goroutine that
+// commits those that wait together, reads through a pool of connections beside it. A PostgreSQL
+// database is shared by any number of processes; their changes follow each other under a lock of its own.
 package sqlstore
 
 import (
@@ -10,183 +10,52 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"net/url"
-	"os"
-	"path/filepath"
-	"runtime"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/gofrs/flock"
-	_ "modernc.org/sqlite" // the driver named sqlite
-
 	"keyward/internal/fault"
-	"keyward/internal/secretfile"
 	"keyward/store"
+	"keyward/store/audit"
 )
 
-// Store is a store.Store in an SQLite file.
+// Store is a store.Store in an SQL database.
 type Store struct {
-	path   string
-	lock   *flock.Flock
-	writer *writer
-	writes *sql.DB // one connection, the writer's
+	engine engine
+	signer *audit.Signer
+	cache  *keyCache // nil where other processes change the keys
 	reads  *sql.DB
-	cache  keyCache
 	selects
 	close func() error
 }
 
 var _ store.Store = (*Store)(nil)
 
+// engine is where statements run.
+type engine interface {
+	// change runs do in a transaction while no other change runs, in any process. What do returns, but
+	// for an answer of package store, undoes what it did. Then, where it is not nil, is called once
+	// it is done and before change returns.
+	change(ctx context.Context, do func(*tx) error, then func()) error
+	// changeAlone is change for what may take long, and is done once only.
+	changeAlone(ctx context.Context, do func(*tx) error, then func()) error
+	// write is change for what needs no order: a write of one statement.
+	write(ctx context.Context, do func(*tx) error) error
+	// logIn is Store.AddLogin.
+	logIn(ctx context.Context, l store.Login, t store.Token) error
+	// snapshot begins a transaction that reads as of one moment. The caller calls end.
+	snapshot(ctx context.Context) (t *tx, end func(), err error)
+	// explain adds kind and hint to a fault of the database.
+	explain(err error) error
+	// close ends what was opened.
+	close() error
+}
+
 // selects are the prepared statements that read.
 type selects struct {
 	user, users, keys, allKeys, token *sql.Stmt
 }
 
-// Open opens the database file at path, makes it (mode 0600) where there is none, and brings its
-// schema up to date. The folder must be there. Beside the file stand path.lock, held until Close,
-// and SQLite's path-wal and path-shm; all belong together.
-//
-// A second Open of the file, in this process or another, is a fault.Exists; what is no database or
-// a damaged one a fault.InvalidFile; a schema newer than the binary a fault.Policy, and so is a
-// file of these that others can use or that belongs to another user than the caller or root.
-func Open(ctx context.Context, path string) (*Store, error) {
-	s := &Store{path: path}
-	s.close = sync.OnceValue(s.release)
-	if err := s.open(ctx); err != nil {
-		_ = s.close()
-		return nil, explain(path, err)
-	}
-	return s, nil
-}
-
-func (s *Store) open(ctx context.Context) (err error) {
-	for _, suffix := range []string{"", ".lock", "-wal", "-shm", "-journal"} {
-		if err := checkOwner(s.path + suffix); err != nil {
-			return err
-		}
-	}
-	if err := checkFile(s.path); err != nil {
-		return err
-	}
-	if s.lock, err = lockFile(s.path); err != nil {
-		return err
-	}
-	if err := makeFile(s.path); err != nil {
-		return err
-	}
-	if s.writes, err = openDB(s.path, writing, 1); err != nil {
-		return err
-	}
-	if err := migrate(ctx, s.writes); err != nil {
-		return err
-	}
-	conn, err := s.writes.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	s.writer = newWriter(conn)
-	if s.reads, err = openDB(s.path, reading, max(4, runtime.GOMAXPROCS(0))); err != nil {
-		return err
-	}
-	return s.prepare(ctx)
-}
-
-// The options of connections. Rows keyed by a hash fall on pages at random, so a log of 8,000 pages
-// (32 MiB) and a cache of that size save a good part of the reading and copying of pages.
-const (
-	common  = "_busy_timeout=5000&_defensive=1&_dqs=0&_error_rc=1"
-	reading = common + "&mode=ro&_query_only=1"
-	writing = common + "&_txlock=immediate&_foreign_keys=1&_journal_mode=WAL&_synchronous=FULL" +
-		"&_pragma=wal_autocheckpoint(8000)&_pragma=journal_size_limit(33554432)&_pragma=cache_size(-32768)"
-)
-
-// openDB opens a pool of up to size connections, which it keeps.
-func openDB(path, options string, size int) (*sql.DB, error) {
-	full, err := filepath.Abs(path)
-	if err != nil {
-		return nil, err
-	}
-	slashed := filepath.ToSlash(full)
-	if !strings.HasPrefix(slashed, "/") {
-		slashed = "/" + slashed // C:/folder
-	}
-	file := url.URL{Scheme: "file", Path: slashed}
-	db, err := sql.Open("sqlite", file.String()+"?"+options)
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(size)
-	db.SetMaxIdleConns(size)
-	return db, nil
-}
-
-// checkOwner refuses another user's file, and another user's link to one. Who planted a log beside
-// the database would write to it: SQLite plays a log that it finds.
-func checkOwner(path string) error {
-	for _, look := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} {
-		if info, err := look(path); err == nil && secretfile.Foreign(info) {
-			return fault.New(fault.Policy, "move it away, or give keyward a data folder of its own", "%s belongs to another user", path)
-		}
-	}
-	return nil
-}
-
-// checkFile refuses what is there at path and cannot be the database, before anything is written.
-func checkFile(path string) error {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return err
-	case !info.Mode().IsRegular():
-		return fault.New(fault.InvalidFile, "name the file of the database", "database %s is %s, not a file", path, kindOf(info))
-	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
-		return fault.New(fault.Policy, "chmod 600 "+path, "database %s can be used by others: mode %04o", path, info.Mode().Perm())
-	case info.Size() > 0:
-		return checkHeader(path)
-	}
-	return nil
-}
-
-// checkHeader wants SQLite's mark at the start. SQLite itself takes a short file for an empty one
-// and overwrites it.
-func checkHeader(path string) error {
-	const mark = "SQLite format 3\x00"
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	start := make([]byte, len(mark))
-	if _, err := io.ReadFull(f, start); err != nil || string(start) != mark {
-		return fault.New(fault.InvalidFile, "name a file that keyward made, or one that does not exist yet",
-			"%s is not a database", path)
-	}
-	return nil
-}
-
-func kindOf(info fs.FileInfo) string {
-	if info.IsDir() {
-		return "a folder"
-	}
-	return "a " + info.Mode().Type().String()
-}
-
-// makeFile makes the file where there is none, so that SQLite gives its mode to the files beside it.
-func makeFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	return f.Close()
-}
-
+// prepare prepares what reads, on the pool of connections for it.
 func (s *Store) prepare(ctx context.Context) error {
 	for _, p := range []struct {
 		stmt  **sql.Stmt
@@ -217,27 +86,40 @@ func (s *Store) Ping(ctx context.Context) error {
 // Close ends the store after the writes that it took. A second Close does nothing.
 func (s *Store) Close() error { return s.close() }
 
-// release closes what open opened, the lock last.
-func (s *Store) release() error {
-	var errs []error
-	if s.reads != nil {
-		errs = append(errs, s.reads.Close())
-	}
-	if s.writer != nil {
-		errs = append(errs, s.writer.close())
-	}
-	if s.writes != nil {
-		errs = append(errs, s.writes.Close())
-	}
-	if s.lock != nil {
-		errs = append(errs, s.lock.Close())
-	}
-	return errors.Join(errs...)
+// closer closes the pool of reads, then the engine, once.
+func (s *Store) closer() func() error {
+	return sync.OnceValue(func() error {
+		var errs []error
+		if s.reads != nil {
+			errs = append(errs, s.reads.Close())
+		}
+		return errors.Join(append(errs, s.engine.close())...)
+	})
 }
 
-// change makes a write.
-func (s *Store) change(ctx context.Context, do func(*writer) error) error {
-	return s.explain(s.writer.write(ctx, do, nil))
+var errNoSigner = fault.New(fault.Policy, "open it with the audit key", "the store was opened without an audit key, so nothing is changed")
+
+// change makes a change and records its act, in one transaction.
+func (s *Store) change(ctx context.Context, act audit.Act, do func(*tx) error, then func()) error {
+	if s.signer == nil {
+		return errNoSigner
+	}
+	return s.explain(s.engine.change(ctx, s.recorded(act, do), then))
+}
+
+// recorded records the act once do is done.
+func (s *Store) recorded(act audit.Act, do func(*tx) error) func(*tx) error {
+	return func(t *tx) error {
+		if err := do(t); err != nil {
+			return err
+		}
+		return t.record(s.signer, act)
+	}
+}
+
+// write makes a write that nobody is to answer for.
+func (s *Store) write(ctx context.Context, do func(*tx) error) error {
+	return s.explain(s.engine.write(ctx, do))
 }
 
 // explain leaves the answers of package store and the ends of contexts as they are; the rest
@@ -247,7 +129,17 @@ func (s *Store) explain(err error) error {
 	case err == nil, isAnswer(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	}
-	return explain(s.path, err)
+	return s.engine.explain(err)
+}
+
+// isAnswer tells the errors that say how things stand from those that are faults.
+func isAnswer(err error) bool {
+	for _, answer := range []error{store.ErrExists, store.ErrNotFound, store.ErrFull, store.ErrLastAdmin} {
+		if errors.Is(err, answer) {
+			return true
+		}
+	}
+	return false
 }
 
 // about says what an answer is about. A name may come from anybody, so it is quoted and cut.
@@ -259,3 +151,18 @@ func about(what, name string, answer error) error {
 func micros(t time.Time) int64 { return t.UnixMicro() }
 
 func fromMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }
+
+// microsOrNone is how a time is kept that there may not be: 0 is none.
+func microsOrNone(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return micros(t)
+}
+
+func fromMicrosOrNone(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return fromMicros(us)
+}

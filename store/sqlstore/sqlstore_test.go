@@ -17,7 +17,7 @@ func TestStore(t *testing.T) {
 
 func open(t testing.TB, path string) *sqlstore.Store {
 	t.Helper()
-	s, err := sqlstore.Open(t.Context(), path)
+	s, err := sqlstore.Open(t.Context(), path, storetest.Signer())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -10,62 +11,79 @@ import (
 	"keyward/store"
 )
 
-// pruneStep is how many rows one step of Prune deletes.
-const pruneStep = 500
-
 const (
-	insertToken = `INSERT INTO tokens (hash, username, epoch, from_key, expires)
-		SELECT $2, name, epoch, $3, $4 FROM users WHERE name = $1
+	insertToken = `INSERT INTO tokens (hash, username, epoch, fingerprint, scopes, expires)
+		SELECT $2, name, epoch, $3, $4, $5 FROM users WHERE name = $1
 		ON CONFLICT DO NOTHING`
 	deleteToken = `DELETE FROM tokens WHERE hash = $1 AND EXISTS
 		(SELECT 1 FROM users WHERE users.name = tokens.username AND users.epoch = tokens.epoch)`
-	selectToken = `SELECT t.from_key, t.expires, u.name, u.admin, u.password, u.created
+	selectToken = `SELECT t.fingerprint, t.scopes, t.expires, u.name, u.admin, u.password, u.created
 		FROM tokens AS t JOIN users AS u ON u.name = t.username AND u.epoch = t.epoch
-		WHERE t.hash = $1`
+		WHERE t.hash = $1 AND (t.fingerprint = '' OR EXISTS
+			(SELECT 1 FROM keys AS k WHERE k.username = t.username AND k.fingerprint = t.fingerprint))`
 
 	insertLogin = `INSERT INTO logins (id, until) VALUES ($1, $2) ON CONFLICT DO NOTHING`
 	deleteLogin = `DELETE FROM logins WHERE id = $1`
-
-	pruneTokens = `DELETE FROM tokens WHERE hash IN
-		(SELECT hash FROM tokens WHERE expires < $1 ORDER BY expires LIMIT $2)`
-	pruneLogins = `DELETE FROM logins WHERE id IN
-		(SELECT id FROM logins WHERE until < $1 ORDER BY until LIMIT $2)`
+	useKey      = `UPDATE keys SET last_used = $3, last_from = $4 WHERE username = $1 AND fingerprint = $2
+		AND (last_used < $5 OR last_from <> $4)`
 )
+
+// useStep is how far apart the uses of a key are that are written down.
+const useStep = time.Minute
 
 var errNoToken = fmt.Errorf("token: %w", store.ErrNotFound)
 
 // AddToken adds a token.
-func (s *Store) AddToken(ctx context.Context, t store.Token) error {
-	return s.change(ctx, func(w *writer) error { return w.addToken(t) })
-}
-
-// AddLogin notes a used key login and adds the token it was granted.
-func (s *Store) AddLogin(ctx context.Context, l store.Login, t store.Token) error {
-	return s.change(ctx, func(w *writer) error {
-		n, err := w.exec(insertLogin, l.ID[:], micros(l.Until))
-		if err != nil {
+func (s *Store) AddToken(ctx context.Context, token store.Token) error {
+	return s.write(ctx, func(t *tx) error {
+		n, err := t.insertToken(token)
+		if err != nil || n > 0 {
 			return err
 		}
-		if n == 0 {
-			return about("login of", t.User, store.ErrExists)
-		}
-		refused := w.addToken(t)
-		if refused == nil {
-			return nil
-		}
-		if _, err := w.exec(deleteLogin, l.ID[:]); err != nil {
-			return err
-		}
-		return refused
+		return t.existsOrNoUser("token of", token.User, token.User)
 	})
 }
 
-func (w *writer) addToken(t store.Token) error {
-	n, err := w.exec(insertToken, t.User, t.Hash[:], t.FromKey, micros(t.Expires))
-	if err != nil || n > 0 {
+func (t *tx) insertToken(token store.Token) (int64, error) {
+	return t.exec(insertToken, token.User, token.Hash[:], token.Key, int64(token.Scopes), micros(token.Expires))
+}
+
+// AddLogin notes a used key login, adds the token it was granted, and notes the use of the key.
+func (s *Store) AddLogin(ctx context.Context, l store.Login, t store.Token) error {
+	return s.explain(s.engine.logIn(ctx, l, t))
+}
+
+// logIn does so, a statement each; used tells whether the use of the key was written down.
+func (t *tx) logIn(l store.Login, token store.Token) (used bool, err error) {
+	n, err := t.exec(insertLogin, l.ID[:], micros(l.Until))
+	if err != nil {
+		return false, err
+	}
+	if n == 0 {
+		return false, about("login of", token.User, store.ErrExists)
+	}
+	if refused := t.grant(token); refused != nil {
+		_, err := t.exec(deleteLogin, l.ID[:])
+		return false, cmp.Or(err, refused)
+	}
+	n, err = t.exec(useKey, token.User, token.Key, micros(l.At), l.From, micros(l.At.Add(-useStep)))
+	return n > 0, err
+}
+
+// grant adds the token of a key that is there.
+func (t *tx) grant(token store.Token) error {
+	found, err := t.has(hasKey, token.User, token.Key)
+	if err != nil {
 		return err
 	}
-	return w.existsOrNoUser("token of", t.User, t.User)
+	if !found {
+		return noKey(token.User, token.Key)
+	}
+	n, err := t.insertToken(token)
+	if err == nil && n == 0 {
+		return about("token of", token.User, store.ErrExists)
+	}
+	return err
 }
 
 // Token finds a token by its hash, together with its user.
@@ -74,7 +92,7 @@ func (s *Store) Token(ctx context.Context, hash [32]byte) (store.Token, store.Us
 	var u store.User
 	var expires, created int64
 	err := s.token.QueryRowContext(ctx, hash[:]).
-		Scan(&t.FromKey, &expires, &u.Name, &u.Admin, &u.Password, &created)
+		Scan(&t.Key, &t.Scopes, &expires, &u.Name, &u.Admin, &u.Password, &created)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = errNoToken
 	}
@@ -87,34 +105,11 @@ func (s *Store) Token(ctx context.Context, hash [32]byte) (store.Token, store.Us
 
 // DeleteToken revokes a token.
 func (s *Store) DeleteToken(ctx context.Context, hash [32]byte) error {
-	return s.change(ctx, func(w *writer) error {
-		n, err := w.exec(deleteToken, hash[:])
+	return s.write(ctx, func(t *tx) error {
+		n, err := t.exec(deleteToken, hash[:])
 		if err == nil && n == 0 {
 			return errNoToken
 		}
 		return err
 	})
-}
-
-// Prune removes the tokens and used logins whose time was before now.
-func (s *Store) Prune(ctx context.Context, now time.Time) error {
-	for _, query := range []string{pruneTokens, pruneLogins} {
-		if err := s.prune(ctx, query, micros(now)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Store) prune(ctx context.Context, query string, now int64) error {
-	for pruned := int64(pruneStep); pruned == pruneStep; {
-		err := s.change(ctx, func(w *writer) (err error) {
-			pruned, err = w.exec(query, now, pruneStep)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 
 	"keyward/store"
+	"keyward/store/audit"
 )
 
 const (
@@ -15,6 +16,7 @@ const (
 		ON CONFLICT DO NOTHING`
 	hasUser     = `SELECT 1 FROM users WHERE name = $1`
 	setPassword = `UPDATE users SET password = $2, epoch = $3 WHERE name = $1`
+	lastAdmin   = `SELECT 1 FROM users WHERE name = $1 AND admin AND NOT EXISTS (SELECT 1 FROM users WHERE admin AND name <> $1)`
 	deleteUser  = `DELETE FROM users WHERE name = $1`
 
 	selectUsers = `SELECT name, admin, password, created,
@@ -24,17 +26,21 @@ const (
 )
 
 // AddUser adds a user.
-func (s *Store) AddUser(ctx context.Context, u store.User) error {
+func (s *Store) AddUser(ctx context.Context, u store.User, act audit.Act) error {
 	if err := store.ValidName(u.Name); err != nil {
 		return err
 	}
-	return s.changeKeys(ctx, u.Name, func(w *writer) error {
-		n, err := w.exec(insertUser, u.Name, u.Admin, u.Password, micros(u.Created), newEpoch())
+	return s.changeKeys(ctx, u.Name, act, func(t *tx) error {
+		n, err := t.insertUser(u)
 		if err == nil && n == 0 {
 			return about("user", u.Name, store.ErrExists)
 		}
 		return err
 	})
+}
+
+func (t *tx) insertUser(u store.User) (int64, error) {
+	return t.exec(insertUser, u.Name, u.Admin, u.Password, micros(u.Created), newEpoch())
 }
 
 // User finds a user by name.
@@ -68,20 +74,27 @@ func (s *Store) Users(ctx context.Context) ([]store.User, error) {
 }
 
 // SetPassword replaces the password hash and forgets all tokens of the user.
-func (s *Store) SetPassword(ctx context.Context, name, hash string) error {
-	return s.change(ctx, func(w *writer) error {
-		n, err := w.exec(setPassword, name, hash, newEpoch())
+func (s *Store) SetPassword(ctx context.Context, name, hash string, act audit.Act) error {
+	return s.change(ctx, act, func(t *tx) error {
+		n, err := t.exec(setPassword, name, hash, newEpoch())
 		if err == nil && n == 0 {
 			return about("user", name, store.ErrNotFound)
 		}
 		return err
-	})
+	}, nil)
 }
 
 // DeleteUser deletes a user with their keys and tokens.
-func (s *Store) DeleteUser(ctx context.Context, name string) error {
-	return s.changeKeys(ctx, name, func(w *writer) error {
-		n, err := w.exec(deleteUser, name)
+func (s *Store) DeleteUser(ctx context.Context, name string, act audit.Act) error {
+	return s.changeKeys(ctx, name, act, func(t *tx) error {
+		last, err := t.has(lastAdmin, name)
+		if err != nil {
+			return err
+		}
+		if last {
+			return about("user", name, store.ErrLastAdmin)
+		}
+		n, err := t.exec(deleteUser, name)
 		if err == nil && n == 0 {
 			return about("user", name, store.ErrNotFound)
 		}

@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"runtime"
-
-	"keyward/store"
 )
 
 // maxBatch bounds how many writes share a transaction, and so how long the first one waits for the last.
@@ -17,8 +15,8 @@ var errClosed = errors.New("the store is closed")
 // writer makes all writes, in one goroutine on one connection. A sync to the disk is what a
 // write costs, so those that wait while one transaction is synced share the next.
 type writer struct {
+	tx
 	conn   *sql.Conn
-	stmts  map[string]*sql.Stmt
 	queue  chan *write // without a buffer: what was sent is taken, and so gets its answer
 	ending chan struct{}
 	ended  chan struct{}
@@ -26,17 +24,18 @@ type writer struct {
 
 // write is one write and where its outcome goes.
 type write struct {
-	ctx  context.Context
-	do   func(*writer) error
-	then func() // once it is done and before its caller knows; may be nil
-	err  error
-	done chan error // room for one, so that the writer never waits for a caller
+	ctx   context.Context
+	do    func(*tx) error
+	then  func() // once it is done and before its caller knows; may be nil
+	alone bool   // in a transaction of its own, and never done twice
+	err   error
+	done  chan error // room for one, so that the writer never waits for a caller
 }
 
 func newWriter(conn *sql.Conn) *writer {
 	w := &writer{
+		tx:     tx{context.Background(), conn, make(map[string]*sql.Stmt)},
 		conn:   conn,
-		stmts:  make(map[string]*sql.Stmt),
 		queue:  make(chan *write),
 		ending: make(chan struct{}),
 		ended:  make(chan struct{}),
@@ -57,8 +56,17 @@ func (w *writer) close() error {
 
 // write has do done in a transaction and returns its error, or the transaction's.
 // An error of do that is not one of the answers of package store undoes what do did.
-func (w *writer) write(ctx context.Context, do func(*writer) error, then func()) error {
-	op := &write{ctx: ctx, do: do, then: then, done: make(chan error, 1)}
+func (w *writer) write(ctx context.Context, do func(*tx) error, then func()) error {
+	return w.wait(&write{ctx: ctx, do: do, then: then, done: make(chan error, 1)})
+}
+
+// writeAlone is write for what shares no transaction.
+func (w *writer) writeAlone(ctx context.Context, do func(*tx) error, then func()) error {
+	return w.wait(&write{ctx: ctx, do: do, then: then, alone: true, done: make(chan error, 1)})
+}
+
+func (w *writer) wait(op *write) error {
+	ctx := op.ctx
 	select {
 	case w.queue <- op:
 	case <-w.ending:
@@ -79,26 +87,36 @@ func (w *writer) loop() {
 	for {
 		select {
 		case op := <-w.queue:
-			w.commit(w.collect(op))
+			for op != nil {
+				var batch []*write
+				batch, op = w.collect(op)
+				w.commit(batch)
+			}
 		case <-w.ending:
 			return
 		}
 	}
 }
 
-// collect takes the writes that wait already.
-func (w *writer) collect(first *write) []*write {
-	batch := []*write{first}
+// collect takes the writes that wait already, up to one that shares no transaction: that is the next.
+func (w *writer) collect(first *write) (batch []*write, next *write) {
+	batch = []*write{first}
+	if first.alone {
+		return batch, nil
+	}
 	runtime.Gosched() // lets the callers of the batch before come back with their next writes
 	for len(batch) < maxBatch {
 		select {
 		case op := <-w.queue:
+			if op.alone {
+				return batch, op
+			}
 			batch = append(batch, op)
 		default:
-			return batch
+			return batch, nil
 		}
 	}
-	return batch
+	return batch, nil
 }
 
 // commit does the writes of a batch together. Where one of them fails the transaction is
@@ -132,7 +150,7 @@ func (w *writer) transact(batch []*write) (failed bool, err error) {
 		if op.err = op.ctx.Err(); op.err != nil {
 			continue
 		}
-		if op.err = op.do(w); op.err != nil && !isAnswer(op.err) {
+		if op.err = op.do(&w.tx); op.err != nil && !isAnswer(op.err) {
 			w.rollback()
 			return true, op.err
 		}
@@ -144,49 +162,6 @@ func (w *writer) transact(batch []*write) (failed bool, err error) {
 	return false, nil
 }
 
-// isAnswer tells the errors that say how things stand from those that are faults.
-func isAnswer(err error) bool {
-	return errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrNotFound)
-}
-
 // rollback ends a transaction that failed. SQLite has done so itself after some errors, and
 // then says that there is none.
 func (w *writer) rollback() { _, _ = w.exec("ROLLBACK") }
-
-// exec runs a statement to its end, whatever becomes of the callers, and tells how many rows it changed.
-func (w *writer) exec(query string, args ...any) (int64, error) {
-	stmt, err := w.prepared(query)
-	if err != nil {
-		return 0, err
-	}
-	result, err := stmt.ExecContext(context.Background(), args...)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-// has tells whether a query finds a row.
-func (w *writer) has(query string, args ...any) (bool, error) {
-	stmt, err := w.prepared(query)
-	if err != nil {
-		return false, err
-	}
-	var one int
-	err = stmt.QueryRowContext(context.Background(), args...).Scan(&one)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-func (w *writer) prepared(query string) (*sql.Stmt, error) {
-	if stmt := w.stmts[query]; stmt != nil {
-		return stmt, nil
-	}
-	stmt, err := w.conn.PrepareContext(context.Background(), query)
-	if err == nil {
-		w.stmts[query] = stmt
-	}
-	return stmt, err
-}

@@ -11,10 +11,11 @@ import (
 
 	"keyward/internal/fault"
 	"keyward/store"
+	"keyward/store/storetest"
 )
 
 func opened(t *testing.T) *Store {
-	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "registry.db"))
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "registry.db"), storetest.Signer())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,11 +38,11 @@ func idleWriter(t *testing.T) *writer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	return &writer{conn: conn, stmts: make(map[string]*sql.Stmt)}
+	return &writer{tx: tx{t.Context(), conn, make(map[string]*sql.Stmt)}, conn: conn}
 }
 
 // commitTogether commits writes as one batch and returns their outcomes.
-func commitTogether(t *testing.T, w *writer, do ...func(*writer) error) (errs []error) {
+func commitTogether(t *testing.T, w *writer, do ...func(*tx) error) (errs []error) {
 	var batch []*write
 	for _, f := range do {
 		batch = append(batch, &write{ctx: t.Context(), do: f, done: make(chan error, 1)})
@@ -53,8 +54,8 @@ func commitTogether(t *testing.T, w *writer, do ...func(*writer) error) (errs []
 	return errs
 }
 
-func insert(name string) func(*writer) error {
-	return func(w *writer) error {
+func insert(name string) func(*tx) error {
+	return func(w *tx) error {
 		n, err := w.exec(insertUser, name, false, "", 0, 0)
 		if err == nil && n == 0 {
 			return store.ErrExists
@@ -74,7 +75,7 @@ func count(t *testing.T, w *writer) (n int) {
 // TestFailingStatement has a write with broken SQL among good ones: it alone fails, as a whole.
 func TestFailingStatement(t *testing.T) {
 	w := idleWriter(t)
-	broken := func(w *writer) error {
+	broken := func(w *tx) error {
 		return errors.Join(insert("half")(w), func() error { _, err := w.exec(`INSERT INTO nowhere VALUES (1)`); return err }())
 	}
 	errs := commitTogether(t, w, insert("a"), insert("a"), broken, insert("b"))
@@ -90,11 +91,11 @@ func TestFailingStatement(t *testing.T) {
 func TestFailingCommit(t *testing.T) {
 	w := idleWriter(t)
 	// A foreign key that is looked at when the transaction ends only.
-	orphan := func(w *writer) error {
+	orphan := func(w *tx) error {
 		if _, err := w.exec("PRAGMA defer_foreign_keys = ON"); err != nil {
 			return err
 		}
-		_, err := w.exec("INSERT INTO keys VALUES ('nobody', 0, '', x'', '')")
+		_, err := w.exec("INSERT INTO keys (username, created, fingerprint, public, description) VALUES ('nobody', 0, '', x'', '')")
 		return err
 	}
 	for i, err := range commitTogether(t, w, insert("a"), orphan, insert("b")) {
@@ -129,12 +130,12 @@ func TestCancelledWrite(t *testing.T) {
 // once there is room.
 func TestFullDisk(t *testing.T) {
 	s := opened(t)
-	if err := s.AddUser(t.Context(), store.User{Name: "ann", Created: time.Unix(0, 0)}); err != nil {
+	if err := s.AddUser(t.Context(), store.User{Name: "ann", Created: time.Unix(0, 0)}, storetest.Act("test")); err != nil {
 		t.Fatal(err)
 	}
 	limit := func(pages string) {
 		t.Helper()
-		err := s.writer.write(t.Context(), func(w *writer) error {
+		err := s.engine.(*embedded).writer.write(t.Context(), func(w *tx) error {
 			_, err := w.exec("PRAGMA max_page_count = " + pages)
 			return err
 		}, nil)
@@ -145,7 +146,7 @@ func TestFullDisk(t *testing.T) {
 	add := func(n int) error {
 		k := store.Key{User: "ann", Description: strings.Repeat("d", store.MaxDescription), Created: time.Unix(0, 0)}
 		k.Public[0], k.Public[1] = byte(n), byte(n>>8)
-		return s.AddKey(t.Context(), k)
+		return s.AddKey(t.Context(), k, storetest.Act("test"))
 	}
 	limit("1") // SQLite makes it as many as there are
 	added, err := 0, error(nil)

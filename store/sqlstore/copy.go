@@ -1,0 +1,187 @@
+package sqlstore
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"iter"
+
+	"keyward/internal/fault"
+	"keyward/keys"
+	"keyward/store"
+	"keyward/store/audit"
+)
+
+const (
+	exportUsers   = `SELECT name, admin, password, created, 0 FROM users ORDER BY name`
+	exportKeys    = `SELECT k.username, ` + keyColumns + ` FROM keys AS k ORDER BY k.username, k.created, k.fingerprint`
+	exportLogins  = `SELECT id, until FROM logins ORDER BY until, id`
+	exportRecords = `SELECT seq, line, signature FROM audit ORDER BY seq`
+	selectLine    = `SELECT seq, line FROM audit WHERE seq = $1`
+)
+
+// Export streams all but tokens and failures, as of one moment.
+func (s *Store) Export(ctx context.Context) iter.Seq2[store.Row, error] {
+	return func(yield func(store.Row, error) bool) {
+		t, end, err := s.engine.snapshot(ctx)
+		if err != nil {
+			yield(store.Row{}, s.explain(err))
+			return
+		}
+		defer end()
+		for _, part := range []struct {
+			query string
+			scan  func(*sql.Rows) (store.Row, error)
+		}{
+			{exportUsers, userRow},
+			{exportKeys, keyRow},
+			{exportLogins, loginRow},
+			{selectServerKeys, serverKeyRow},
+			{exportRecords, recordRow},
+		} {
+			more, err := t.each(part.query, part.scan, yield)
+			if err != nil {
+				yield(store.Row{}, s.explain(err))
+				return
+			}
+			if !more {
+				return
+			}
+		}
+	}
+}
+
+// each yields the rows of a query; more is false where the caller wants none.
+func (t *tx) each(query string, scan func(*sql.Rows) (store.Row, error), yield func(store.Row, error) bool) (more bool, err error) {
+	rows, err := t.query(query)
+	if err != nil {
+		return false, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		r, err := scan(rows)
+		if err != nil {
+			return false, err
+		}
+		if !yield(r, nil) {
+			return false, nil
+		}
+	}
+	return true, rows.Err()
+}
+
+func userRow(rows *sql.Rows) (store.Row, error) {
+	u, err := scanUser(rows)
+	return store.Row{User: &u}, err
+}
+
+func keyRow(rows *sql.Rows) (store.Row, error) {
+	k, _, err := scanKey(rows)
+	return store.Row{Key: &k}, err
+}
+
+func loginRow(rows *sql.Rows) (store.Row, error) {
+	var id []byte
+	var until int64
+	err := rows.Scan(&id, &until)
+	l := store.Login{Until: fromMicros(until)}
+	copy(l.ID[:], id)
+	return store.Row{Login: &l}, err
+}
+
+func serverKeyRow(rows *sql.Rows) (store.Row, error) {
+	k, err := scanServerKey(rows)
+	return store.Row{ServerKey: &k}, err
+}
+
+func scanServerKey(rows *sql.Rows) (store.ServerKey, error) {
+	var public []byte
+	var since, until int64
+	err := rows.Scan(&public, &since, &until)
+	k := store.ServerKey{Since: fromMicros(since), Until: fromMicrosOrNone(until)}
+	copy(k.Public[:min(len(public), keys.Size)], public)
+	return k, err
+}
+
+func recordRow(rows *sql.Rows) (store.Row, error) {
+	r, _, err := scanRecord(rows)
+	return store.Row{Audit: &r}, err
+}
+
+// Import replaces all that Export streams.
+func (s *Store) Import(ctx context.Context, rows iter.Seq2[store.Row, error], act audit.Act) error {
+	if s.signer == nil {
+		return errNoSigner
+	}
+	err := s.engine.changeAlone(ctx, s.recorded(act, func(t *tx) error {
+		for _, query := range []string{
+			"DELETE FROM keys", "DELETE FROM users", "DELETE FROM tokens", "DELETE FROM failures", deleteServerKeys,
+		} {
+			if _, err := t.exec(query); err != nil {
+				return err
+			}
+		}
+		in := importer{tx: t}
+		for r, err := range rows {
+			if err == nil {
+				err = in.add(r)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}), nil)
+	if err != nil {
+		return s.explain(err)
+	}
+	return s.cache.tellOthers()
+}
+
+// importer adds rows.
+type importer struct {
+	*tx
+	head audit.Head // of the records that came
+}
+
+func (in *importer) add(r store.Row) (err error) {
+	var n int64 = 1
+	switch {
+	case r.User != nil:
+		n, err = in.insertUser(*r.User)
+	case r.Key != nil:
+		n, err = in.insertKey(*r.Key)
+	case r.Login != nil:
+		_, err = in.exec(insertLogin, r.Login.ID[:], micros(r.Login.Until))
+	case r.ServerKey != nil:
+		err = in.insertServerKey(*r.ServerKey)
+	case r.Audit != nil:
+		err = in.addRecord(*r.Audit)
+	}
+	if err == nil && n == 0 {
+		err = fault.New(fault.InvalidFile, "", "something is there twice, or a key has no user")
+	}
+	return err
+}
+
+// addRecord adds a record, or sees that it is the one that is there.
+func (in *importer) addRecord(r audit.Record) error {
+	next, _, err := in.head.Follow(r)
+	if err != nil {
+		return err
+	}
+	in.head = next
+	var seq int64
+	var line []byte
+	found, err := in.get(selectLine, []any{next.Seq}, &seq, &line)
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return in.insert(next.Seq, r)
+	case !bytes.Equal(line, r.Line):
+		return fault.New(fault.Policy, "import into an empty store",
+			"the audit log here and the one that comes are two: they differ from record %d on", next.Seq)
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"keyward/store/audit"
+)
+
+// tx is what the statements of a transaction run on. They run to their end whatever becomes of the caller,
+// unless ctx is the caller's.
+type tx struct {
+	ctx   context.Context //nolint:containedctx // it is of this transaction alone
+	conn  conn
+	stmts map[string]*sql.Stmt // prepared on conn; nil where the driver does that by itself
+}
+
+// conn is *sql.Conn, *sql.Tx or *sql.DB.
+type conn interface {
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// exec runs a statement and tells how many rows it changed.
+func (t *tx) exec(query string, args ...any) (int64, error) {
+	var result sql.Result
+	if stmt, err := t.prepared(query); err != nil {
+		return 0, err
+	} else if stmt == nil {
+		result, err = t.conn.ExecContext(t.ctx, query, args...)
+		if err != nil {
+			return 0, err
+		}
+	} else if result, err = stmt.ExecContext(t.ctx, args...); err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// get scans the row that a query finds; found is false where it finds none.
+func (t *tx) get(query string, args []any, dest ...any) (found bool, err error) {
+	var row *sql.Row
+	if stmt, err := t.prepared(query); err != nil {
+		return false, err
+	} else if stmt == nil {
+		row = t.conn.QueryRowContext(t.ctx, query, args...)
+	} else {
+		row = stmt.QueryRowContext(t.ctx, args...)
+	}
+	err = row.Scan(dest...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// has tells whether a query finds a row.
+func (t *tx) has(query string, args ...any) (bool, error) {
+	var one int
+	return t.get(query, args, &one)
+}
+
+func (t *tx) query(query string, args ...any) (*sql.Rows, error) {
+	return t.conn.QueryContext(t.ctx, query, args...)
+}
+
+func (t *tx) prepared(query string) (*sql.Stmt, error) {
+	if t.stmts == nil || t.stmts[query] != nil {
+		return t.stmts[query], nil
+	}
+	stmt, err := t.conn.PrepareContext(t.ctx, query)
+	if err == nil {
+		t.stmts[query] = stmt
+	}
+	return stmt, err
+}
+
+const (
+	insertRecord = `INSERT INTO audit (seq, line, signature) VALUES ($1, $2, $3)`
+	selectHead   = `SELECT seq, line FROM audit ORDER BY seq DESC LIMIT 1`
+)
+
+// record writes the act as the next record.
+func (t *tx) record(signer *audit.Signer, act audit.Act) error {
+	head, err := t.head()
+	if err != nil {
+		return err
+	}
+	return t.insert(head.Seq+1, signer.Sign(head, act))
+}
+
+func (t *tx) insert(seq int64, r audit.Record) error {
+	_, err := t.exec(insertRecord, seq, r.Line, r.Signature[:])
+	return err
+}
+
+// head is the end of the chain.
+func (t *tx) head() (audit.Head, error) {
+	var seq int64
+	var line []byte
+	found, err := t.get(selectHead, nil, &seq, &line)
+	if err != nil || !found {
+		return audit.Head{}, err
+	}
+	return audit.Head{Seq: seq, Hash: audit.Record{Line: line}.Hash()}, nil
+}
