@@ -95,7 +95,7 @@ func refusal(at Error, header http.Header, body []byte, now time.Time) error {
 		return notRegistry(at, "it answers %d without saying why", at.Status)
 	}
 	at.Code = wire.Code(printable(string(answer.Error)))
-	at.RequestID = requestID(header, body)
+	at.RequestID = printable(cmp.Or(answer.RequestID, header.Get("X-Request-Id"))) // a proxy may have replaced the header's
 	at.Message = printable(answer.Message)
 	if at.Message == "" {
 		at.Message = "the server refuses"
@@ -112,17 +112,6 @@ func refusal(at Error, header http.Header, body []byte, now time.Time) error {
 		hint = meaning.hint
 	}
 	return fault.New(meaning.kind, hint, "%w", &at)
-}
-
-// requestID is the answer's own. A proxy may have replaced the header's.
-func requestID(header http.Header, body []byte) string {
-	const most = 64
-	var answer struct {
-		ID string `json:"request_id"`
-	}
-	_ = json.Unmarshal(body, &answer)
-	id := cmp.Or(answer.ID, header.Get("X-Request-Id"))
-	return printable(id[:min(len(id), most)])
 }
 
 // standardCode is the answer's code, or the nearest one for a code that is not of package wire.
