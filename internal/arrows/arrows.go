@@ -35,7 +35,7 @@ certs/plan          -> keys certs certs/export certs/ledger internal/fault inter
 certs/verify        -> internal/fault internal/secretfile certs golang.org/x/crypto
 store               -> internal/fault keys store/audit
 store/audit         -> internal/fault
-store/sqlstore      -> internal/fault internal/secretfile keys store store/audit github.com/gofrs/flock modernc.org/sqlite
+store/sqlstore      -> internal/fault internal/secretfile keys store store/audit github.com/gofrs/flock github.com/jackc/pgx/v5 modernc.org/sqlite
 store/storetest     -> internal/fault keys store store/audit github.com/google/go-cmp
 registry            -> internal/fault keys store store/audit registry/wire golang.org/x/crypto
 registry/wire       ->

@@ -136,7 +136,17 @@ func (q *embedded) snapshot(ctx context.Context) (*tx, func(), error) {
 	return &tx{ctx: ctx, conn: t}, func() { _ = t.Rollback() }, nil
 }
 
-func (q *embedded) explain(err error) error { return explain(q.path, err) }
+func (q *embedded) explain(err error) error {
+	if ended(err) {
+		return err
+	}
+	return explain(q.path, err)
+}
+
+// ended tells whether a context did.
+func ended(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
 
 // close closes what open opened, but for the reads; the lock last.
 func (q *embedded) close() error {

@@ -44,7 +44,7 @@ type engine interface {
 	logIn(ctx context.Context, l store.Login, t store.Token) error
 	// snapshot begins a transaction that reads as of one moment. The caller calls end.
 	snapshot(ctx context.Context) (t *tx, end func(), err error)
-	// explain adds kind and hint to a fault of the database.
+	// explain adds kind and hint to a fault of the database, and leaves the end of the caller's context as it is.
 	explain(err error) error
 	// close ends what was opened.
 	close() error
@@ -122,11 +122,9 @@ func (s *Store) write(ctx context.Context, do func(*tx) error) error {
 	return s.explain(s.engine.write(ctx, do))
 }
 
-// explain leaves the answers of package store and the ends of contexts as they are; the rest
-// are faults of the database.
+// explain leaves the answers of package store as they are; the rest are faults of the database, or the end of a context.
 func (s *Store) explain(err error) error {
-	switch {
-	case err == nil, isAnswer(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	if err == nil || isAnswer(err) {
 		return err
 	}
 	return s.engine.explain(err)

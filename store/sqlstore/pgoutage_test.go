@@ -1,0 +1,185 @@
+package sqlstore_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"keyward/internal/fault"
+	"keyward/internal/pgtest"
+	"keyward/store"
+	"keyward/store/audit"
+	"keyward/store/sqlstore"
+	"keyward/store/storetest"
+)
+
+// TestPostgresRestarted stops the server under load and starts it again: calls fail at once with ErrUnavailable and later
+// succeed, with what was acknowledged before and nothing else.
+func TestPostgresRestarted(t *testing.T) {
+	server := pgtest.Start(t)
+	url, err := server.Database(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := openPostgres(t, url)
+	fingerprint := addAlice(t, s)
+	n := 0
+	for name, mode := range map[string]os.Signal{"fast": pgtest.Fast, "immediate": pgtest.Immediate} {
+		t.Run(name, func(t *testing.T) {
+			n++
+			stop := loginsUntil(t, s, fingerprint, n)
+			if err := server.Stop(mode); err != nil {
+				t.Fatal(err)
+			}
+			acknowledged := stop()
+			start := time.Now()
+			for what, err := range calls(t.Context(), s) {
+				if !errors.Is(err, store.ErrUnavailable) || fault.KindOf(err) != fault.Unreachable {
+					t.Errorf("%s while it is down: %v", what, err)
+				}
+			}
+			if took := time.Since(start); took > 5*time.Second {
+				t.Errorf("five calls took %v to fail", took)
+			}
+			if err := server.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for what, err := range calls(t.Context(), s) {
+				if err != nil {
+					t.Errorf("%s after the start: %v", what, err)
+				}
+			}
+			for _, number := range acknowledged {
+				if err := logIn(t.Context(), s, number, fingerprint); !errors.Is(err, store.ErrExists) {
+					t.Errorf("login %d was acknowledged, and its replay says %v", number, err)
+				}
+			}
+		})
+	}
+}
+
+// loginsUntil logs in on several goroutines until the returned function is called, which tells the logins that were acknowledged.
+func loginsUntil(t *testing.T, s store.Store, fingerprint string, round int) (stop func() []int) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	var acknowledged []int
+	begun := make(chan struct{}, 8)
+	for g := range 8 {
+		all.Go(func() {
+			for n := 1_000_000*round + 100_000*g; ctx.Err() == nil; n++ {
+				err := logIn(ctx, s, n, fingerprint)
+				switch {
+				case err == nil:
+					mu.Lock()
+					acknowledged = append(acknowledged, n)
+					mu.Unlock()
+					select {
+					case begun <- struct{}{}:
+					default:
+					}
+				case !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, context.Canceled):
+					t.Errorf("a login: %v", err)
+				}
+			}
+		})
+	}
+	for range 8 {
+		<-begun
+	}
+	return func() []int {
+		cancel()
+		all.Wait()
+		return acknowledged
+	}
+}
+
+// calls makes a call of each sort.
+func calls(ctx context.Context, s store.Store) map[string]error {
+	_, errKeys := s.Keys(ctx, "alice")
+	_, _, errToken := s.Token(ctx, [32]byte{1})
+	if errors.Is(errToken, store.ErrNotFound) {
+		errToken = nil
+	}
+	return map[string]error{
+		"Keys":       errKeys,
+		"Token":      errToken,
+		"Ping":       s.Ping(ctx),
+		"Note":       s.Note(ctx, storetest.Act(audit.LoginRefused)),
+		"AddFailure": s.AddFailure(ctx, time.Unix(1, 0), "account alice"),
+	}
+}
+
+// TestPostgresNotThere holds how an open fails, and that no error tells the password.
+func TestPostgresNotThere(t *testing.T) {
+	server := pgtest.Start(t)
+	query(t, server.URL("postgres"), "CREATE ROLE keyward LOGIN PASSWORD 'the-right-one'")
+	query(t, server.URL("postgres"), "CREATE ROLE poor LOGIN PASSWORD 'tell-nobody'")
+	for _, tt := range []struct {
+		name, url string
+		kind      fault.Kind
+	}{
+		{"wrong password", "postgres://keyward:tell-nobody@" + server.Address() + "/postgres", fault.LoginRefused},
+		{"no such role", "postgres://nobody:tell-nobody@" + server.Address() + "/postgres", fault.LoginRefused},
+		{"no such database", "postgres://poor:tell-nobody@" + server.Address() + "/missing", fault.NotFound},
+		{"may make no tables", "postgres://poor:tell-nobody@" + server.Address() + "/postgres", fault.NotPermitted},
+		{"nobody listens", "postgres://keyward:tell-nobody@127.0.0.1:1/postgres", fault.Unreachable},
+		{"no socket", "postgres://keyward:tell-nobody@/postgres?host=" + t.TempDir(), fault.Unreachable},
+		{"no such host", "postgres://keyward:tell-nobody@host.invalid/postgres?sslmode=verify-full", fault.Unreachable},
+		{"no TLS there", "postgres://keyward:tell-nobody@" + server.Address() + "/postgres?sslmode=verify-full", fault.Unreachable},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, err := sqlstore.OpenPostgres(t.Context(), tt.url, nil)
+			if err == nil {
+				s.Close()
+				t.Fatal("it was opened")
+			}
+			if kind := fault.KindOf(err); kind != tt.kind {
+				t.Errorf("%v: %v", kind, err)
+			}
+			if said := err.Error(); strings.Contains(said, "tell-nobody") || strings.Contains(said, "\n") {
+				t.Errorf("it says %q", said)
+			}
+			t.Log(err)
+		})
+	}
+}
+
+// TestReplicas holds that two processes on one database share all that they must.
+func TestReplicas(t *testing.T) {
+	url := pgtest.Database(t)
+	one, other := openPostgres(t, url), openPostgres(t, url)
+	fingerprint := addAlice(t, one)
+	var all sync.WaitGroup
+	wins := make(chan error, 1000)
+	for n := range 1000 {
+		all.Go(func() { wins <- logIn(t.Context(), []store.Store{one, other}[n%2], 7, fingerprint) })
+	}
+	all.Wait()
+	close(wins)
+	won := 0
+	for err := range wins {
+		switch {
+		case err == nil:
+			won++
+		case !errors.Is(err, store.ErrExists):
+			t.Errorf("a replay: %v", err)
+		}
+	}
+	if won != 1 {
+		t.Errorf("one login was taken %d times", won)
+	}
+	if err := one.DeleteKey(t.Context(), "alice", fingerprint, storetest.Act(audit.KeyDeleted)); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := other.Keys(t.Context(), "alice"); err != nil || len(list) > 0 {
+		t.Errorf("after a delete on the other: %v, %v", list, err)
+	}
+	if err := logIn(t.Context(), other, 8, fingerprint); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a login with a deleted key: %v", err)
+	}
+}
