@@ -17,14 +17,18 @@ func (e *env) addkeyCommand() *cli.Command {
 		Usage: "register a public key with one or more registries",
 		Description: "Registers the key for the caller, or for another user where the caller is an administrator. " +
 			"It logs in with the password: a key cannot register keys. Silent on success. " +
+			"A key that has expired logs nobody in. Labels are for people and scripts to find keys by. " +
 			"With --server more than once all of them are tried, side by side: what fails is told by server, and the exit code is that of the first one that failed. " +
 			"One password is for all where it comes from --password-file or VOV_PASSWORD; at a terminal each is asked for. " +
 			"With --json an object with results: server, url, status (added, there, failed) and error.",
 		UsageText: "keyward addkey -kd \"my laptop\"\nVOV_PASSWORD=... keyward addkey -kv 32:Ihq6djlx5L9XQzRWRWy0Z2hl5fD64JhJoqa7FpDmiyg= -kd \"Backup key\" --url https://mercury:9100\n" +
-			"keyward addkey --server work --server lab -kd \"my laptop\"",
+			"keyward addkey --server work --server lab -kd \"my laptop\"\n" +
+			"keyward addkey -kd runner --expires 90d --label ci --label host=web1",
 		Flags: severalServers(e.loginFlags(
 			&cli.StringFlag{Name: "kv", Usage: "the public `KEY`", DefaultText: "the user key file's"},
 			&cli.StringFlag{Name: "kd", Usage: "its `DESCRIPTION`: one line"},
+			&cli.StringFlag{Name: "expires", EnvVars: variable("expires"), Usage: "it logs in for this `TIME`: 90 or 90d, 12h, 12w, 1y, or the last day 2027-01-01", DefaultText: "for ever"},
+			&cli.StringSliceFlag{Name: "label", EnvVars: variable("label"), Usage: "a `LABEL` of it, as ci or host=web1; repeatable"},
 			aboutUserFlag("register it for user `NAME` (administrator)"),
 			&cli.BoolFlag{Name: "if-missing", Usage: "succeed where the key is there already"},
 			e.keyfileFlag(),
@@ -49,7 +53,7 @@ type added struct {
 }
 
 func (e *env) addkey(c *cli.Context) error {
-	key, err := e.keyArgument(c)
+	key, err := e.newKey(c)
 	if err != nil {
 		return err
 	}
@@ -58,7 +62,7 @@ func (e *env) addkey(c *cli.Context) error {
 		return err
 	}
 	errs, err := e.onEach(c, servers, func(s *session) error {
-		return s.AddKey(c.Context, s.token, s.about(c), wire.NewKey{Key: key.String(), Description: c.String("kd")})
+		return s.AddKey(c.Context, s.token, s.about(c), key)
 	})
 	if err != nil {
 		return err
@@ -102,6 +106,23 @@ func failedServers(servers []server, all []added) error {
 		return first
 	}
 	return fault.New(kindOf(first), fault.HintOf(first), "%d of %d servers failed:%s", failed, len(all), words)
+}
+
+// newKey is what the flags say of the key to register.
+func (e *env) newKey(c *cli.Context) (wire.NewKey, error) {
+	key, err := e.keyArgument(c)
+	if err != nil {
+		return wire.NewKey{}, err
+	}
+	wanted := wire.NewKey{Key: key.String(), Description: c.String("kd"), Labels: c.StringSlice("label")}
+	if life := c.String("expires"); life != "" {
+		end, err := parseEnd("expires", life, e.now())
+		if err != nil {
+			return wanted, err
+		}
+		wanted.Expires = stamp(end)
+	}
+	return wanted, nil
 }
 
 // keyArgument is the key of -kv, else the user key file's.

@@ -98,6 +98,8 @@ func (e *env) commands() []maker {
 		{"addkey", e.addkeyCommand},
 		{"listkeys", e.listkeysCommand},
 		{"delkey", e.delkeyCommand},
+		{"rotatekey", e.rotatekeyCommand},
+		{"prune", e.pruneCommand},
 		{"getserverkey", e.getserverkeyCommand},
 		{"login", e.loginCommand},
 		{"servers", e.serversCommand},

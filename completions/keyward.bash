@@ -7,11 +7,11 @@ _keyward_words() {
     case $1 in
     "keyward")
         words="
-            keygen getkey addkey listkeys delkey getserverkey login servers
-            gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr
-            renew-cert show-cert verify-cert export-cert list-certs revoke-cert
-            gen-crl ledger check-expiry plan apply ensure serve user demo
-            completion version help --version --help -h" ;;
+            keygen getkey addkey listkeys delkey rotatekey prune getserverkey
+            login servers gen-root-cert gen-intermediate-cert gen-leaf-cert
+            gen-csr sign-csr renew-cert show-cert verify-cert export-cert
+            list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure
+            serve user demo completion version help --version --help -h" ;;
     "keyward keygen")
         words="
             --keyfile=FILE --force -f --quiet -q --json --help -h" ;;
@@ -20,17 +20,28 @@ _keyward_words() {
             --keyfile=FILE --json --help -h" ;;
     "keyward addkey")
         words="
-            --kv= --kd= -u= --user= --if-missing --keyfile=FILE --as=
-            --password-file=FILE --url= --server= --ca-file=FILE --pin=
-            --allow-http --timeout= --quiet -q --json --help -h" ;;
-    "keyward listkeys")
-        words="
-            -a --all -u= --user= --as= --password-file=FILE --url= --server=
+            --kv= --kd= --expires= --label= -u= --user= --if-missing
+            --keyfile=FILE --as= --password-file=FILE --url= --server=
             --ca-file=FILE --pin= --allow-http --timeout= --quiet -q --json
             --help -h" ;;
+    "keyward listkeys")
+        words="
+            -a --all -u= --user= --long -l --stale= --expired --as=
+            --password-file=FILE --url= --server= --ca-file=FILE --pin=
+            --allow-http --timeout= --quiet -q --json --help -h" ;;
     "keyward delkey")
         words="
-            --kv= -u= --user= --as= --password-file=FILE --url= --server=
+            --kv= --fingerprint= --kd= -u= --user= --as= --password-file=FILE
+            --url= --server= --ca-file=FILE --pin= --allow-http --timeout=
+            --quiet -q --json --help -h" ;;
+    "keyward rotatekey")
+        words="
+            --overlap= --expires= --dry-run --keyfile=FILE --as=
+            --password-file=FILE --url= --server= --ca-file=FILE --pin=
+            --allow-http --timeout= --quiet -q --json --help -h" ;;
+    "keyward prune")
+        words="
+            --older-than= --dry-run --as= --password-file=FILE --url= --server=
             --ca-file=FILE --pin= --allow-http --timeout= --quiet -q --json
             --help -h" ;;
     "keyward getserverkey")
@@ -203,11 +214,11 @@ _keyward_words() {
             --keyfile=FILE --json --help -h" ;;
     "keyward help")
         words="
-            keygen getkey addkey listkeys delkey getserverkey login servers
-            gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr
-            renew-cert show-cert verify-cert export-cert list-certs revoke-cert
-            gen-crl ledger check-expiry plan apply ensure serve user demo
-            completion version" ;;
+            keygen getkey addkey listkeys delkey rotatekey prune getserverkey
+            login servers gen-root-cert gen-intermediate-cert gen-leaf-cert
+            gen-csr sign-csr renew-cert show-cert verify-cert export-cert
+            list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure
+            serve user demo completion version" ;;
     *) return 1 ;;
     esac
 }

@@ -13,6 +13,8 @@ function __keyward_call
                 'keyward addkey' \
                 'keyward listkeys' \
                 'keyward delkey' \
+                'keyward rotatekey' \
+                'keyward prune' \
                 'keyward getserverkey' \
                 'keyward login' \
                 'keyward servers' \
@@ -90,6 +92,8 @@ complete -c keyward -n '__keyward_at keyward' -a getkey -d 'print the public key
 complete -c keyward -n '__keyward_at keyward' -a addkey -d 'register a public key with one or more registries'
 complete -c keyward -n '__keyward_at keyward' -a listkeys -d 'list the registered keys'
 complete -c keyward -n '__keyward_at keyward' -a delkey -d 'delete a registered key'
+complete -c keyward -n '__keyward_at keyward' -a rotatekey -d 'put a new key in the place of the old one, wherever it is registered'
+complete -c keyward -n '__keyward_at keyward' -a prune -d 'delete the expired keys of all users (administrator)'
 complete -c keyward -n '__keyward_at keyward' -a getserverkey -d 'print the registry\'s public key'
 complete -c keyward -n '__keyward_at keyward' -a login -d 'get a token, by password or with the key'
 complete -c keyward -n '__keyward_at keyward' -a servers -d 'keep registries under short names, for --server'
@@ -131,6 +135,8 @@ complete -c keyward -n '__keyward_in keyward getkey' -l help -s h -d 'show this 
 
 complete -c keyward -n '__keyward_in keyward addkey' -l kv -o kv -x -d 'the public KEY'
 complete -c keyward -n '__keyward_in keyward addkey' -l kd -o kd -x -d 'its DESCRIPTION: one line'
+complete -c keyward -n '__keyward_in keyward addkey' -l expires -x -d 'it logs in for this TIME: 90 or 90d, 12h, 12w, 1y, or the last day 2027-01-01'
+complete -c keyward -n '__keyward_in keyward addkey' -l label -x -d 'a LABEL of it, as ci or host=web1; repeatable'
 complete -c keyward -n '__keyward_in keyward addkey' -s u -l user -x -d 'register it for user NAME (administrator)'
 complete -c keyward -n '__keyward_in keyward addkey' -l if-missing -d 'succeed where the key is there already'
 complete -c keyward -n '__keyward_in keyward addkey' -l keyfile -r -F -d 'the user key FILE'
@@ -148,6 +154,9 @@ complete -c keyward -n '__keyward_in keyward addkey' -l help -s h -d 'show this 
 
 complete -c keyward -n '__keyward_in keyward listkeys' -s a -l all -d 'the keys of all users (administrator)'
 complete -c keyward -n '__keyward_in keyward listkeys' -s u -l user -x -d 'the keys of user NAME (administrator)'
+complete -c keyward -n '__keyward_in keyward listkeys' -l long -s l -d 'print a table with all that is known of each key'
+complete -c keyward -n '__keyward_in keyward listkeys' -l stale -x -d 'only keys neither used nor made for this TIME: 90 or 90d, 12h, 12w, 1y'
+complete -c keyward -n '__keyward_in keyward listkeys' -l expired -d 'only keys that have expired'
 complete -c keyward -n '__keyward_in keyward listkeys' -l as -o as -x -d 'log in as NAME'
 complete -c keyward -n '__keyward_in keyward listkeys' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
 complete -c keyward -n '__keyward_in keyward listkeys' -l url -x -d 'the registry\'s URL; a path in it does not count'
@@ -161,6 +170,8 @@ complete -c keyward -n '__keyward_in keyward listkeys' -l json -d 'print data, a
 complete -c keyward -n '__keyward_in keyward listkeys' -l help -s h -d 'show this help'
 
 complete -c keyward -n '__keyward_in keyward delkey' -l kv -o kv -x -d 'the public KEY'
+complete -c keyward -n '__keyward_in keyward delkey' -l fingerprint -x -d 'the key\'s FINGERPRINT, or its first hex digits, 8 or more'
+complete -c keyward -n '__keyward_in keyward delkey' -l kd -o kd -x -d 'the key\'s DESCRIPTION, all of it'
 complete -c keyward -n '__keyward_in keyward delkey' -s u -l user -x -d 'delete a key of user NAME (administrator)'
 complete -c keyward -n '__keyward_in keyward delkey' -l as -o as -x -d 'log in as NAME'
 complete -c keyward -n '__keyward_in keyward delkey' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
@@ -173,6 +184,36 @@ complete -c keyward -n '__keyward_in keyward delkey' -l timeout -x -d 'give up a
 complete -c keyward -n '__keyward_in keyward delkey' -l quiet -s q -d 'no notes on stderr'
 complete -c keyward -n '__keyward_in keyward delkey' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward delkey' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward rotatekey' -l overlap -x -d 'the old key logs in for this TIME more: 12h, 7d, 2w; 0 deletes it'
+complete -c keyward -n '__keyward_in keyward rotatekey' -l expires -x -d 'the new key logs in for this TIME: 90 or 90d, 12h, 12w, 1y, or the last day 2027-01-01'
+complete -c keyward -n '__keyward_in keyward rotatekey' -l dry-run -d 'say what would be done, and do nothing'
+complete -c keyward -n '__keyward_in keyward rotatekey' -l keyfile -r -F -d 'the user key FILE'
+complete -c keyward -n '__keyward_in keyward rotatekey' -l as -o as -x -d 'log in as NAME'
+complete -c keyward -n '__keyward_in keyward rotatekey' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+complete -c keyward -n '__keyward_in keyward rotatekey' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward rotatekey' -l server -x -d 'a registry that servers add keeps as `NAME`; repeatable'
+complete -c keyward -n '__keyward_in keyward rotatekey' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward rotatekey' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward rotatekey' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward rotatekey' -l timeout -x -d 'give up after this TIME'
+complete -c keyward -n '__keyward_in keyward rotatekey' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward rotatekey' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward rotatekey' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward prune' -l older-than -x -d 'only keys that expired this TIME ago or earlier: 30 or 30d, 12h, 12w, 1y'
+complete -c keyward -n '__keyward_in keyward prune' -l dry-run -d 'list the keys, and delete nothing'
+complete -c keyward -n '__keyward_in keyward prune' -l as -o as -x -d 'log in as NAME'
+complete -c keyward -n '__keyward_in keyward prune' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+complete -c keyward -n '__keyward_in keyward prune' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward prune' -l server -x -d 'the registry that servers add keeps as `NAME`'
+complete -c keyward -n '__keyward_in keyward prune' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward prune' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward prune' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward prune' -l timeout -x -d 'give up after this TIME'
+complete -c keyward -n '__keyward_in keyward prune' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward prune' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward prune' -l help -s h -d 'show this help'
 
 complete -c keyward -n '__keyward_in keyward getserverkey' -l url -x -d 'the registry\'s URL; a path in it does not count'
 complete -c keyward -n '__keyward_in keyward getserverkey' -l server -x -d 'the registry that servers add keeps as `NAME`'
@@ -563,4 +604,4 @@ complete -c keyward -n '__keyward_in keyward version' -l keyfile -r -F -d 'the u
 complete -c keyward -n '__keyward_in keyward version' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward version' -l help -s h -d 'show this help'
 
-complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey getserverkey login servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user demo completion version'
+complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey rotatekey prune getserverkey login servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user demo completion version'

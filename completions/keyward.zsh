@@ -20,6 +20,8 @@ __keyward() {
         'addkey:register a public key with one or more registries'
         'listkeys:list the registered keys'
         'delkey:delete a registered key'
+        'rotatekey:put a new key in the place of the old one, wherever it is registered'
+        'prune:delete the expired keys of all users (administrator)'
         'getserverkey:print the registry'\''s public key'
         'login:get a token, by password or with the key'
         'servers:keep registries under short names, for --server'
@@ -72,6 +74,8 @@ __keyward_addkey() {
     _arguments -S \
         '(-kv --kv)'{-kv,--kv}'=[the public KEY]:KEY: ' \
         '(-kd --kd)'{-kd,--kd}'=[its DESCRIPTION: one line]:DESCRIPTION: ' \
+        '--expires=[it logs in for this TIME: 90 or 90d, 12h, 12w, 1y, or the last day 2027-01-01]:TIME: ' \
+        '*--label=[a LABEL of it, as ci or host=web1; repeatable]:LABEL: ' \
         '(-u --user)'{-u,--user}'=[register it for user NAME (administrator)]:NAME: ' \
         '--if-missing[succeed where the key is there already]' \
         '--keyfile=[the user key FILE]:FILE:_files' \
@@ -92,6 +96,9 @@ __keyward_listkeys() {
     _arguments -S \
         '(-a --all)'{-a,--all}'[the keys of all users (administrator)]' \
         '(-u --user)'{-u,--user}'=[the keys of user NAME (administrator)]:NAME: ' \
+        '(--long -l)'{--long,-l}'[print a table with all that is known of each key]' \
+        '--stale=[only keys neither used nor made for this TIME: 90 or 90d, 12h, 12w, 1y]:TIME: ' \
+        '--expired[only keys that have expired]' \
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
@@ -108,7 +115,45 @@ __keyward_listkeys() {
 __keyward_delkey() {
     _arguments -S \
         '(-kv --kv)'{-kv,--kv}'=[the public KEY]:KEY: ' \
+        '--fingerprint=[the key'\''s FINGERPRINT, or its first hex digits, 8 or more]:FINGERPRINT: ' \
+        '(-kd --kd)'{-kd,--kd}'=[the key'\''s DESCRIPTION, all of it]:DESCRIPTION: ' \
         '(-u --user)'{-u,--user}'=[delete a key of user NAME (administrator)]:NAME: ' \
+        '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
+        '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
+        '--allow-http[plain http to another machine: everything sent can be read on the way]' \
+        '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_rotatekey() {
+    _arguments -S \
+        '--overlap=[the old key logs in for this TIME more: 12h, 7d, 2w; 0 deletes it]:TIME: ' \
+        '--expires=[the new key logs in for this TIME: 90 or 90d, 12h, 12w, 1y, or the last day 2027-01-01]:TIME: ' \
+        '--dry-run[say what would be done, and do nothing]' \
+        '--keyfile=[the user key FILE]:FILE:_files' \
+        '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
+        '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '*--server=[a registry that servers add keeps as `NAME`; repeatable]:servers add: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
+        '--allow-http[plain http to another machine: everything sent can be read on the way]' \
+        '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_prune() {
+    _arguments -S \
+        '--older-than=[only keys that expired this TIME ago or earlier: 30 or 30d, 12h, 12w, 1y]:TIME: ' \
+        '--dry-run[list the keys, and delete nothing]' \
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
@@ -646,7 +691,7 @@ __keyward_version() {
 
 __keyward_help() {
     _arguments -S \
-        '1:choice:(keygen getkey addkey listkeys delkey getserverkey login servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user demo completion version)'
+        '1:choice:(keygen getkey addkey listkeys delkey rotatekey prune getserverkey login servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user demo completion version)'
 }
 
 # A link named like one of the scripts is that command.
