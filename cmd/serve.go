@@ -46,8 +46,13 @@ func (e *env) serveCommand() *cli.Command {
 		Description: "The first start in an empty data folder makes all that is needed: the server's NaCl key pair, a root and a server certificate, and the user admin. " +
 			"The admin's first password is asked for at a terminal, or taken from --admin-password-file, or made and written to admin-password in the data folder; that file goes when the password changes. " +
 			"Clients trust the registry with --ca-file and the data folder's ca.cert.pem. " +
-			"When it is ready its URL is printed on stdout; the log, a JSON line a request, goes to stderr. SIGINT and SIGTERM stop it once the running requests are answered.",
-		UsageText: "keyward serve\nkeyward serve --listen :9100 --name registry.example.org --data-dir /var/lib/keyward",
+			"When it is ready its URL is printed on stdout; the log, a JSON line a request, goes to stderr. SIGINT and SIGTERM stop it once the running requests are answered. " +
+			"Certificates change while it serves, and connections that are open stay. --tls-cert and --tls-key are read again within a minute after they change, and at a SIGHUP; " +
+			"what cannot be used is logged, and the certificate before it stays. The registry's own is made anew two months before its end, for the same key. " +
+			"Its root lives ten years, and has a successor for the same key two years before its end: give the clients the new ca.cert.pem by then. " +
+			"Below systemd it tells when it is ready, reloads and stops, keeps the watchdog quiet, and takes a socket that is passed on in place of --listen.",
+		UsageText: "keyward serve\nkeyward serve --listen :9100 --name registry.example.org --data-dir /var/lib/keyward\n" +
+			"keyward serve --tls-cert server.cert.pem --tls-key server.key.pem --metrics-listen 127.0.0.1:9101 --log-format text",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "listen", EnvVars: variable("listen"), Value: "127.0.0.1:9100", Usage: "the `ADDRESS` and port; port 0 takes a free one; a socket that systemd passes on takes its place"},
 			&cli.StringFlag{Name: "data-dir", EnvVars: variable("data-dir"), TakesFile: true, Usage: "the data `DIR`", DefaultText: "registry in KEYWARD_HOME, else in $XDG_DATA_HOME/keyward, else in $HOME/.local/share/keyward"},
