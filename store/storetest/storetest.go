@@ -49,6 +49,18 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Cancelled", cancelled},
 		{"Close", closing},
 		{"CloseWhileWriting", closeWhileWriting},
+
+		{"Audit", auditLog},
+		{"RacingRecords", racingRecords},
+		{"KeyLife", keyLife},
+		{"LastUse", lastUse},
+		{"TokensOfKeys", tokensOfKeys},
+		{"MostKeys", mostKeys},
+		{"LastAdmin", lastAdmin},
+		{"PruneKeys", pruneKeys},
+		{"ServerKeys", serverKeys},
+		{"Failures", failures},
+		{"ChangesCancelled", changesCancelled},
 	} {
 		t.Run(check.name, func(t *testing.T) {
 			s := open(t)
