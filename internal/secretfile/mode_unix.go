@@ -17,7 +17,7 @@ const nonblock = syscall.O_NONBLOCK
 func exposedFile(path string, info fs.FileInfo) error {
 	uid := owner(info)
 	if foreign(uid) {
-		return fault.New(fault.Policy, "use a file of your own, or take it over: chown "+strconv.Itoa(os.Geteuid())+" "+quote(path),
+		return fault.New(fault.Policy, "use a file of your own, or take it over: chown "+strconv.Itoa(os.Geteuid())+" "+Quote(path),
 			"%s: belongs to another user (uid %d)", path, uid)
 	}
 	refused, mend := fs.FileMode(0o077), "chmod 600 "
@@ -28,7 +28,7 @@ func exposedFile(path string, info fs.FileInfo) error {
 		mend = "sudo chmod 640 " // the caller reads it through the group
 	}
 	if info.Mode()&refused != 0 {
-		return fault.New(fault.Policy, mend+quote(path), "%s: others can read or write it (mode %04o)", path, info.Mode().Perm())
+		return fault.New(fault.Policy, mend+Quote(path), "%s: others can read or write it (mode %04o)", path, info.Mode().Perm())
 	}
 	return nil
 }
@@ -40,7 +40,7 @@ func exposedFolder(dir string, info fs.FileInfo) error {
 			"%s: the folder belongs to another user (uid %d)", dir, uid)
 	}
 	if info.Mode()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0 {
-		return fault.New(fault.Policy, "chmod go-w "+quote(dir), "%s: others can write to the folder (mode %04o)", dir, info.Mode().Perm())
+		return fault.New(fault.Policy, "chmod go-w "+Quote(dir), "%s: others can write to the folder (mode %04o)", dir, info.Mode().Perm())
 	}
 	return nil
 }

@@ -102,8 +102,8 @@ func notRegular(path string) error {
 	return fault.New(fault.InvalidFile, "name a regular file", "%s: not a regular file", path)
 }
 
-// quote makes path one word of a shell command.
-func quote(path string) string {
+// Quote makes path one word of a shell command.
+func Quote(path string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@%=,", r)
 	}

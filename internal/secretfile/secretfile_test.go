@@ -48,8 +48,8 @@ func TestQuoteMakesOneShellWord(t *testing.T) {
 		"a;b":                  "'a;b'",
 		"":                     "''",
 	} {
-		if got := quote(path); got != want {
-			t.Errorf("quote(%q) = %s, want %s", path, got, want)
+		if got := Quote(path); got != want {
+			t.Errorf("Quote(%q) = %s, want %s", path, got, want)
 		}
 	}
 }
