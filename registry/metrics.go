@@ -250,12 +250,10 @@ func (p *page) metric(name, kind, help string, value float64, labels ...string) 
 // sample is one line; labels are names and values in turn.
 func (p *page) sample(name string, value float64, labels ...string) {
 	p.WriteString(name)
-	for i := 0; i < len(labels); i += 2 {
-		sep := ","
-		if i == 0 {
-			sep = "{"
-		}
-		fmt.Fprintf(p, `%s%s="%s"`, sep, labels[i], escape.Replace(labels[i+1]))
+	before := "{"
+	for label := range slices.Chunk(labels, 2) {
+		fmt.Fprintf(p, `%s%s="%s"`, before, label[0], escaped(label[1]))
+		before = ","
 	}
 	if len(labels) > 0 {
 		p.WriteByte('}')
@@ -280,4 +278,7 @@ func (p *page) histogram(name string, a *answers, labels ...string) {
 
 func number(value float64) string { return strconv.FormatFloat(value, 'f', -1, 64) }
 
-var escape = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
+// escaped is a label's value as it stands between quotes.
+func escaped(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s)
+}
