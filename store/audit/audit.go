@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"keyward/internal/fault"
 )
@@ -99,20 +100,34 @@ func (s *Signer) Public() ed25519.PublicKey {
 
 // Sign makes the record after head.
 func (s *Signer) Sign(head Head, a Act) Record {
-	text, _ := json.Marshal(line{ // strings and numbers
-		Seq: head.Seq + 1, Prev: hex.EncodeToString(head.Hash[:]), Time: a.Time.UTC().Format(timeLayout),
-		What: a.What, By: clip(a.By), User: clip(a.User), Key: clip(a.Key), From: clip(a.From), Request: clip(a.Request), Count: a.Count, Note: clip(a.Note),
-	})
+	a.By, a.User, a.Key = clip(a.By), clip(a.User), clip(a.Key)
+	a.From, a.Request, a.Note = clip(a.From), clip(a.Request), clip(a.Note)
+	text := marshal(head, a)
 	return Record{text, [ed25519.SignatureSize]byte(ed25519.Sign(s.private, text))}
 }
 
+// marshal is the line of the act that comes after head.
+func marshal(head Head, a Act) []byte {
+	text, _ := json.Marshal(line{ // strings and numbers
+		head.Seq + 1, hex.EncodeToString(head.Hash[:]), a.Time.UTC().Format(timeLayout),
+		a.What, a.By, a.User, a.Key, a.From, a.Request, a.Count, a.Note,
+	})
+	return text
+}
+
 // clip cuts what a stranger may have sent, so that no line is longer than MaxLine: JSON takes up to six bytes for one.
+// What would move a terminal's cursor goes too: the log is to be read.
 func clip(s string) string {
 	const most = 200
 	if len(s) > most {
 		s = s[:most]
 	}
-	return strings.ToValidUTF8(s, "\uFFFD")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
 }
 
 // Parse reads a line that Sign made, and no other spelling of it.
@@ -131,11 +146,12 @@ func Parse(text []byte) (seq int64, prev [sha256.Size]byte, a Act, err error) {
 	if err != nil {
 		return 0, prev, a, errors.New("no time")
 	}
-	if again, err := json.Marshal(l); err != nil || !bytes.Equal(again, text) {
+	prev = [sha256.Size]byte(hash)
+	a = Act{at, l.What, l.By, l.User, l.Key, l.From, l.Request, l.Count, l.Note}
+	if !bytes.Equal(marshal(Head{l.Seq - 1, prev}, a), text) {
 		return 0, prev, a, errors.New("not spelt as records are")
 	}
-	a = Act{at, l.What, l.By, l.User, l.Key, l.From, l.Request, l.Count, l.Note}
-	return l.Seq, [sha256.Size]byte(hash), a, nil
+	return l.Seq, prev, a, nil
 }
 
 // Follow checks that the record is the next of its chain, whoever signed it, and gives the new head and the act.
