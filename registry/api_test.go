@@ -1,7 +1,9 @@
 package registry
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -11,6 +13,7 @@ import (
 
 	"keyward/keys"
 	"keyward/registry/wire"
+	"keyward/store"
 )
 
 const testKey = "32:wlefJq4QjTm2QgtWTUtD7kG11nCyUtrKfobW/HPfoD0="
@@ -43,6 +46,11 @@ func TestAPI(t *testing.T) {
 	admin := h.token(passwordForm("admin", adminPassword))
 	alice := h.token(passwordForm("alice", alicePassword))
 	byKey := h.token(keyForm("alice", h.seal(pair, 0)))
+	adminPair := newPair(t)
+	h.register("admin", adminPair.Public)
+	adminByKey := h.token(keyForm("admin", h.seal(adminPair, 0)))
+	onlyKeys := h.token(scoped(passwordForm("alice", alicePassword), wire.ScopeKeys))
+	soon, fresh := "2026-05-30T12:00:00Z", newPair(t).Public.String()
 	once := h.seal(pair, 0)
 	seen := newCoverage(t)
 
@@ -67,6 +75,10 @@ func TestAPI(t *testing.T) {
 		{"key", request{method: "POST", path: wire.PathToken, form: keyForm("alice", once)}, 200, ""},
 		{"key login again", request{method: "POST", path: wire.PathToken, form: keyForm("alice", once)}, 401, wire.CodeLoginReplay},
 		{"old key login", request{method: "POST", path: wire.PathToken, form: keyForm("alice", h.seal(pair, -time.Hour))}, 401, wire.CodeLoginTime},
+		{"a scope that is none", request{method: "POST", path: wire.PathToken, form: scoped(passwordForm("alice", alicePassword), "read all")}, 400, wire.CodeBadRequest},
+		{"a scope past what a user has", request{method: "POST", path: wire.PathToken, form: scoped(passwordForm("alice", alicePassword), "read admin")}, 403, wire.CodeNotPermitted},
+		{"a scope past what a key gives", request{method: "POST", path: wire.PathToken, form: scoped(keyForm("admin", h.seal(adminPair, 0)), "keys")}, 403, wire.CodeNotPermitted},
+		{"a wrong password with a scope past it", request{method: "POST", path: wire.PathToken, form: scoped(passwordForm("alice", "not my password"), "admin")}, 401, wire.CodeLoginRefused},
 
 		{"no token", request{method: "GET", path: wire.PathProject}, 401, wire.CodeLoginRefused},
 		{"project", request{method: "GET", path: wire.PathProject, token: byKey}, 200, ""},
@@ -103,6 +115,47 @@ func TestAPI(t *testing.T) {
 		{"no token", request{method: "GET", path: wire.PathKeys}, 401, wire.CodeLoginRefused},
 		{"no admin", request{method: "GET", path: wire.PathKeys, token: alice}, 403, wire.CodeNotPermitted},
 		{"all keys", request{method: "GET", path: wire.PathKeys, token: admin}, 200, ""},
+
+		{"labels and expiry", request{method: "POST", path: aliceKeys, token: alice, json: wire.NewKey{Key: newPair(t).Public.String(), Labels: []string{"ci", "host=web1"}, Expires: soon}}, 201, ""},
+		{"labels out of order", request{method: "POST", path: aliceKeys, token: alice, json: wire.NewKey{Key: fresh, Labels: []string{"b", "a"}}}, 422, wire.CodePolicy},
+		{"a label with a space", request{method: "POST", path: aliceKeys, token: alice, json: wire.NewKey{Key: fresh, Labels: []string{"a b"}}}, 422, wire.CodePolicy},
+		{"an expiry that is over", request{method: "POST", path: aliceKeys, token: alice, json: wire.NewKey{Key: fresh, Expires: "2026-03-01T12:00:00Z"}}, 422, wire.CodePolicy},
+		{"an expiry that is no time", request{method: "POST", path: aliceKeys, token: alice, json: wire.NewKey{Key: fresh, Expires: "90d"}}, 400, wire.CodeBadRequest},
+
+		{"no token", request{method: "PATCH", path: testKeyPath, json: wire.KeyChange{}}, 401, wire.CodeLoginRefused},
+		{"by key", request{method: "PATCH", path: testKeyPath, token: byKey, json: wire.KeyChange{}}, 403, wire.CodePasswordNeeded},
+		{"another's", request{method: "PATCH", path: wire.UserKeyPath("admin", public.Fingerprint()), token: alice, json: wire.KeyChange{}}, 403, wire.CodeNotPermitted},
+		{"no such key", request{method: "PATCH", path: aliceKeys + "/sha256:00", token: alice, json: wire.KeyChange{}}, 404, wire.CodeNotFound},
+		{"nobody's", request{method: "PATCH", path: wire.UserKeyPath("nobody", public.Fingerprint()), token: admin, json: wire.KeyChange{}}, 404, wire.CodeNotFound},
+		{"no JSON", request{method: "PATCH", path: testKeyPath, token: alice, body: strings.NewReader("{"), header: jsonType}, 400, wire.CodeBadRequest},
+		{"no time", request{method: "PATCH", path: testKeyPath, token: alice, json: wire.KeyChange{Expires: "tomorrow"}}, 400, wire.CodeBadRequest},
+		{"long body", request{method: "PATCH", path: testKeyPath, token: alice, body: strings.NewReader(long), header: jsonType}, 413, wire.CodeBadRequest},
+		{"text", request{method: "PATCH", path: testKeyPath, token: alice, body: strings.NewReader("{}"), header: textType}, 415, wire.CodeBadRequest},
+		{"to come", request{method: "PATCH", path: testKeyPath, token: alice, json: wire.KeyChange{Expires: "2026-03-02T13:00:00+01:00"}}, 204, ""},
+		{"over", request{method: "PATCH", path: testKeyPath, token: admin, json: wire.KeyChange{Expires: "2026-02-01T12:00:00Z"}}, 204, ""},
+
+		{"no token", request{method: "GET", path: wire.DirectoryPath("alice")}, 401, wire.CodeLoginRefused},
+		{"a token that is not for reading", request{method: "GET", path: wire.DirectoryPath("alice"), token: onlyKeys}, 403, wire.CodeNotPermitted},
+		{"nobody", request{method: "GET", path: wire.DirectoryPath("nobody"), token: byKey}, 404, wire.CodeNotFound},
+		{"another", request{method: "GET", path: wire.DirectoryPath("admin"), token: byKey}, 200, ""},
+		{"with labels", request{method: "GET", path: aliceKeys, token: byKey}, 200, ""},
+
+		{"no token", request{method: "POST", path: wire.PathPrune, json: wire.Prune{}}, 401, wire.CodeLoginRefused},
+		{"no admin", request{method: "POST", path: wire.PathPrune, token: alice, json: wire.Prune{}}, 403, wire.CodeNotPermitted},
+		{"an admin by key", request{method: "POST", path: wire.PathPrune, token: adminByKey, json: wire.Prune{}}, 403, wire.CodePasswordNeeded},
+		{"no JSON", request{method: "POST", path: wire.PathPrune, token: admin, body: strings.NewReader("{"), header: jsonType}, 400, wire.CodeBadRequest},
+		{"no time", request{method: "POST", path: wire.PathPrune, token: admin, json: wire.Prune{Before: "x"}}, 400, wire.CodeBadRequest},
+		{"long body", request{method: "POST", path: wire.PathPrune, token: admin, body: strings.NewReader(long), header: jsonType}, 413, wire.CodeBadRequest},
+		{"text", request{method: "POST", path: wire.PathPrune, token: admin, body: strings.NewReader("{}"), header: textType}, 415, wire.CodeBadRequest},
+		{"prune", request{method: "POST", path: wire.PathPrune, token: admin, json: wire.Prune{}}, 200, ""},
+		{"what was pruned", request{method: "DELETE", path: testKeyPath, token: alice}, 404, wire.CodeNotFound},
+		{"add it anew", request{method: "POST", path: aliceKeys, token: alice, json: newKey}, 201, ""},
+
+		{"no token", request{method: "GET", path: wire.PathAudit}, 401, wire.CodeLoginRefused},
+		{"no admin", request{method: "GET", path: wire.PathAudit, token: alice}, 403, wire.CodeNotPermitted},
+		{"after what", request{method: "GET", path: wire.PathAudit + "?after=-1", token: admin}, 400, wire.CodeBadRequest},
+		{"all", request{method: "GET", path: wire.PathAudit, token: adminByKey}, 200, ""},
+		{"none", request{method: "GET", path: wire.PathAudit + "?after=1000000", token: admin}, 200, ""},
 
 		{"no token", request{method: "DELETE", path: testKeyPath}, 401, wire.CodeLoginRefused},
 		{"by key", request{method: "DELETE", path: testKeyPath, token: byKey}, 403, wire.CodePasswordNeeded},
@@ -174,8 +227,16 @@ func TestAPI(t *testing.T) {
 		}
 		seen.add(q, a)
 	}
+	kept := h.cfg.Store
+	h.cfg.Store = gone{kept}
+	q := request{method: "GET", path: wire.PathUsers, token: admin}
+	if a := h.do(q); a.status != 503 || a.code() != wire.CodeUnavailable || a.header.Get("Retry-After") == "" {
+		t.Errorf("without a database: %d %s", a.status, a.body)
+	}
+	seen.codes[string(wire.CodeUnavailable)] = true
+	h.cfg.Store = kept
 	h.cfg.Store.Close()
-	q := request{method: "GET", path: wire.PathReady}
+	q = request{method: "GET", path: wire.PathReady}
 	seen.add(q, h.do(q))
 	q = request{method: "GET", path: wire.PathKeys, token: admin}
 	if a := h.do(q); a.status != 500 || a.code() != wire.CodeInternal {
@@ -185,11 +246,32 @@ func TestAPI(t *testing.T) {
 	seen.compare()
 }
 
+// gone is a store whose database cannot be reached.
+type gone struct{ store.Store }
+
+func (gone) Token(context.Context, [32]byte) (store.Token, store.User, error) {
+	return store.Token{}, store.User{}, fmt.Errorf("dial: %w", store.ErrUnavailable)
+}
+
+// scoped adds a scope to a form.
+func scoped(form url.Values, scope string) url.Values {
+	form.Set(wire.FieldScope, scope)
+	return form
+}
+
 // code is the error code of the answer.
 func (a answer) code() wire.Code {
 	var e wire.Error
 	json.Unmarshal(a.body, &e)
 	return e.Error
+}
+
+// masked is what the answer says but for the id of the request.
+func (a answer) masked() wire.Error {
+	var e wire.Error
+	json.Unmarshal(a.body, &e)
+	e.RequestID = ""
+	return e
 }
 
 // TestMessages sees that what is missing or there already is named, for those who may know it.
@@ -229,13 +311,12 @@ func TestMessages(t *testing.T) {
 		return h.do(request{method: "GET", path: wire.UserKeysPath(name), token: h.tokenOf("alice")})
 	}
 	there, missing := about("admin"), about("bob")
-	if there.code() != wire.CodeNotPermitted || string(there.body) != string(missing.body) {
+	if there.code() != wire.CodeNotPermitted || there.masked() != missing.masked() {
 		t.Errorf("alice asks about a user: %s, and about nobody: %s", there.body, missing.body)
 	}
 }
 
-// TestDeletedKey holds what the document says of a deleted key: no new login, and the earlier
-// token until the password is changed.
+// TestDeletedKey sees that a key's tokens go with it, and do not come back with it.
 func TestDeletedKey(t *testing.T) {
 	h := start(t)
 	pair := newPair(t)
@@ -248,14 +329,66 @@ func TestDeletedKey(t *testing.T) {
 		q      request
 		status int
 	}{
+		{"use the token", use, 200},
 		{"delete", request{method: "DELETE", path: wire.UserKeyPath("alice", pair.Public.Fingerprint()), token: admin}, 204},
-		{"log in", request{method: "POST", path: wire.PathToken, form: keyForm("alice", h.seal(pair, 0))}, 401},
-		{"use the earlier token", use, 200},
-		{"change the password", request{method: "PUT", path: wire.PasswordPath("alice"), token: admin, json: wire.NewPassword{Password: "a new password"}}, 204},
 		{"use the earlier token", use, 401},
+		{"log in", request{method: "POST", path: wire.PathToken, form: keyForm("alice", h.seal(pair, 0))}, 401},
+		{"add it again", request{method: "POST", path: wire.UserKeysPath("alice"), token: admin, json: wire.NewKey{Key: pair.Public.String()}}, 201},
+		{"use the earlier token", use, 401},
+		{"log in", request{method: "POST", path: wire.PathToken, form: keyForm("alice", h.seal(pair, 0))}, 200},
 	} {
 		if a := h.do(step.q); a.status != step.status {
 			t.Errorf("%s: %d %s, want %d", step.name, a.status, a.body, step.status)
 		}
+	}
+}
+
+// TestExpiredKey sees that a key counts until its expiry and no longer, nor do its tokens, whether the expiry
+// was there from the start or set later.
+func TestExpiredKey(t *testing.T) {
+	h := start(t)
+	pair := newPair(t)
+	admin := h.tokenOf("admin")
+	expires := h.clock.Now().Add(10 * time.Minute)
+	add := wire.NewKey{Key: pair.Public.String(), Expires: stampText(expires)}
+	if a := h.do(request{method: "POST", path: wire.UserKeysPath("alice"), token: admin, json: add}); a.status != http.StatusCreated {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	usable := func(token string) int {
+		return h.do(request{method: "GET", path: wire.PathProject, token: token}).status
+	}
+	change := func(to time.Time) {
+		t.Helper()
+		q := request{method: "PATCH", path: wire.UserKeyPath("alice", pair.Public.Fingerprint()), token: admin, json: wire.KeyChange{Expires: stampText(to)}}
+		if a := h.do(q); a.status != http.StatusNoContent {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+	token := h.token(keyForm("alice", h.seal(pair, 0)))
+	change(h.clock.Now().Add(2 * time.Minute))
+	h.clock.Add(2*time.Minute - time.Second)
+	if got := usable(token); got != http.StatusOK {
+		t.Errorf("before the key's new end: %d", got)
+	}
+	h.clock.Add(time.Second)
+	if got := usable(token); got != http.StatusUnauthorized {
+		t.Errorf("after the key's new end: %d", got)
+	}
+	if a := h.logInWith("alice", h.seal(pair, 0)); a.code() != wire.CodeLoginRefused {
+		t.Errorf("log in after it: %d %s", a.status, a.body)
+	}
+	change(expires)
+	a := h.logInWith("alice", h.seal(pair, 0))
+	var answer wire.Token
+	if err := json.Unmarshal(a.body, &answer); err != nil || answer.ExpiresIn != 8*60 {
+		t.Errorf("a token of a key that ends in 8 minutes: %d %s", a.status, a.body)
+	}
+	change(h.clock.Now())
+	if got := usable(answer.AccessToken); got != http.StatusUnauthorized {
+		t.Errorf("after the key was ended at once: %d", got)
+	}
+	change(time.Time{})
+	if a := h.logInWith("alice", h.seal(pair, 0)); a.status != http.StatusOK {
+		t.Errorf("without an expiry: %d %s", a.status, a.body)
 	}
 }

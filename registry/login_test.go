@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -150,7 +149,7 @@ func TestRefusedAlike(t *testing.T) {
 		if i == 0 {
 			first = a
 		}
-		if a.status != http.StatusUnauthorized || a.code() != wire.CodeLoginRefused || !bytes.Equal(a.body, first.body) {
+		if a.status != http.StatusUnauthorized || a.code() != wire.CodeLoginRefused || a.masked() != first.masked() {
 			t.Errorf("%s: %d %s", c.name, a.status, a.body)
 		}
 		if diff := cmp.Diff(first.header, a.header); diff != "" {

@@ -246,7 +246,8 @@ func TestDocumentPaths(t *testing.T) {
 func TestDocumentSchemas(t *testing.T) {
 	schemas := parseDocument(t).Components.Schemas
 	for _, v := range []any{wire.Token{}, wire.Key{}, wire.Keys{}, wire.NewKey{}, wire.User{}, wire.Users{}, wire.NewUser{},
-		wire.NewPassword{}, wire.ServerKey{}, wire.Table{}, wire.Column{}, wire.Error{}} {
+		wire.NewPassword{}, wire.KeyChange{}, wire.Prune{}, wire.DirectoryKey{}, wire.Directory{}, wire.AuditRecord{}, wire.Audit{},
+		wire.ServerKey{}, wire.Table{}, wire.Column{}, wire.Error{}} {
 		typ := reflect.TypeOf(v)
 		fields := map[string]bool{}
 		for i := range typ.NumField() {

@@ -144,8 +144,16 @@ func (s *Server) permit(rt route, c *call) error {
 		need = store.ScopeAdmin
 	}
 	if c.token.Scopes&need != need {
-		return refuse(http.StatusForbidden, wire.CodePasswordNeeded,
-			"the token has not the scope "+scopeText(need)+", which takes a login with the password", "log in with the password")
+		return noScope(c.token, need)
 	}
 	return nil
+}
+
+// noScope refuses a token that is not for this.
+func noScope(t store.Token, need store.Scopes) error {
+	message := "the token has not the scope " + scopeText(need)
+	if t.Key == "" {
+		return refuse(http.StatusForbidden, wire.CodeNotPermitted, message, "ask for it in the login")
+	}
+	return refuse(http.StatusForbidden, wire.CodePasswordNeeded, message+", which takes a login with the password", "log in with the password")
 }

@@ -150,7 +150,8 @@ type Store interface {
 	AllKeys(ctx context.Context) iter.Seq2[Key, error]
 	// ExpireKey sets the expiry of the user's key with this fingerprint; the zero time is none.
 	ExpireKey(ctx context.Context, user, fingerprint string, at time.Time, act audit.Act) error
-	// DeleteKey deletes the user's key with this fingerprint and forgets the tokens it was granted.
+	// DeleteKey deletes the user's key with this fingerprint and forgets the tokens it was granted: should the key be
+	// added again, none of them comes back.
 	DeleteKey(ctx context.Context, user, fingerprint string, act audit.Act) error
 	// PruneKeys deletes the keys whose expiry was before then, and returns them. The act is recorded
 	// for each, with its user and fingerprint. It works in steps; where it fails it returns those that are gone.
@@ -163,7 +164,7 @@ type Store interface {
 	// no such user or the user has no such key. A use within a minute of the last, from the
 	// same address, may be left out.
 	AddLogin(ctx context.Context, l Login, t Token) error
-	// Token finds a token by its hash, together with its user.
+	// Token finds a token by its hash, together with its user. Its Expires is that of its key where that is earlier.
 	Token(ctx context.Context, hash [32]byte) (Token, User, error)
 	// DeleteToken revokes a token. The login it came from stays used.
 	DeleteToken(ctx context.Context, hash [32]byte) error

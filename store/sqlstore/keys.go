@@ -19,8 +19,8 @@ const pageSize = 500
 const keyColumns = `k.public, k.description, k.labels, k.created, k.expires, k.last_used, k.last_from`
 
 const (
-	insertKey = `INSERT INTO keys (username, created, fingerprint, public, description, labels, expires, last_used, last_from)
-		SELECT name, $2, $3, $4, $5, $6, $7, $8, $9 FROM users WHERE name = $1
+	insertKey = `INSERT INTO keys (username, created, fingerprint, public, description, labels, expires, last_used, last_from, epoch)
+		SELECT name, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM users WHERE name = $1
 		ON CONFLICT DO NOTHING`
 	countKeys = `SELECT count(*) FROM keys WHERE username = $1`
 	hasKey    = `SELECT 1 FROM keys WHERE username = $1 AND fingerprint = $2`
@@ -74,7 +74,7 @@ func (t *tx) addKey(k store.Key) error {
 
 func (t *tx) insertKey(k store.Key) (int64, error) {
 	return t.exec(insertKey, k.User, micros(k.Created), k.Public.Fingerprint(), k.Public[:], k.Description,
-		strings.Join(k.Labels, " "), microsOrNone(k.Expires), microsOrNone(k.LastUsed), k.LastFrom)
+		strings.Join(k.Labels, " "), microsOrNone(k.Expires), microsOrNone(k.LastUsed), k.LastFrom, newEpoch())
 }
 
 // existsOrNoUser says why something of a user could not be added.
@@ -102,8 +102,8 @@ func (s *Store) Keys(ctx context.Context, user string) ([]store.Key, error) {
 	list, found, changes := s.cache.get(user)
 	if !found {
 		var err error
-		if list, err = s.readKeys(ctx, user); err != nil {
-			return nil, err
+		if list, err = s.keysOf(ctx, user); err != nil {
+			return nil, s.explain(err)
 		}
 		s.cache.put(user, list, changes)
 	}
@@ -117,7 +117,7 @@ func (s *Store) Keys(ctx context.Context, user string) ([]store.Key, error) {
 func (s *Store) readKeys(ctx context.Context, user string) ([]store.Key, error) {
 	rows, err := s.keys.QueryContext(ctx, user)
 	if err != nil {
-		return nil, s.explain(err)
+		return nil, err
 	}
 	defer rows.Close()
 	var list []store.Key
@@ -127,13 +127,13 @@ func (s *Store) readKeys(ctx context.Context, user string) ([]store.Key, error) 
 		}
 		k, found, err := scanKey(rows)
 		if err != nil {
-			return nil, s.explain(err)
+			return nil, err
 		}
 		if found {
 			list = append(list, k)
 		}
 	}
-	return list, s.explain(rows.Err())
+	return list, rows.Err()
 }
 
 // scanKey reads a user's name and keyColumns; found is false where they are null.
@@ -143,7 +143,7 @@ func scanKey(r row) (k store.Key, found bool, err error) {
 	var created, expires, used sql.NullInt64
 	err = r.Scan(&k.User, &public, &description, &labels, &created, &expires, &used, &from)
 	if err != nil || public == nil {
-		return store.Key{}, false, err
+		return k, false, err
 	}
 	copy(k.Public[:], public)
 	k.Description, k.LastFrom = description.String, from.String

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"slices"
 
 	"keyward/store"
 )
@@ -11,6 +12,41 @@ import (
 type grant struct {
 	login store.Login
 	token store.Token
+}
+
+// keysOfAll reads the keys of many users. One without keys gives a row of nulls.
+const keysOfAll = `SELECT u.name, ` + keyColumns + ` FROM users AS u
+	LEFT JOIN keys AS k ON k.username = u.name
+	WHERE u.name = ANY($1) ORDER BY u.name, k.created, k.fingerprint`
+
+// keysOfAll reads the keys of each user, nil where there is no such user.
+func (p *postgres) keysOfAll(ctx context.Context, users []string) ([][]store.Key, error) {
+	rows, err := p.db.QueryContext(ctx, keysOfAll, users)
+	if err != nil {
+		return nil, p.explain(err)
+	}
+	defer rows.Close()
+	of := make(map[string][]store.Key, len(users))
+	for rows.Next() {
+		k, found, err := scanKey(rows)
+		if err != nil {
+			return nil, err
+		}
+		if of[k.User] == nil {
+			of[k.User] = []store.Key{}
+		}
+		if found {
+			of[k.User] = append(of[k.User], k)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, p.explain(err)
+	}
+	lists := make([][]store.Key, len(users))
+	for i, user := range users {
+		lists[i] = slices.Clone(of[user]) // two may ask for the same
+	}
+	return lists, nil
 }
 
 // logInAll does many logins in one statement. A row that two logins of several processes would wait for is either that of
@@ -22,15 +58,15 @@ const logInAll = `
 			$5::text[], $6::text[], $7::bytea[], $8::smallint[], $9::bigint[])
 		AS a (id, until, at, origin, username, fingerprint, hash, scopes, expires)
 	), found AS MATERIALIZED (
-		SELECT a.*, u.epoch FROM asked AS a
+		SELECT a.*, u.epoch, k.epoch AS key_epoch FROM asked AS a
 		JOIN users AS u ON u.name = a.username
 		JOIN keys AS k ON k.username = a.username AND k.fingerprint = a.fingerprint
 	), noted AS (
 		INSERT INTO logins (id, until) SELECT id, until FROM found ORDER BY id
 		ON CONFLICT DO NOTHING RETURNING id
 	), granted AS (
-		INSERT INTO tokens (hash, username, epoch, fingerprint, scopes, expires)
-		SELECT hash, username, epoch, fingerprint, scopes, expires FROM found JOIN noted USING (id)
+		INSERT INTO tokens (hash, username, epoch, fingerprint, key_epoch, scopes, expires)
+		SELECT hash, username, epoch, fingerprint, key_epoch, scopes, expires FROM found JOIN noted USING (id)
 	), uses AS (
 		SELECT DISTINCT ON (username, fingerprint) username, fingerprint, at, origin
 		FROM found JOIN noted USING (id) ORDER BY username, fingerprint, at DESC

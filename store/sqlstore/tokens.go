@@ -12,15 +12,17 @@ import (
 )
 
 const (
-	insertToken = `INSERT INTO tokens (hash, username, epoch, fingerprint, scopes, expires)
-		SELECT $2, name, epoch, $3, $4, $5 FROM users WHERE name = $1
+	insertToken = `INSERT INTO tokens (hash, username, epoch, fingerprint, key_epoch, scopes, expires)
+		SELECT $2, u.name, u.epoch, $3, coalesce(k.epoch, 0), $4, $5
+		FROM users AS u LEFT JOIN keys AS k ON k.username = u.name AND k.fingerprint = $3 WHERE u.name = $1
 		ON CONFLICT DO NOTHING`
 	deleteToken = `DELETE FROM tokens WHERE hash = $1 AND EXISTS
 		(SELECT 1 FROM users WHERE users.name = tokens.username AND users.epoch = tokens.epoch)`
-	selectToken = `SELECT t.fingerprint, t.scopes, t.expires, u.name, u.admin, u.password, u.created
+	selectToken = `SELECT t.fingerprint, t.scopes, CASE WHEN k.expires > 0 AND k.expires < t.expires THEN k.expires ELSE t.expires END,
+			u.name, u.admin, u.password, u.created
 		FROM tokens AS t JOIN users AS u ON u.name = t.username AND u.epoch = t.epoch
-		WHERE t.hash = $1 AND (t.fingerprint = '' OR EXISTS
-			(SELECT 1 FROM keys AS k WHERE k.username = t.username AND k.fingerprint = t.fingerprint))`
+		LEFT JOIN keys AS k ON k.username = t.username AND k.fingerprint = t.fingerprint AND k.epoch = t.key_epoch
+		WHERE t.hash = $1 AND (t.fingerprint = '' OR k.epoch IS NOT NULL)`
 
 	insertLogin = `INSERT INTO logins (id, until) VALUES ($1, $2) ON CONFLICT DO NOTHING`
 	deleteLogin = `DELETE FROM logins WHERE id = $1`
@@ -86,7 +88,7 @@ func (t *tx) grant(token store.Token) error {
 	return err
 }
 
-// Token finds a token by its hash, together with its user.
+// Token finds a token by its hash, together with its user. It ends with its key at the latest.
 func (s *Store) Token(ctx context.Context, hash [32]byte) (store.Token, store.User, error) {
 	t := store.Token{Hash: hash}
 	var u store.User

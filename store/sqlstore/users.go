@@ -102,7 +102,7 @@ func (s *Store) DeleteUser(ctx context.Context, name string, act audit.Act) erro
 	})
 }
 
-// newEpoch makes a number that no user had before: 63 random bits.
+// newEpoch makes a number that no user and no key had before: 63 random bits.
 func newEpoch() int64 {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails

@@ -55,6 +55,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"KeyLife", keyLife},
 		{"LastUse", lastUse},
 		{"TokensOfKeys", tokensOfKeys},
+		{"TokensOfExpired", tokensOfExpired},
 		{"MostKeys", mostKeys},
 		{"LastAdmin", lastAdmin},
 		{"PruneKeys", pruneKeys},

@@ -162,7 +162,30 @@ func tokensOfKeys(t *testing.T, s store.Store) {
 	}
 	want(t, s.AddLogin(ctx, login(4), keyToken("ann", 4)), store.ErrNotFound)
 	addLoginKey(t, s, "ann")
+	_, _, err = s.Token(ctx, number(1))
+	want(t, err, store.ErrNotFound)
 	must(t, s.AddLogin(ctx, login(4), keyToken("ann", 4)))
+	_, _, err = s.Token(ctx, number(4))
+	must(t, err)
+}
+
+// tokensOfExpired has a token end with its key, where the key ends earlier.
+func tokensOfExpired(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	addUsers(t, s, "ann")
+	addLoginKey(t, s, "ann")
+	tok := keyToken("ann", 1)
+	must(t, s.AddLogin(ctx, login(1), tok))
+	for at, ends := range map[time.Time]time.Time{
+		{}:                            tok.Expires,
+		tok.Expires.Add(time.Second):  tok.Expires,
+		tok.Expires.Add(-time.Second): tok.Expires.Add(-time.Second),
+	} {
+		must(t, s.ExpireKey(ctx, "ann", tok.Key, at, act))
+		got, _, err := s.Token(ctx, tok.Hash)
+		must(t, err)
+		same(t, got.Expires, ends)
+	}
 }
 
 // mostKeys has more keys added at once than a user may have.

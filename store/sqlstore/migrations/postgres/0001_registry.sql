@@ -22,6 +22,7 @@ CREATE TABLE keys (
     expires     bigint NOT NULL,
     last_used   bigint NOT NULL,
     last_from   text   NOT NULL,
+    epoch       bigint NOT NULL, -- that the tokens of its logins have
     PRIMARY KEY (username, created, fingerprint),
     UNIQUE (username, fingerprint)
 ) WITH (fillfactor = 85);
@@ -33,6 +34,7 @@ CREATE TABLE tokens (
     username    text COLLATE "C" NOT NULL,
     epoch       bigint   NOT NULL,
     fingerprint text COLLATE "C" NOT NULL,
+    key_epoch   bigint   NOT NULL,
     scopes      smallint NOT NULL,
     expires     bigint   NOT NULL
 );

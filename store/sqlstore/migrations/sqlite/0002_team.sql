@@ -3,6 +3,7 @@ ALTER TABLE keys ADD COLUMN labels    TEXT    NOT NULL DEFAULT '';
 ALTER TABLE keys ADD COLUMN expires   INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE keys ADD COLUMN last_used INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE keys ADD COLUMN last_from TEXT    NOT NULL DEFAULT '';
+ALTER TABLE keys ADD COLUMN epoch     INTEGER NOT NULL DEFAULT 0; -- that the tokens of its logins have
 
 CREATE INDEX keys_expires ON keys (expires) WHERE expires > 0;
 
@@ -13,6 +14,7 @@ CREATE TABLE tokens (
     username    TEXT    NOT NULL,
     epoch       INTEGER NOT NULL,
     fingerprint TEXT    NOT NULL,
+    key_epoch   INTEGER NOT NULL,
     scopes      INTEGER NOT NULL,
     expires     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
