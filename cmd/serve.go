@@ -24,11 +24,9 @@ import (
 	"keyward/internal/fault"
 	"keyward/internal/secretfile"
 	"keyward/internal/term"
-	"keyward/keys"
 	"keyward/registry"
 	"keyward/store"
 	"keyward/store/audit"
-	"keyward/store/sqlstore"
 )
 
 // The files of the data folder.
@@ -42,9 +40,10 @@ const (
 func (e *env) serveCommand() *cli.Command {
 	return &cli.Command{
 		Name: "serve", Category: services,
-		Usage: "run the registry: HTTPS REST API v3 over an embedded database",
+		Usage: "run the registry: HTTPS REST API v3 over an embedded database or PostgreSQL",
 		Description: "The first start in an empty data folder makes all that is needed: the server's NaCl key pair, a root and a server certificate, and the user admin. " +
 			"The admin's first password is asked for at a terminal, or taken from --admin-password-file, or made and written to admin-password in the data folder; that file goes when the password changes. " +
+			"With --store postgres://... several servers serve one registry: each needs the same --server-key and --audit-key. The store has the server's public key on record, and a server with another key does not start. " +
 			"Clients trust the registry with --ca-file and the data folder's ca.cert.pem. " +
 			"When it is ready its URL is printed on stdout; the log, a JSON line a request, goes to stderr. SIGINT and SIGTERM stop it once the running requests are answered. " +
 			"Certificates change while it serves, and connections that are open stay. --tls-cert and --tls-key are read again within a minute after they change, and at a SIGHUP; " +
@@ -55,7 +54,7 @@ func (e *env) serveCommand() *cli.Command {
 			"keyward serve --tls-cert server.cert.pem --tls-key server.key.pem --metrics-listen 127.0.0.1:9101 --log-format text",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "listen", EnvVars: variable("listen"), Value: "127.0.0.1:9100", Usage: "the `ADDRESS` and port; port 0 takes a free one; a socket that systemd passes on takes its place"},
-			&cli.StringFlag{Name: "data-dir", EnvVars: variable("data-dir"), TakesFile: true, Usage: "the data `DIR`", DefaultText: "registry in KEYWARD_HOME, else in $XDG_DATA_HOME/keyward, else in $HOME/.local/share/keyward"},
+			dataDirFlag(), storeFlag(), serverKeyFlag(), auditKeyFlag(),
 			&cli.StringSliceFlag{Name: "name", EnvVars: variable("name"), Usage: "a `NAME` or address for the server's certificate beside localhost and loopback, repeatable; other names make a new certificate for the same key",
 				DefaultText: "the listening host and the host name"},
 			&cli.StringFlag{Name: "tls-cert", EnvVars: variable("tls-cert"), TakesFile: true, Usage: "a certificate chain in PEM `FILE`, in place of the registry's own"},
@@ -92,20 +91,25 @@ func (e *env) serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	where, err := e.storeOf(c, dir)
+	if err != nil {
+		return err
+	}
 	password := sync.OnceValues(func() (string, error) { return e.givenPassword(c.String("admin-password-file")) })
-	if _, err := os.Lstat(filepath.Join(dir, databaseFile)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(string(where)); !where.isPostgres() && errors.Is(err, fs.ErrNotExist) {
 		if _, err := password(); err != nil {
 			return err
 		}
 	}
-	signer, err := e.auditSigner(c.Context, filepath.Join(dir, auditKeyFile))
+	signer, err := e.auditSigner(c.Context, fileOr(c, "audit-key", dir, auditKeyFile))
 	if err != nil {
 		return err
 	}
-	db, err := sqlstore.Open(c.Context, filepath.Join(dir, databaseFile), signer)
+	db, err := openStore(c.Context, where, signer)
 	if err != nil {
 		return err
 	}
+	log.Info("store", "place", where.String())
 	return errors.Join(e.serveStore(c, log, dir, db, signer.Public(), doors, given, password), db.Close())
 }
 
@@ -149,7 +153,7 @@ func (d doors) close() {
 }
 
 func (e *env) serveStore(c *cli.Context, log *slog.Logger, dir string, db store.Store, auditKey ed25519.PublicKey, doors doors, shown *identity, password func() (string, error)) error {
-	pair, err := e.serverPair(c.Context, filepath.Join(dir, serverKeyFile))
+	pair, err := e.serverPair(c.Context, fileOr(c, "server-key", dir, serverKeyFile), db)
 	if err != nil {
 		return err
 	}
@@ -266,19 +270,6 @@ func (e *env) dataFolder(dir string) (string, error) {
 	return dir, errors.Join(err, secretfile.FolderExposed(dir))
 }
 
-// serverPair is the server's NaCl pair, made at the first start.
-func (e *env) serverPair(ctx context.Context, path string) (keys.Pair, error) {
-	pair, err := keys.Load(ctx, path)
-	if !errors.Is(err, fault.NotFound) {
-		return pair, err
-	}
-	if pair, err = keys.Generate(); err != nil {
-		return pair, err
-	}
-	_, err = keys.Save(ctx, path, pair, false, e.now())
-	return pair, err
-}
-
 // administrator adds the user admin where there is no user yet.
 func (e *env) administrator(c *cli.Context, dir string, db store.Store, password func() (string, error)) error {
 	users, err := db.Users(c.Context)
@@ -302,8 +293,25 @@ func (e *env) administrator(c *cli.Context, dir string, db store.Store, password
 	if err != nil {
 		return err
 	}
-	return db.AddUser(c.Context, store.User{Name: adminName, Admin: true, Password: hash, Created: e.now()},
+	err = db.AddUser(c.Context, store.User{Name: adminName, Admin: true, Password: hash, Created: e.now()},
 		byItself(e.now(), audit.UserAdded, adminName, "administrator"))
+	if errors.Is(err, store.ErrExists) {
+		return e.otherWasFirst(c.Context, dir, db, first)
+	}
+	return err
+}
+
+// otherWasFirst is for a server that started at the same time as another, which added the administrator.
+func (e *env) otherWasFirst(ctx context.Context, dir string, db store.Store, password string) error {
+	admin, err := db.User(ctx, adminName)
+	if err != nil || registry.PasswordIs(admin.Password, password) {
+		return err
+	}
+	e.note("note: another server of this store was the first; it has the password of the user %s", adminName)
+	if err := os.Remove(filepath.Join(dir, adminPasswordFile)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // givenPassword is the administrator's first: from the file, or asked for; "" where one is to be made.
@@ -327,6 +335,9 @@ func (e *env) madePassword(ctx context.Context, dir string) (string, error) {
 	}
 	password := rand.Text()
 	err := durable.Put(ctx, dir, adminPasswordFile, []durable.File{{Name: adminPasswordFile, Data: []byte(password + "\n"), Mode: 0o600}}, false)
+	if errors.Is(err, fault.Exists) { // of a server of this folder that starts at the same time
+		return e.secretLine(kept, "--admin-password-file")
+	}
 	if err == nil {
 		e.note("the first password of the user %s is in %s", adminName, kept)
 	}

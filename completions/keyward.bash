@@ -178,10 +178,10 @@ _keyward_words() {
             --key-password-file=FILE --dry-run --quiet -q --json --help -h" ;;
     "keyward serve")
         words="
-            --listen= --data-dir=DIR --name= --tls-cert=FILE --tls-key=FILE
-            --tls-key-password-file=FILE --admin-password-file=FILE --project=
-            --max-connections= --metrics-listen= --log-format= --log-level=
-            --help -h" ;;
+            --listen= --data-dir=DIR --store= --server-key=FILE --audit-key=FILE
+            --name= --tls-cert=FILE --tls-key=FILE --tls-key-password-file=FILE
+            --admin-password-file=FILE --project= --max-connections=
+            --metrics-listen= --log-format= --log-level= --help -h" ;;
     "keyward user")
         words="
             add list passwd delete --help -h" ;;

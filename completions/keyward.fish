@@ -114,7 +114,7 @@ complete -c keyward -n '__keyward_at keyward' -a check-expiry -d 'tell which cer
 complete -c keyward -n '__keyward_at keyward' -a plan -d 'tell what apply would do for a manifest, and why'
 complete -c keyward -n '__keyward_at keyward' -a apply -d 'make, renew and mend certificates as a manifest says'
 complete -c keyward -n '__keyward_at keyward' -a ensure -d 'make, renew or leave one certificate, as it needs'
-complete -c keyward -n '__keyward_at keyward' -a serve -d 'run the registry: HTTPS REST API v3 over an embedded database'
+complete -c keyward -n '__keyward_at keyward' -a serve -d 'run the registry: HTTPS REST API v3 over an embedded database or PostgreSQL'
 complete -c keyward -n '__keyward_at keyward' -a user -d 'add, list and delete the registry\'s users, change passwords'
 complete -c keyward -n '__keyward_at keyward' -a demo -d 'show the whole story in a temporary folder'
 complete -c keyward -n '__keyward_at keyward' -a completion -d 'print the completion script of a shell'
@@ -524,6 +524,9 @@ complete -c keyward -n '__keyward_in keyward ensure' -l help -s h -d 'show this 
 
 complete -c keyward -n '__keyward_in keyward serve' -l listen -x -d 'the ADDRESS and port; port 0 takes a free one; a socket that systemd passes on takes its place'
 complete -c keyward -n '__keyward_in keyward serve' -l data-dir -x -a '(__fish_complete_directories)' -d 'the data DIR'
+complete -c keyward -n '__keyward_in keyward serve' -l store -x -d 'what the registry keeps is in STORE: postgres://USER@HOST/DATABASE, with the password in PGPASSWORD or PGPASSFILE, or the file of an SQLite database'
+complete -c keyward -n '__keyward_in keyward serve' -l server-key -r -F -d 'the server\'s NaCl key pair is in FILE'
+complete -c keyward -n '__keyward_in keyward serve' -l audit-key -r -F -d 'the key that signs the audit log is in FILE'
 complete -c keyward -n '__keyward_in keyward serve' -l name -x -d 'a NAME or address for the server\'s certificate beside localhost and loopback, repeatable; other names make a new certificate for the same key'
 complete -c keyward -n '__keyward_in keyward serve' -l tls-cert -r -F -d 'a certificate chain in PEM FILE, in place of the registry\'s own'
 complete -c keyward -n '__keyward_in keyward serve' -l tls-key -r -F -d 'its private key in PEM FILE'

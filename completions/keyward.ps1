@@ -35,7 +35,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             'plan' = 'tell what apply would do for a manifest, and why'
             'apply' = 'make, renew and mend certificates as a manifest says'
             'ensure' = 'make, renew or leave one certificate, as it needs'
-            'serve' = 'run the registry: HTTPS REST API v3 over an embedded database'
+            'serve' = 'run the registry: HTTPS REST API v3 over an embedded database or PostgreSQL'
             'user' = 'add, list and delete the registry''s users, change passwords'
             'demo' = 'show the whole story in a temporary folder'
             'completion' = 'print the completion script of a shell'
@@ -569,6 +569,9 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
         'keyward serve' = [ordered]@{
             '--listen=' = 'the ADDRESS and port; port 0 takes a free one; a socket that systemd passes on takes its place'
             '--data-dir=DIR' = 'the data DIR'
+            '--store=' = 'what the registry keeps is in STORE: postgres://USER@HOST/DATABASE, with the password in PGPASSWORD or PGPASSFILE, or the file of an SQLite database'
+            '--server-key=FILE' = 'the server''s NaCl key pair is in FILE'
+            '--audit-key=FILE' = 'the key that signs the audit log is in FILE'
             '--name=' = 'a NAME or address for the server''s certificate beside localhost and loopback, repeatable; other names make a new certificate for the same key'
             '--tls-cert=FILE' = 'a certificate chain in PEM FILE, in place of the registry''s own'
             '--tls-key=FILE' = 'its private key in PEM FILE'

@@ -42,7 +42,7 @@ __keyward() {
         'plan:tell what apply would do for a manifest, and why'
         'apply:make, renew and mend certificates as a manifest says'
         'ensure:make, renew or leave one certificate, as it needs'
-        'serve:run the registry: HTTPS REST API v3 over an embedded database'
+        'serve:run the registry: HTTPS REST API v3 over an embedded database or PostgreSQL'
         'user:add, list and delete the registry'\''s users, change passwords'
         'demo:show the whole story in a temporary folder'
         'completion:print the completion script of a shell'
@@ -579,6 +579,9 @@ __keyward_serve() {
     _arguments -S \
         '--listen=[the ADDRESS and port; port 0 takes a free one; a socket that systemd passes on takes its place]:ADDRESS: ' \
         '--data-dir=[the data DIR]:DIR:_files -/' \
+        '--store=[what the registry keeps is in STORE: postgres://USER@HOST/DATABASE, with the password in PGPASSWORD or PGPASSFILE, or the file of an SQLite database]:STORE: ' \
+        '--server-key=[the server'\''s NaCl key pair is in FILE]:FILE:_files' \
+        '--audit-key=[the key that signs the audit log is in FILE]:FILE:_files' \
         '*--name=[a NAME or address for the server'\''s certificate beside localhost and loopback, repeatable; other names make a new certificate for the same key]:NAME: ' \
         '--tls-cert=[a certificate chain in PEM FILE, in place of the registry'\''s own]:FILE:_files' \
         '--tls-key=[its private key in PEM FILE]:FILE:_files' \

@@ -54,6 +54,12 @@ func HashPassword(password string) (string, error) {
 	return h.String(), nil
 }
 
+// PasswordIs tells whether a hash that HashPassword made is of this password. It costs as much.
+func PasswordIs(hash, password string) bool {
+	h, err := parsePHC(hash)
+	return err == nil && h.matches(password)
+}
+
 // CheckPassword returns nil for a password that HashPassword takes, otherwise a fault.Policy.
 func CheckPassword(password string) error {
 	if n := len(password); n < minPassword || n > maxPassword {

@@ -1,0 +1,117 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"keyward/internal/fault"
+	"keyward/internal/secretfile"
+	"keyward/store/audit"
+	"keyward/store/sqlstore"
+)
+
+func dataDirFlag() cli.Flag {
+	return &cli.StringFlag{Name: "data-dir", EnvVars: variable("data-dir"), TakesFile: true, Usage: "the data `DIR`",
+		DefaultText: "registry in KEYWARD_HOME, else in $XDG_DATA_HOME/keyward, else in $HOME/.local/share/keyward"}
+}
+
+func storeFlag() cli.Flag {
+	return &cli.StringFlag{Name: "store", EnvVars: variable("store"),
+		Usage: "what the registry keeps is in `STORE`: postgres://USER@HOST/DATABASE, with the password in PGPASSWORD or PGPASSFILE, or the file of an SQLite database", DefaultText: databaseFile + " in --data-dir"}
+}
+
+func auditKeyFlag() cli.Flag {
+	return &cli.StringFlag{Name: "audit-key", EnvVars: variable("audit-key"), TakesFile: true, Usage: "the key that signs the audit log is in `FILE`", DefaultText: auditKeyFile + " in --data-dir"}
+}
+
+func serverKeyFlag() cli.Flag {
+	return &cli.StringFlag{Name: "server-key", EnvVars: variable("server-key"), TakesFile: true, Usage: "the server's NaCl key pair is in `FILE`", DefaultText: serverKeyFile + " in --data-dir"}
+}
+
+// fileOr is the file that a flag names, else the one of that name in the data folder.
+func fileOr(c *cli.Context, flag, dir, name string) string {
+	if file := c.String(flag); file != "" {
+		return file
+	}
+	return filepath.Join(dir, name)
+}
+
+// storePlace is where a store is: the URL of a PostgreSQL database, or the path of an SQLite one. A URL may have a
+// password in it, which String leaves out.
+type storePlace string
+
+func (p storePlace) isPostgres() bool {
+	return strings.HasPrefix(string(p), "postgres://") || strings.HasPrefix(string(p), "postgresql://")
+}
+
+func (p storePlace) String() string {
+	if !p.isPostgres() {
+		return string(p)
+	}
+	u, err := url.Parse(string(p))
+	if err != nil {
+		return "postgres://"
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
+
+// kind is the store's engine.
+func (p storePlace) kind() string {
+	if p.isPostgres() {
+		return "postgresql"
+	}
+	return "sqlite"
+}
+
+// storeOf is the store of --store, else the one of the data folder.
+func (e *env) storeOf(c *cli.Context, dir string) (storePlace, error) {
+	return e.parsePlace(fileOr(c, "store", dir, databaseFile), "store", "KEYWARD_STORE")
+}
+
+// parsePlace reads the value of a flag. It never shows one: there may be a password in it.
+func (e *env) parsePlace(text, flag, variable string) (storePlace, error) {
+	p := storePlace(text)
+	if p.isPostgres() {
+		if u, err := url.Parse(text); err == nil && e.getenv(variable) != text {
+			if _, secret := u.User.Password(); secret || u.Query().Has("password") {
+				e.note("warning: the password in --%s can be seen in the list of processes (put it into PGPASSWORD or PGPASSFILE, or the URL into %s)", flag, variable)
+			}
+		}
+		return p, nil
+	}
+	if text == "" || strings.Contains(text, "://") || strings.Contains(text, "password=") {
+		return "", fault.New(fault.Usage, "write postgres://USER@HOST/DATABASE, or the path of a file", "--%s is neither a URL of PostgreSQL nor a path", flag)
+	}
+	return p, secretfile.FolderExposed(text)
+}
+
+// openStore opens a store, and makes an SQLite file where there is none. No other process then has that file.
+func openStore(ctx context.Context, p storePlace, signer *audit.Signer) (*sqlstore.Store, error) {
+	if p.isPostgres() {
+		return sqlstore.OpenPostgres(ctx, string(p), signer)
+	}
+	return sqlstore.Open(ctx, string(p), signer)
+}
+
+// openBeside opens a store that is there, and that a registry may serve meanwhile.
+func openBeside(ctx context.Context, p storePlace, signer *audit.Signer) (*sqlstore.Store, error) {
+	if p.isPostgres() {
+		return sqlstore.OpenPostgres(ctx, string(p), signer)
+	}
+	return sqlstore.OpenBeside(ctx, string(p), signer)
+}
+
+// openEither is openStore, or openBeside where another process has the file: shared tells so.
+func openEither(ctx context.Context, p storePlace, signer *audit.Signer) (db *sqlstore.Store, shared bool, err error) {
+	db, err = openStore(ctx, p, signer)
+	if p.isPostgres() || !errors.Is(err, fault.Exists) {
+		return db, p.isPostgres(), err
+	}
+	db, err = openBeside(ctx, p, signer)
+	return db, true, err
+}
