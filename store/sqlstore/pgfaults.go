@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"context"
 	"crypto/tls"
 	"database/sql/driver"
 	"errors"
@@ -40,10 +41,12 @@ func explainPostgres(place string, err error) error {
 	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return fault.New(fault.NotTrusted, "name its certificate authority with sslrootcert in the URL", "database %s: %w", place, e)
 	}
-	if lost(err) {
+	switch {
+	case errors.Is(err, context.Canceled): // by the caller, also while it connected
+		return err
+	case lost(err):
 		return unavailable(place, err)
-	}
-	if ended(err) {
+	case ended(err):
 		return err
 	}
 	return fault.New(fault.Failed, "", "database %s: %w", place, err)

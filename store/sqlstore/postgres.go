@@ -9,9 +9,9 @@ import (
 	"keyward/store/audit"
 )
 
-// loginGoroutines is how many statements of logins are on their way at a time. While one waits for its sync the next
-// is worked on; more would make the batches smaller.
-const loginGoroutines = 2
+// statements is how many of a gather are on their way at a time. While one waits for its sync the next is worked on;
+// more would make the batches smaller.
+const statements = 2
 
 // postgres is the engine in a PostgreSQL database that several processes share.
 type postgres struct {
@@ -19,6 +19,7 @@ type postgres struct {
 	db     *sql.DB
 	turn   chan struct{} // holds one while a change of this process waits or runs: it needs no more than one connection
 	logins *gather[grant, error]
+	keys   *gather[string, []store.Key]
 }
 
 // OpenPostgres opens the database at a URL, such as postgres://keyward@db.example.com/keyward?sslmode=verify-full, and brings
@@ -35,9 +36,9 @@ func OpenPostgres(ctx context.Context, url string, signer *audit.Signer) (*Store
 		return nil, err
 	}
 	p := &postgres{place: placeOfDatabase(&config.Config), db: connect(config, size), turn: make(chan struct{}, 1)}
-	p.logins = newGather(loginGoroutines, p.logInAll)
+	p.logins, p.keys = newGather(statements, p.logInAll), newGather(statements, p.keysOfAll)
 	s := &Store{engine: p, signer: signer, reads: p.db}
-	s.close = s.closer()
+	s.close, s.keysOf = s.closer(), p.keys.get
 	err = p.migrate(ctx)
 	if err == nil {
 		err = s.prepare(ctx)
@@ -153,5 +154,6 @@ func (p *postgres) explain(err error) error { return explainPostgres(p.place, er
 
 func (p *postgres) close() error {
 	p.logins.close()
+	p.keys.close()
 	return p.db.Close()
 }

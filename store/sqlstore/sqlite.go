@@ -53,7 +53,7 @@ func openSQLite(ctx context.Context, path string, signer *audit.Signer, beside b
 	q := &embedded{path: path}
 	s := &Store{engine: q, signer: signer, cache: &keyCache{imported: path + ".lock"}}
 	q.cache = s.cache
-	s.close = s.closer()
+	s.close, s.keysOf = s.closer(), s.readKeys
 	err := q.open(ctx, beside)
 	if err == nil {
 		s.reads = q.reads

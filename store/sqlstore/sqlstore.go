@@ -24,6 +24,7 @@ type Store struct {
 	signer *audit.Signer
 	cache  *keyCache // nil where other processes change the keys
 	reads  *sql.DB
+	keysOf func(ctx context.Context, user string) ([]store.Key, error) // nil where there is no such user
 	selects
 	close func() error
 }
