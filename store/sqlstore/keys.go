@@ -19,8 +19,8 @@ const pageSize = 500
 const keyColumns = `k.public, k.description, k.labels, k.created, k.expires, k.last_used, k.last_from`
 
 const (
-	insertKey = `INSERT INTO keys (username, created, fingerprint, public, description, labels, expires, last_used, last_from)
-		SELECT name, $2, $3, $4, $5, $6, $7, $8, $9 FROM users WHERE name = $1
+	insertKey = `INSERT INTO keys (username, created, fingerprint, public, description, labels, expires, last_used, last_from, epoch)
+		SELECT name, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM users WHERE name = $1
 		ON CONFLICT DO NOTHING`
 	countKeys = `SELECT count(*) FROM keys WHERE username = $1`
 	hasKey    = `SELECT 1 FROM keys WHERE username = $1 AND fingerprint = $2`
@@ -74,7 +74,7 @@ func (t *tx) addKey(k store.Key) error {
 
 func (t *tx) insertKey(k store.Key) (int64, error) {
 	return t.exec(insertKey, k.User, micros(k.Created), k.Public.Fingerprint(), k.Public[:], k.Description,
-		strings.Join(k.Labels, " "), microsOrNone(k.Expires), microsOrNone(k.LastUsed), k.LastFrom)
+		strings.Join(k.Labels, " "), microsOrNone(k.Expires), microsOrNone(k.LastUsed), k.LastFrom, newEpoch())
 }
 
 // existsOrNoUser says why something of a user could not be added.

@@ -58,15 +58,15 @@ const logInAll = `
 			$5::text[], $6::text[], $7::bytea[], $8::smallint[], $9::bigint[])
 		AS a (id, until, at, origin, username, fingerprint, hash, scopes, expires)
 	), found AS MATERIALIZED (
-		SELECT a.*, u.epoch FROM asked AS a
+		SELECT a.*, u.epoch, k.epoch AS key_epoch FROM asked AS a
 		JOIN users AS u ON u.name = a.username
 		JOIN keys AS k ON k.username = a.username AND k.fingerprint = a.fingerprint
 	), noted AS (
 		INSERT INTO logins (id, until) SELECT id, until FROM found ORDER BY id
 		ON CONFLICT DO NOTHING RETURNING id
 	), granted AS (
-		INSERT INTO tokens (hash, username, epoch, fingerprint, scopes, expires)
-		SELECT hash, username, epoch, fingerprint, scopes, expires FROM found JOIN noted USING (id)
+		INSERT INTO tokens (hash, username, epoch, fingerprint, key_epoch, scopes, expires)
+		SELECT hash, username, epoch, fingerprint, key_epoch, scopes, expires FROM found JOIN noted USING (id)
 	), uses AS (
 		SELECT DISTINCT ON (username, fingerprint) username, fingerprint, at, origin
 		FROM found JOIN noted USING (id) ORDER BY username, fingerprint, at DESC
