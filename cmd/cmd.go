@@ -123,6 +123,7 @@ func (e *env) commands() []maker {
 		{"serve", e.serveCommand},
 		{"user", e.userCommand},
 		{"demo", e.demoCommand},
+		{"doctor", e.doctorCommand},
 		{"completion", e.completionCommand},
 		{"version", e.versionCommand},
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net/http"
 	"os"
 	"sync"
@@ -76,28 +75,37 @@ func (e *env) client(c *cli.Context, s server, config *tls.Config) (*restclient.
 
 // trust is nil for the system's roots.
 func (e *env) trust(c *cli.Context, s server) (*tls.Config, error) {
+	config, _, err := e.settledTrust(s)
+	if config != nil || err != nil || e.terminal() == nil {
+		return config, err
+	}
+	return e.trustOnFirstUse(c, s)
+}
+
+// settledTrust is how s is trusted without a question, and what vouches for it, in words.
+func (e *env) settledTrust(s server) (config *tls.Config, by string, err error) {
 	if s.Pin != "" {
-		return restclient.Pinned(s.Pin)
+		config, err = restclient.Pinned(s.Pin)
+		return config, "the pin that is given", err
 	}
 	if s.CAFile != "" {
-		return rootsFrom(s.CAFile)
+		config, err = rootsFrom(s.CAFile)
+		return config, s.CAFile, err
 	}
 	host, err := s.host()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	known, err := e.knownServers()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if pin := known.get(host, "tls"); pin != "" {
 		e.pinnedFrom(known.path, pin)
-		return restclient.Pinned(pin)
+		config, err = restclient.Pinned(pin)
+		return config, "the pin in " + known.path, err
 	}
-	if e.terminal() == nil {
-		return nil, nil
-	}
-	return e.trustOnFirstUse(c, s, host, known)
+	return nil, "the system's roots", nil
 }
 
 // pinnedFrom notes which file a pin came from, for the hint of a server that shows another one.
@@ -121,7 +129,15 @@ func rootsFrom(file string) (*tls.Config, error) {
 }
 
 // trustOnFirstUse asks about a server that the system's roots do not vouch for, and stores its pin.
-func (e *env) trustOnFirstUse(c *cli.Context, s server, host string, known *knownServers) (*tls.Config, error) {
+func (e *env) trustOnFirstUse(c *cli.Context, s server) (*tls.Config, error) {
+	host, err := s.host()
+	if err != nil {
+		return nil, err
+	}
+	known, err := e.knownServers()
+	if err != nil {
+		return nil, err
+	}
 	client, err := e.client(c, s, nil)
 	if err != nil {
 		return nil, err
@@ -265,17 +281,8 @@ func (e *env) serverKey(c *cli.Context, conn *connection) (keys.PublicKey, error
 	if err != nil {
 		return key, err
 	}
-	if first := known.get(host, "key"); first != "" && first != key.String() {
-		return key, fault.New(fault.NotTrusted,
-			fmt.Sprintf("ask its administrator; if the change is meant, delete the line `%s key ...` from %s", host, known.path),
-			"THE KEY OF %s HAS CHANGED: it was %s and is now %s", host, first, key)
-	} else if first != "" {
-		return key, nil
-	}
-	if other := known.other(host, "key", key.String()); other != "" {
-		return key, fault.New(fault.NotTrusted,
-			fmt.Sprintf("if they are one registry, use the name %s, or add the line `%s key %s` to %s", other, host, key, known.path),
-			"%s shows the key of %s: it could pass a login on to it", host, other)
+	if fresh, err := known.vet(host, key); !fresh {
+		return key, err
 	}
 	return key, known.set(c.Context, host, "key", key.String())
 }

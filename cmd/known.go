@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"keyward/internal/durable"
 	"keyward/internal/fault"
 	"keyward/internal/secretfile"
+	"keyward/keys"
 )
 
 // knownServers is what was trusted on first use: the file known_servers in the
@@ -87,6 +89,24 @@ func (k *knownServers) other(host, what, value string) string {
 		}
 	}
 	return ""
+}
+
+// vet refuses a host's NaCl key that is not the one seen first, or that another host has. It tells whether the
+// key is the first that is seen there.
+func (k *knownServers) vet(host string, key keys.PublicKey) (fresh bool, err error) {
+	if first := k.get(host, "key"); first != "" && first != key.String() {
+		return false, fault.New(fault.NotTrusted,
+			fmt.Sprintf("ask its administrator; if the change is meant, delete the line `%s key ...` from %s", host, k.path),
+			"THE KEY OF %s HAS CHANGED: it was %s and is now %s", host, first, key)
+	} else if first != "" {
+		return false, nil
+	}
+	if other := k.other(host, "key", key.String()); other != "" {
+		return false, fault.New(fault.NotTrusted,
+			fmt.Sprintf("if they are one registry, use the name %s, or add the line `%s key %s` to %s", other, host, key, k.path),
+			"%s shows the key of %s: it could pass a login on to it", host, other)
+	}
+	return true, nil
 }
 
 // machine is the host without its port, localhost for any loopback.

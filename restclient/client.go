@@ -142,26 +142,27 @@ type call struct {
 
 // do makes the call and decodes its answer into out. A nil out takes any answer of the API.
 func (c *Client) do(ctx context.Context, k call, out any) error {
+	at, _, body, err := c.ask(ctx, k)
+	if err != nil || out == nil {
+		return err
+	}
+	return decode(at, body, k.need, out)
+}
+
+// ask makes the call and reads its answer, which is of the API where err is nil.
+func (c *Client) ask(ctx context.Context, k call) (at Error, resp *http.Response, body []byte, err error) {
 	ctx, timer := c.limit(ctx)
 	defer timer.stop()
-	at := c.at(k)
-	resp, err := c.send(ctx, k)
-	if err != nil {
-		return noAnswer(ctx, at, err, c.now())
+	at = c.at(k)
+	if resp, err = c.send(ctx, k); err != nil {
+		return at, nil, nil, noAnswer(ctx, at, err, c.now())
 	}
 	defer resp.Body.Close()
 	at.Status = resp.StatusCode
-	body, err := readAll(resp.Body)
-	if err != nil {
-		return noAnswer(ctx, at, err, c.now())
+	if body, err = readAll(resp.Body); err != nil {
+		return at, resp, nil, noAnswer(ctx, at, err, c.now())
 	}
-	if err := judge(at, resp.Header, body, c.now()); err != nil {
-		return err
-	}
-	if out == nil {
-		return nil
-	}
-	return decode(at, body, k.need, out)
+	return at, resp, body, judge(at, resp.Header, body, c.now())
 }
 
 // send makes the request; the caller closes the answer's body.
