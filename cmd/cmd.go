@@ -122,6 +122,7 @@ func (e *env) commands() []maker {
 		{"ensure", e.ensureCommand},
 		{"serve", e.serveCommand},
 		{"user", e.userCommand},
+		{"audit", e.auditCommand},
 		{"demo", e.demoCommand},
 		{"doctor", e.doctorCommand},
 		{"completion", e.completionCommand},
