@@ -102,6 +102,8 @@ func (e *env) commands() []maker {
 		{"prune", e.pruneCommand},
 		{"getserverkey", e.getserverkeyCommand},
 		{"login", e.loginCommand},
+		{"seal", e.sealCommand},
+		{"open", e.openCommand},
 		{"servers", e.serversCommand},
 		{"gen-root-cert", e.genRootCertCommand},
 		{"gen-intermediate-cert", e.genIntermediateCertCommand},

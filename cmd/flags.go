@@ -87,10 +87,14 @@ func (e *env) serverFlags() []cli.Flag {
 	}
 }
 
+func asFlag() cli.Flag {
+	return &cli.StringFlag{Name: "as", EnvVars: []string{"KEYWARD_USER", "USER", "LOGNAME", "USERNAME"}, Usage: "log in as `NAME`"}
+}
+
 // loginFlags are serverFlags and who the caller is.
 func (e *env) loginFlags(more ...cli.Flag) []cli.Flag {
 	caller := []cli.Flag{
-		&cli.StringFlag{Name: "as", EnvVars: []string{"KEYWARD_USER", "USER", "LOGNAME", "USERNAME"}, Usage: "log in as `NAME`"},
+		asFlag(),
 		&cli.StringFlag{Name: "password-file", EnvVars: variable("password-file"), TakesFile: true,
 			Usage: "the password is the first line of `FILE`, - is stdin; else VOV_PASSWORD, else asked for"},
 	}

@@ -8,16 +8,19 @@ _keyward_words() {
     "keyward")
         words="
             keygen getkey addkey listkeys delkey rotatekey prune getserverkey
-            login servers gen-root-cert gen-intermediate-cert gen-leaf-cert
-            gen-csr sign-csr renew-cert show-cert verify-cert export-cert
-            list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure
-            serve user demo completion version help --version --help -h" ;;
+            login seal open servers gen-root-cert gen-intermediate-cert
+            gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert
+            export-cert list-certs revoke-cert gen-crl ledger check-expiry plan
+            apply ensure serve user demo completion version help --version
+            --help -h" ;;
     "keyward keygen")
         words="
             --keyfile=FILE --force -f --quiet -q --json --help -h" ;;
     "keyward getkey")
         words="
-            --keyfile=FILE --json --help -h" ;;
+            -u= --user= --trust-new --keyfile=FILE --as= --password-file=FILE
+            --url= --server= --ca-file=FILE --pin= --allow-http --timeout=
+            --quiet -q --json --help -h" ;;
     "keyward addkey")
         words="
             --kv= --kd= --expires= --label= -u= --user= --if-missing
@@ -53,6 +56,16 @@ _keyward_words() {
             --with-key --revoke --keyfile=FILE --as= --password-file=FILE --url=
             --server= --ca-file=FILE --pin= --allow-http --timeout= --quiet -q
             --json --help -h" ;;
+    "keyward seal")
+        words="
+            -u= --user= --output=FILE -o=FILE --offline --force -f
+            --keyfile=FILE --as= --url= --server= --ca-file=FILE --pin=
+            --allow-http --timeout= --quiet -q --json --help -h" ;;
+    "keyward open")
+        words="
+            --from= --output=FILE -o=FILE --offline --force -f --keyfile=FILE
+            --as= --url= --server= --ca-file=FILE --pin= --allow-http --timeout=
+            --quiet -q --json --help -h" ;;
     "keyward servers")
         words="
             add list remove --help -h" ;;
@@ -215,10 +228,10 @@ _keyward_words() {
     "keyward help")
         words="
             keygen getkey addkey listkeys delkey rotatekey prune getserverkey
-            login servers gen-root-cert gen-intermediate-cert gen-leaf-cert
-            gen-csr sign-csr renew-cert show-cert verify-cert export-cert
-            list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure
-            serve user demo completion version" ;;
+            login seal open servers gen-root-cert gen-intermediate-cert
+            gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert
+            export-cert list-certs revoke-cert gen-crl ledger check-expiry plan
+            apply ensure serve user demo completion version" ;;
     *) return 1 ;;
     esac
 }

@@ -17,6 +17,8 @@ function __keyward_call
                 'keyward prune' \
                 'keyward getserverkey' \
                 'keyward login' \
+                'keyward seal' \
+                'keyward open' \
                 'keyward servers' \
                 'keyward gen-root-cert' \
                 'keyward gen-intermediate-cert' \
@@ -88,7 +90,7 @@ for link in gen-root-cert gen-intermediate-cert gen-leaf-cert
 end
 
 complete -c keyward -n '__keyward_at keyward' -a keygen -d 'make a NaCl key pair in the user key file'
-complete -c keyward -n '__keyward_at keyward' -a getkey -d 'print the public key of the user key file'
+complete -c keyward -n '__keyward_at keyward' -a getkey -d 'print the public key of the user key file, or the keys of another user'
 complete -c keyward -n '__keyward_at keyward' -a addkey -d 'register a public key with one or more registries'
 complete -c keyward -n '__keyward_at keyward' -a listkeys -d 'list the registered keys'
 complete -c keyward -n '__keyward_at keyward' -a delkey -d 'delete a registered key'
@@ -96,6 +98,8 @@ complete -c keyward -n '__keyward_at keyward' -a rotatekey -d 'put a new key in 
 complete -c keyward -n '__keyward_at keyward' -a prune -d 'delete the expired keys of all users (administrator)'
 complete -c keyward -n '__keyward_at keyward' -a getserverkey -d 'print the registry\'s public key'
 complete -c keyward -n '__keyward_at keyward' -a login -d 'get a token, by password or with the key'
+complete -c keyward -n '__keyward_at keyward' -a seal -d 'encrypt a file or stream to another user'
+complete -c keyward -n '__keyward_at keyward' -a open -d 'decrypt a file that another user sealed, and tell who did'
 complete -c keyward -n '__keyward_at keyward' -a servers -d 'keep registries under short names, for --server'
 complete -c keyward -n '__keyward_at keyward' -a gen-root-cert -d 'make a root certificate and its key'
 complete -c keyward -n '__keyward_at keyward' -a gen-intermediate-cert -d 'make an intermediate certificate and its key'
@@ -129,7 +133,18 @@ complete -c keyward -n '__keyward_in keyward keygen' -l quiet -s q -d 'no notes 
 complete -c keyward -n '__keyward_in keyward keygen' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward keygen' -l help -s h -d 'show this help'
 
+complete -c keyward -n '__keyward_in keyward getkey' -s u -l user -x -d 'the keys of user NAME, from the registry'
+complete -c keyward -n '__keyward_in keyward getkey' -l trust-new -d 'trust keys that came after the first time (with -u)'
 complete -c keyward -n '__keyward_in keyward getkey' -l keyfile -r -F -d 'the user key FILE'
+complete -c keyward -n '__keyward_in keyward getkey' -l as -o as -x -d 'log in as NAME'
+complete -c keyward -n '__keyward_in keyward getkey' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+complete -c keyward -n '__keyward_in keyward getkey' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward getkey' -l server -x -d 'the registry that servers add keeps as `NAME`'
+complete -c keyward -n '__keyward_in keyward getkey' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward getkey' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward getkey' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward getkey' -l timeout -x -d 'give up after this TIME'
+complete -c keyward -n '__keyward_in keyward getkey' -l quiet -s q -d 'no notes on stderr'
 complete -c keyward -n '__keyward_in keyward getkey' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward getkey' -l help -s h -d 'show this help'
 
@@ -239,6 +254,38 @@ complete -c keyward -n '__keyward_in keyward login' -l timeout -x -d 'give up af
 complete -c keyward -n '__keyward_in keyward login' -l quiet -s q -d 'no notes on stderr'
 complete -c keyward -n '__keyward_in keyward login' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward login' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward seal' -s u -l user -x -d 'seal to user NAME'
+complete -c keyward -n '__keyward_in keyward seal' -l output -s o -r -F -d 'write to FILE, - is stdout'
+complete -c keyward -n '__keyward_in keyward seal' -l offline -d 'ask no registry: take the keys that were trusted before'
+complete -c keyward -n '__keyward_in keyward seal' -l force -s f -d 'replace a file that is there'
+complete -c keyward -n '__keyward_in keyward seal' -l keyfile -r -F -d 'the user key FILE'
+complete -c keyward -n '__keyward_in keyward seal' -l as -o as -x -d 'log in as NAME'
+complete -c keyward -n '__keyward_in keyward seal' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward seal' -l server -x -d 'the registry that servers add keeps as `NAME`'
+complete -c keyward -n '__keyward_in keyward seal' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward seal' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward seal' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward seal' -l timeout -x -d 'give up after this TIME'
+complete -c keyward -n '__keyward_in keyward seal' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward seal' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward seal' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward open' -l from -x -d 'it must be sealed by user NAME'
+complete -c keyward -n '__keyward_in keyward open' -l output -s o -r -F -d 'write to FILE, - is stdout'
+complete -c keyward -n '__keyward_in keyward open' -l offline -d 'ask no registry: the sender\'s key must have been trusted before'
+complete -c keyward -n '__keyward_in keyward open' -l force -s f -d 'replace a file that is there'
+complete -c keyward -n '__keyward_in keyward open' -l keyfile -r -F -d 'the user key FILE'
+complete -c keyward -n '__keyward_in keyward open' -l as -o as -x -d 'log in as NAME'
+complete -c keyward -n '__keyward_in keyward open' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward open' -l server -x -d 'the registry that servers add keeps as `NAME`'
+complete -c keyward -n '__keyward_in keyward open' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward open' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward open' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward open' -l timeout -x -d 'give up after this TIME'
+complete -c keyward -n '__keyward_in keyward open' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward open' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward open' -l help -s h -d 'show this help'
 
 complete -c keyward -n '__keyward_at keyward servers' -a add -d 'keep a registry under a name'
 complete -c keyward -n '__keyward_at keyward servers' -a list -d 'list the registries that are kept'
@@ -607,4 +654,4 @@ complete -c keyward -n '__keyward_in keyward version' -l keyfile -r -F -d 'the u
 complete -c keyward -n '__keyward_in keyward version' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward version' -l help -s h -d 'show this help'
 
-complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey rotatekey prune getserverkey login servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user demo completion version'
+complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey rotatekey prune getserverkey login seal open servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user demo completion version'

@@ -16,7 +16,7 @@ __keyward_hand_over() {
 __keyward() {
     local -a commands=(
         'keygen:make a NaCl key pair in the user key file'
-        'getkey:print the public key of the user key file'
+        'getkey:print the public key of the user key file, or the keys of another user'
         'addkey:register a public key with one or more registries'
         'listkeys:list the registered keys'
         'delkey:delete a registered key'
@@ -24,6 +24,8 @@ __keyward() {
         'prune:delete the expired keys of all users (administrator)'
         'getserverkey:print the registry'\''s public key'
         'login:get a token, by password or with the key'
+        'seal:encrypt a file or stream to another user'
+        'open:decrypt a file that another user sealed, and tell who did'
         'servers:keep registries under short names, for --server'
         'gen-root-cert:make a root certificate and its key'
         'gen-intermediate-cert:make an intermediate certificate and its key'
@@ -65,7 +67,18 @@ __keyward_keygen() {
 
 __keyward_getkey() {
     _arguments -S \
+        '(-u --user)'{-u,--user}'=[the keys of user NAME, from the registry]:NAME: ' \
+        '--trust-new[trust keys that came after the first time (with -u)]' \
         '--keyfile=[the user key FILE]:FILE:_files' \
+        '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
+        '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
+        '--allow-http[plain http to another machine: everything sent can be read on the way]' \
+        '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
         '--json[print data, and errors on stderr, as JSON]' \
         '(--help -h)'{--help,-h}'[show this help]'
 }
@@ -187,6 +200,46 @@ __keyward_login() {
         '--keyfile=[the user key FILE]:FILE:_files' \
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
+        '--allow-http[plain http to another machine: everything sent can be read on the way]' \
+        '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_seal() {
+    _arguments -S \
+        '1:[FILE|-]: ' \
+        '(-u --user)'{-u,--user}'=[seal to user NAME]:NAME: ' \
+        '(--output -o)'{--output,-o}'=[write to FILE, - is stdout]:FILE:_files' \
+        '--offline[ask no registry: take the keys that were trusted before]' \
+        '(--force -f)'{--force,-f}'[replace a file that is there]' \
+        '--keyfile=[the user key FILE]:FILE:_files' \
+        '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
+        '--allow-http[plain http to another machine: everything sent can be read on the way]' \
+        '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_open() {
+    _arguments -S \
+        '1:[FILE|-]: ' \
+        '--from=[it must be sealed by user NAME]:NAME: ' \
+        '(--output -o)'{--output,-o}'=[write to FILE, - is stdout]:FILE:_files' \
+        '--offline[ask no registry: the sender'\''s key must have been trusted before]' \
+        '(--force -f)'{--force,-f}'[replace a file that is there]' \
+        '--keyfile=[the user key FILE]:FILE:_files' \
+        '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
         '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
@@ -694,7 +747,7 @@ __keyward_version() {
 
 __keyward_help() {
     _arguments -S \
-        '1:choice:(keygen getkey addkey listkeys delkey rotatekey prune getserverkey login servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user demo completion version)'
+        '1:choice:(keygen getkey addkey listkeys delkey rotatekey prune getserverkey login seal open servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user demo completion version)'
 }
 
 # A link named like one of the scripts is that command.
