@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -99,7 +98,7 @@ func only(fitting []wire.Key, user string) (string, error) {
 	}
 	words := ""
 	for _, k := range fitting {
-		words += fmt.Sprintf("\n  %s %s %s", shortFingerprint(k.Fingerprint), toMinute(k.Created), printable(k.Description))
+		words += "\n  " + printable(shortFingerprint(k.Fingerprint)+" "+toMinute(k.Created)+" "+k.Description)
 	}
 	return "", fault.New(fault.Usage, "give more of one's --fingerprint", "%d keys fit, and none was deleted:%s", len(fitting), words)
 }
