@@ -11,8 +11,8 @@ _keyward_words() {
             login seal open servers gen-root-cert gen-intermediate-cert
             gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert
             export-cert list-certs revoke-cert gen-crl ledger check-expiry plan
-            apply ensure serve user demo completion version help --version
-            --help -h" ;;
+            apply ensure serve user audit demo doctor completion version help
+            --version --help -h" ;;
     "keyward keygen")
         words="
             --keyfile=FILE --force -f --quiet -q --json --help -h" ;;
@@ -216,9 +216,26 @@ _keyward_words() {
         words="
             --yes -y --as= --password-file=FILE --url= --server= --ca-file=FILE
             --pin= --allow-http --timeout= --quiet -q --json --help -h" ;;
+    "keyward audit")
+        words="
+            list verify --help -h" ;;
+    "keyward audit list")
+        words="
+            --after= --since= --user= --what= --as= --password-file=FILE --url=
+            --server= --ca-file=FILE --pin= --allow-http --timeout= --quiet -q
+            --json --help -h" ;;
+    "keyward audit verify")
+        words="
+            --audit-key= --head= --as= --password-file=FILE --url= --server=
+            --ca-file=FILE --pin= --allow-http --timeout= --quiet -q --json
+            --help -h" ;;
     "keyward demo")
         words="
             --keep=DIR --help -h" ;;
+    "keyward doctor")
+        words="
+            --as= --keyfile=FILE --within= --url= --server= --ca-file=FILE
+            --pin= --allow-http --timeout= --quiet -q --json --help -h" ;;
     "keyward completion")
         words="
             bash zsh fish powershell --help -h" ;;
@@ -231,7 +248,7 @@ _keyward_words() {
             login seal open servers gen-root-cert gen-intermediate-cert
             gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert
             export-cert list-certs revoke-cert gen-crl ledger check-expiry plan
-            apply ensure serve user demo completion version" ;;
+            apply ensure serve user audit demo doctor completion version" ;;
     *) return 1 ;;
     esac
 }

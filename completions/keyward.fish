@@ -39,7 +39,9 @@ function __keyward_call
                 'keyward ensure' \
                 'keyward serve' \
                 'keyward user' \
+                'keyward audit' \
                 'keyward demo' \
+                'keyward doctor' \
                 'keyward completion' \
                 'keyward version' \
                 'keyward help'
@@ -60,6 +62,10 @@ function __keyward_call
                 'keyward user list' \
                 'keyward user passwd' \
                 'keyward user delete'
+                set path "$path $word"
+                set behind 0
+            case 'keyward audit list' \
+                'keyward audit verify'
                 set path "$path $word"
                 set behind 0
             case '*'
@@ -120,7 +126,9 @@ complete -c keyward -n '__keyward_at keyward' -a apply -d 'make, renew and mend 
 complete -c keyward -n '__keyward_at keyward' -a ensure -d 'make, renew or leave one certificate, as it needs'
 complete -c keyward -n '__keyward_at keyward' -a serve -d 'run the registry: HTTPS REST API v3 over an embedded database or PostgreSQL'
 complete -c keyward -n '__keyward_at keyward' -a user -d 'add, list and delete the registry\'s users, change passwords'
+complete -c keyward -n '__keyward_at keyward' -a audit -d 'read and check the registry\'s audit log'
 complete -c keyward -n '__keyward_at keyward' -a demo -d 'show the whole story in a temporary folder'
+complete -c keyward -n '__keyward_at keyward' -a doctor -d 'look for what is wrong, and say what mends it'
 complete -c keyward -n '__keyward_at keyward' -a completion -d 'print the completion script of a shell'
 complete -c keyward -n '__keyward_at keyward' -a version -d 'print the version; with --json the places in use too'
 complete -c keyward -n '__keyward_at keyward' -a help -d 'show the help of a command'
@@ -644,8 +652,55 @@ complete -c keyward -n '__keyward_in keyward user delete' -l quiet -s q -d 'no n
 complete -c keyward -n '__keyward_in keyward user delete' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward user delete' -l help -s h -d 'show this help'
 
+complete -c keyward -n '__keyward_at keyward audit' -a list -d 'print the records (administrator)'
+complete -c keyward -n '__keyward_at keyward audit' -a verify -d 'check the whole log (administrator), or a file of it'
+complete -c keyward -n '__keyward_in keyward audit' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward audit list' -l after -x -d 'only records after number SEQ'
+complete -c keyward -n '__keyward_in keyward audit list' -l since -x -d 'only records of the last TIME: 24h, 7 or 7d, 2w, 1y'
+complete -c keyward -n '__keyward_in keyward audit list' -l user -x -d 'only records by or about user NAME'
+complete -c keyward -n '__keyward_in keyward audit list' -l what -x -d 'only records of this ACT, as key.add, or of a kind of acts, as key'
+complete -c keyward -n '__keyward_in keyward audit list' -l as -o as -x -d 'log in as NAME'
+complete -c keyward -n '__keyward_in keyward audit list' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+complete -c keyward -n '__keyward_in keyward audit list' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward audit list' -l server -x -d 'the registry that servers add keeps as `NAME`'
+complete -c keyward -n '__keyward_in keyward audit list' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward audit list' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward audit list' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward audit list' -l timeout -x -d 'give up after this TIME'
+complete -c keyward -n '__keyward_in keyward audit list' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward audit list' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward audit list' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward audit verify' -l audit-key -x -d 'the audit key\'s public key in PEM FILE, audit-key.pub of the data folder; repeatable, where it was replaced'
+complete -c keyward -n '__keyward_in keyward audit verify' -l head -x -d 'the HEAD that an earlier audit verify printed: it must be in the log'
+complete -c keyward -n '__keyward_in keyward audit verify' -l as -o as -x -d 'log in as NAME'
+complete -c keyward -n '__keyward_in keyward audit verify' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+complete -c keyward -n '__keyward_in keyward audit verify' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward audit verify' -l server -x -d 'the registry that servers add keeps as `NAME`'
+complete -c keyward -n '__keyward_in keyward audit verify' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward audit verify' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward audit verify' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward audit verify' -l timeout -x -d 'give up after this TIME'
+complete -c keyward -n '__keyward_in keyward audit verify' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward audit verify' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward audit verify' -l help -s h -d 'show this help'
+
 complete -c keyward -n '__keyward_in keyward demo' -l keep -x -a '(__fish_complete_directories)' -d 'do it in DIR, a new or empty folder, and leave the files'
 complete -c keyward -n '__keyward_in keyward demo' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward doctor' -l as -o as -x -d 'log in as NAME'
+complete -c keyward -n '__keyward_in keyward doctor' -l keyfile -r -F -d 'the user key FILE'
+complete -c keyward -n '__keyward_in keyward doctor' -l within -x -d 'what ends in this TIME is told of: 30 or 30d, 12w, 1y, until 2027-01-01'
+complete -c keyward -n '__keyward_in keyward doctor' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward doctor' -l server -x -d 'a registry that servers add keeps as `NAME`; repeatable'
+complete -c keyward -n '__keyward_in keyward doctor' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward doctor' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward doctor' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward doctor' -l timeout -x -d 'give up after this TIME'
+complete -c keyward -n '__keyward_in keyward doctor' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward doctor' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward doctor' -l help -s h -d 'show this help'
 
 complete -c keyward -n '__keyward_at keyward completion' -a 'bash zsh fish powershell'
 complete -c keyward -n '__keyward_in keyward completion' -l help -s h -d 'show this help'
@@ -654,4 +709,4 @@ complete -c keyward -n '__keyward_in keyward version' -l keyfile -r -F -d 'the u
 complete -c keyward -n '__keyward_in keyward version' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward version' -l help -s h -d 'show this help'
 
-complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey rotatekey prune getserverkey login seal open servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user demo completion version'
+complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey rotatekey prune getserverkey login seal open servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user audit demo doctor completion version'

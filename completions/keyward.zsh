@@ -46,7 +46,9 @@ __keyward() {
         'ensure:make, renew or leave one certificate, as it needs'
         'serve:run the registry: HTTPS REST API v3 over an embedded database or PostgreSQL'
         'user:add, list and delete the registry'\''s users, change passwords'
+        'audit:read and check the registry'\''s audit log'
         'demo:show the whole story in a temporary folder'
+        'doctor:look for what is wrong, and say what mends it'
         'completion:print the completion script of a shell'
         'version:print the version; with --json the places in use too'
         'help:show the help of a command'
@@ -726,9 +728,71 @@ __keyward_user_delete() {
         '(--help -h)'{--help,-h}'[show this help]'
 }
 
+__keyward_audit() {
+    local -a commands=(
+        'list:print the records (administrator)'
+        'verify:check the whole log (administrator), or a file of it'
+    )
+    __keyward_hand_over __keyward_audit \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_audit_list() {
+    _arguments -S \
+        '--after=[only records after number SEQ]:SEQ: ' \
+        '--since=[only records of the last TIME: 24h, 7 or 7d, 2w, 1y]:TIME: ' \
+        '--user=[only records by or about user NAME]:NAME: ' \
+        '--what=[only records of this ACT, as key.add, or of a kind of acts, as key]:ACT: ' \
+        '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
+        '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
+        '--allow-http[plain http to another machine: everything sent can be read on the way]' \
+        '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_audit_verify() {
+    _arguments -S \
+        '1:[FILE]: ' \
+        '*--audit-key=[the audit key'\''s public key in PEM FILE, audit-key.pub of the data folder; repeatable, where it was replaced]:FILE: ' \
+        '--head=[the HEAD that an earlier audit verify printed: it must be in the log]:HEAD: ' \
+        '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
+        '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
+        '--allow-http[plain http to another machine: everything sent can be read on the way]' \
+        '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
 __keyward_demo() {
     _arguments -S \
         '--keep=[do it in DIR, a new or empty folder, and leave the files]:DIR:_files -/' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_doctor() {
+    _arguments -S \
+        '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
+        '--keyfile=[the user key FILE]:FILE:_files' \
+        '--within=[what ends in this TIME is told of: 30 or 30d, 12w, 1y, until 2027-01-01]:TIME: ' \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '*--server=[a registry that servers add keeps as `NAME`; repeatable]:servers add: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
+        '--allow-http[plain http to another machine: everything sent can be read on the way]' \
+        '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
         '(--help -h)'{--help,-h}'[show this help]'
 }
 
@@ -747,7 +811,7 @@ __keyward_version() {
 
 __keyward_help() {
     _arguments -S \
-        '1:choice:(keygen getkey addkey listkeys delkey rotatekey prune getserverkey login seal open servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user demo completion version)'
+        '1:choice:(keygen getkey addkey listkeys delkey rotatekey prune getserverkey login seal open servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user audit demo doctor completion version)'
 }
 
 # A link named like one of the scripts is that command.
