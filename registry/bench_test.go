@@ -81,7 +81,7 @@ func benchRegistry(b *testing.B) (*Server, []string) {
 		if err := st.AddKey(b.Context(), store.Key{User: user, Public: public}, storetest.Act("test")); err != nil {
 			b.Fatal(err)
 		}
-		shared[i], err = s.shared.get(s.key, public)
+		shared[i], err = s.current().shared.get(s.current().Server, public)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -33,10 +33,6 @@ func keyThere(k store.Key) error {
 		"`keyward listkeys` shows the keys; with --if-missing that is fine")
 }
 
-func (s *Server) serverKey(c *call) error {
-	return c.answer(http.StatusOK, wire.ServerKey{Key: s.cfg.Key.Public.String(), Fingerprint: s.cfg.Key.Public.Fingerprint()})
-}
-
 func (s *Server) userKeys(c *call) error {
 	list, err := s.cfg.Store.Keys(c.r.Context(), c.user)
 	if err != nil {
@@ -120,7 +116,7 @@ func (s *Server) addKey(c *call) error {
 	if err != nil {
 		return policy(err)
 	}
-	if public == s.cfg.Key.Public {
+	if s.isOwn(public) {
 		return errServerKey
 	}
 	if err := store.ValidDescription(in.Description); err != nil {

@@ -82,7 +82,7 @@ func (s *Server) passwordLogin(c *call, name, password string, asked store.Scope
 		_ = s.cfg.Store.DeleteToken(c.r.Context(), token.Hash) // nobody was told it
 		return err
 	}
-	return s.grant(c, text, token)
+	return s.grant(c, text, token, "")
 }
 
 // unchanged refuses a password that was changed while it was hashed: the tokens it
@@ -100,26 +100,27 @@ func (s *Server) unchanged(c *call, before store.User) error {
 func (s *Server) keyLogin(c *call, name, apikey string, asked store.Scopes) error {
 	began := s.beats.count()                    // now that the body is here: a late one must not use up the wait
 	ctx := context.WithoutCancel(c.r.Context()) // to watch for its end would cost more than what is watched
-	sealed, key, at, err := s.unseal(ctx, c, name, apikey)
+	accepted := s.accepts()
+	sealed, err := s.unseal(ctx, c, name, apikey, accepted)
 	if errors.Is(err, errRefused) {
-		c.release = began + 2
+		c.release = began + 1 + int64(len(accepted)) // as all of them were tried
 	}
 	if err != nil {
 		return err
 	}
 	now := s.cfg.Now()
-	if off := now.Sub(at); off <= -loginWindow || off >= loginWindow {
+	if off := now.Sub(sealed.at); off <= -loginWindow || off >= loginWindow {
 		return errTime(now)
 	}
 	text, token := s.newToken(name)
 	if token.Scopes, err = grantable(store.ScopeRead, asked); err != nil {
 		return err
 	}
-	token.Key = key.Public.Fingerprint()
-	if !key.Expires.IsZero() && key.Expires.Before(token.Expires) {
-		token.Expires = key.Expires
+	token.Key = sealed.key.Public.Fingerprint()
+	if end := sealed.key.Expires; !end.IsZero() && end.Before(token.Expires) {
+		token.Expires = end
 	}
-	login := store.Login{ID: stamped(stamp(at), sealed.ID()), Until: at.Add(loginMemory), At: now, From: address(c.r.RemoteAddr)}
+	login := store.Login{ID: stamped(stamp(sealed.at), sealed.id), Until: sealed.at.Add(loginMemory), At: now, From: address(c.r.RemoteAddr)}
 	err = s.cfg.Store.AddLogin(ctx, login, token)
 	if errors.Is(err, store.ErrExists) {
 		return errReplay
@@ -127,42 +128,53 @@ func (s *Server) keyLogin(c *call, name, apikey string, asked store.Scopes) erro
 	if err != nil {
 		return instead(err, store.ErrNotFound, errRefused)
 	}
-	return s.grant(c, text, token)
+	return s.grant(c, text, token, s.handover(sealed.by, sealed.shared))
 }
 
-// unseal opens the login with each key of the user that counts, and returns the key and the time in it. For a
+// unsealed is a key login that was opened.
+type unsealed struct {
+	id     [32]byte
+	at     time.Time
+	key    store.Key       // of the user
+	by     acceptedKey     // of the server
+	shared *keys.SharedKey // of both
+}
+
+// unseal opens the login with each key of the user that counts and each of the server's. For a
 // user without keys, or none at all, it does the same with a decoy.
-func (s *Server) unseal(ctx context.Context, c *call, name, apikey string) (sealed keys.SealedLogin, key store.Key, at time.Time, err error) {
-	sealed, err = keys.ParseLogin(apikey)
+func (s *Server) unseal(ctx context.Context, c *call, name, apikey string, accepted []acceptedKey) (unsealed, error) {
+	sealed, err := keys.ParseLogin(apikey)
 	if err != nil {
-		return sealed, key, at, errRefused
+		return unsealed{}, errRefused
 	}
 	list, err := s.cfg.Store.Keys(ctx, name)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return sealed, key, at, err
+		return unsealed{}, err
 	}
 	list = slices.DeleteFunc(list, func(k store.Key) bool { return s.over(k.Expires) })
-	cache := &s.shared
+	cache := func(by acceptedKey) *sharedKeys { return &by.shared }
 	if len(list) == 0 {
-		cache = &s.decoys
+		cache = func(by acceptedKey) *sharedKeys { return &by.decoys }
 		list = []store.Key{{Public: s.decoyKey(name)}}
 	} else {
 		c.user = name
 	}
-	for _, k := range list {
-		shared, err := cache.get(s.key, k.Public)
-		if err != nil {
-			return sealed, k, at, err
-		}
-		at, err = sealed.Open(shared)
-		if errors.Is(err, keys.ErrTime) {
-			err = errTime(s.cfg.Now())
-		}
-		if !errors.Is(err, keys.ErrSeal) {
-			return sealed, k, at, err
+	for _, by := range accepted {
+		for _, k := range list {
+			shared, err := cache(by).get(by.Server, k.Public)
+			if err != nil {
+				return unsealed{}, err
+			}
+			at, err := sealed.Open(shared)
+			if errors.Is(err, keys.ErrTime) {
+				err = errTime(s.cfg.Now())
+			}
+			if !errors.Is(err, keys.ErrSeal) {
+				return unsealed{sealed.ID(), at, k, by, shared}, err
+			}
 		}
 	}
-	return sealed, key, at, errRefused
+	return unsealed{}, errRefused
 }
 
 // decoyKey is the public key of a user who has none: always the same for a name, and
@@ -173,8 +185,9 @@ func (s *Server) decoyKey(name string) keys.PublicKey {
 	return keys.PublicKey(mac.Sum(nil))
 }
 
-func (s *Server) grant(c *call, text string, t store.Token) error {
+func (s *Server) grant(c *call, text string, t store.Token, handover string) error {
 	return c.answer(http.StatusOK, wire.Token{
+		Handover:    handover,
 		AccessToken: text, TokenType: tokenType, Scope: scopeText(t.Scopes),
 		ExpiresIn: max(1, int(t.Expires.Sub(s.cfg.Now()).Seconds())),
 	})

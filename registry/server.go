@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"keyward/keys"
@@ -54,6 +55,7 @@ type Config struct {
 	Project string    // what PathProject answers
 	Version string    // what PathVersion answers
 
+	Others   []OtherKey        // more pairs of the server's, while Key is replaced; SetKeys changes both
 	AuditKey ed25519.PublicKey // that the store signs its audit records with
 
 	Now             func() time.Time  // time.Now where nil
@@ -69,25 +71,20 @@ type Config struct {
 type Server struct {
 	cfg     Config
 	mux     *http.ServeMux
-	key     *keys.Server
-	shared  sharedKeys // with registered keys
-	decoys  sharedKeys // with keys that nobody has
-	secret  [32]byte   // makes the decoys; new in each process
+	secret  [32]byte // makes the decoys; new in each process
 	beats   *beats
 	hashing hashing
 	noHash  phc          // what the password of a user who is not there is compared with
 	running sync.RWMutex // read-locked by each request
 	metrics *metrics
+
+	accepted atomic.Pointer[[]acceptedKey] // the server's keys, the current one first
 }
 
 // New makes a Server.
 func New(c Config) (*Server, error) {
 	if c.Store == nil {
 		return nil, errors.New("registry: no store")
-	}
-	key, err := keys.NewServer(c.Key)
-	if err != nil {
-		return nil, fmt.Errorf("registry: the server's key: %w", err)
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -98,7 +95,10 @@ func New(c Config) (*Server, error) {
 	c.TokenLife = cmp.Or(c.TokenLife, 15*time.Minute)
 	c.MaxConnections = cmp.Or(c.MaxConnections, 4096)
 
-	s := &Server{cfg: c, key: key, beats: newBeats(), hashing: newHashing(), noHash: decoy(), metrics: newMetrics()}
+	s := &Server{cfg: c, beats: newBeats(), hashing: newHashing(), noHash: decoy(), metrics: newMetrics()}
+	if err := s.SetKeys(c.Key, c.Others); err != nil {
+		return nil, err
+	}
 	rand.Read(s.secret[:])
 	s.mux = s.routes()
 	return s, nil
