@@ -14,6 +14,12 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
+// The folders of the steps.
+const (
+	sqliteSteps   = "migrations/sqlite"
+	postgresSteps = "migrations/postgres"
+)
+
 // migrate brings the schema to the newest version this binary knows, and refuses a newer one. The
 // steps and their versions are one transaction, which has the write lock from its start (_txlock):
 // the second of two at once finds nothing to do.
@@ -23,7 +29,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
-	if err := step(ctx, tx, "migrations/sqlite"); err != nil {
+	if err := step(ctx, tx, sqliteSteps); err != nil {
 		return err
 	}
 	return tx.Commit()
@@ -57,23 +63,22 @@ func errNewer(have, known int) error {
 		"its schema has version %d, this keyward knows versions up to %d", have, known)
 }
 
-// upToDate refuses a schema that migrate would change.
-func upToDate(ctx context.Context, db *sql.DB) error {
-	steps, err := migrations.ReadDir("migrations/sqlite")
+// upToDate refuses a schema that the steps of a folder would change, and tells its version.
+func upToDate(ctx context.Context, db *sql.DB, folder string) (have int, err error) {
+	steps, err := migrations.ReadDir(folder)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	var have int
 	if err := db.QueryRowContext(ctx, "SELECT max(version) FROM schema_version").Scan(&have); err != nil {
-		return fmt.Errorf("read the schema version: %w", err)
+		return 0, fmt.Errorf("read the schema version: %w", err)
 	}
 	switch known := len(steps); {
 	case have > known:
-		return errNewer(have, known)
+		return have, errNewer(have, known)
 	case have < known:
-		return fault.New(fault.Policy, "start this version of `keyward serve` once, which updates it", "its schema has the older version %d", have)
+		return have, fault.New(fault.Policy, "start this version of `keyward serve` once, which updates it", "its schema has the older version %d", have)
 	}
-	return nil
+	return have, nil
 }
 
 // schemaVersion is 0 for an empty database.

@@ -80,7 +80,7 @@ func (p *postgres) migrate(ctx context.Context) error {
 		if err := lockUnlimited(ctx, t); err != nil {
 			return err
 		}
-		return step(ctx, t, "migrations/postgres")
+		return step(ctx, t, postgresSteps)
 	})
 }
 

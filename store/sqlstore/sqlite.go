@@ -67,12 +67,7 @@ func openSQLite(ctx context.Context, path string, signer *audit.Signer, beside b
 }
 
 func (q *embedded) open(ctx context.Context, beside bool) (err error) {
-	for _, suffix := range []string{"", ".lock", "-wal", "-shm", "-journal"} {
-		if err := checkOwner(q.path + suffix); err != nil {
-			return err
-		}
-	}
-	if err := checkFile(q.path); err != nil {
+	if err := q.check(); err != nil {
 		return err
 	}
 	if beside {
@@ -87,11 +82,12 @@ func (q *embedded) open(ctx context.Context, beside bool) (err error) {
 	if q.writes, err = openDB(q.path, writing, 1); err != nil {
 		return err
 	}
-	update := migrate
 	if beside {
-		update = upToDate
+		_, err = upToDate(ctx, q.writes, sqliteSteps)
+	} else {
+		err = migrate(ctx, q.writes)
 	}
-	if err := update(ctx, q.writes); err != nil {
+	if err != nil {
 		return err
 	}
 	conn, err := q.writes.Conn(ctx)
@@ -101,6 +97,16 @@ func (q *embedded) open(ctx context.Context, beside bool) (err error) {
 	q.writer = newWriter(conn)
 	q.reads, err = openDB(q.path, reading, max(4, runtime.GOMAXPROCS(0)))
 	return err
+}
+
+// check refuses files that others have a hand in, and what is no database.
+func (q *embedded) check() error {
+	for _, suffix := range []string{"", ".lock", "-wal", "-shm", "-journal"} {
+		if err := checkOwner(q.path + suffix); err != nil {
+			return err
+		}
+	}
+	return checkFile(q.path)
 }
 
 func (q *embedded) change(ctx context.Context, do func(*tx) error, then func()) error {
