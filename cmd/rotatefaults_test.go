@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -35,10 +36,14 @@ type rotating struct {
 	at      int                       // the request that meets the fault; 0 for none
 	fault   func(http.ResponseWriter) // instead of the answer
 	refuses bool                      // the registry never sees that request
+	noKeys  bool                      // nobody logs in with a key
 }
 
 func newRotating(t *testing.T, overlap string) *rotating {
 	t.Helper()
+	if raceEnabled {
+		t.Skip("hundreds of starts, and nothing in them happens at once")
+	}
 	r := &rotating{dir: t.TempDir(), overlap: overlap}
 	registry, roots := serveIn(t, r.dir)
 	proxy := &httputil.ReverseProxy{
@@ -95,6 +100,10 @@ func (r *rotating) server(t *testing.T, proxy http.Handler) *httptest.Server {
 		meets := r.seen == r.at
 		r.mu.Unlock()
 		switch {
+		case r.noKeys && withKey(req):
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = w.Write([]byte(`{"error":"login_refused","message":"no"}`))
 		case !meets:
 			proxy.ServeHTTP(w, req)
 		case r.refuses:
@@ -106,6 +115,13 @@ func (r *rotating) server(t *testing.T, proxy http.Handler) *httptest.Server {
 	}))
 	t.Cleanup(s.Close)
 	return s
+}
+
+// withKey tells a login with a key.
+func withKey(req *http.Request) bool {
+	body, err := io.ReadAll(req.Body)
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	return err == nil && strings.Contains(string(body), "grant_type=apikey")
 }
 
 // prepare makes the state of one run: a home folder with a key that both users have. Nothing fails in it.
@@ -161,6 +177,9 @@ func (r *rotating) check(t *testing.T, old string) {
 	t.Helper()
 	r.set(0)
 	r.login(t)
+	if next, err := os.Stat(filepath.Join(r.home, ".vov", "userkey.next")); err == nil && next.Mode().Perm() != 0o600 {
+		t.Errorf("the next pair has mode %v", next.Mode())
+	}
 	r.must(t, "rotatekey", "-q", "--password-file", filepath.Join(r.dir, "password"))
 	r.login(t)
 	for name := range contents(t, filepath.Join(r.home, ".vov")) {
@@ -245,6 +264,23 @@ func TestRotateRefused(t *testing.T) {
 	})
 }
 
+// TestRotateUnproved has a registry that takes the new key and lets nobody log in with it: it comes into no place.
+func TestRotateUnproved(t *testing.T) {
+	r := newRotating(t, "24h")
+	r.prepare(t)
+	old := r.current(t)
+	r.noKeys = true
+	out, err := r.rotate().CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "logged in with the new key (the old key still works)") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if r.current(t) != old {
+		t.Error("the new key is in its place")
+	}
+	r.noKeys = false
+	r.check(t, old)
+}
+
 // TestRotateKilled kills a rotation at each of its requests, once the registry has done what it asks for.
 func TestRotateKilled(t *testing.T) {
 	r := newRotating(t, "0")
@@ -301,4 +337,32 @@ func TestRotateKilledWhileWriting(t *testing.T) {
 		r.check(t, old)
 		r.drop(t)
 	})
+}
+
+// TestRotateAtOnce has several rotations of one key: one comes after the other, and each key but the last one ends.
+func TestRotateAtOnce(t *testing.T) {
+	const runs = 3
+	r := newRotating(t, "24h")
+	r.prepare(t)
+	var running sync.WaitGroup
+	for range runs {
+		running.Go(func() {
+			if out, err := r.rotate().CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+	running.Wait()
+	r.login(t)
+	for _, name := range []string{"work", "play"} {
+		ends := r.expiries(t, name)
+		if len(ends) != runs+1 {
+			t.Errorf("%s: %v", name, ends)
+		}
+		for key, end := range ends {
+			if (end == "") != (key == r.current(t)) {
+				t.Errorf("%s: %s expires %q", name, key, end)
+			}
+		}
+	}
 }
