@@ -54,7 +54,7 @@ func readTrusted(path string) ([]byte, error) {
 		err = cmp.Or(secretfile.FolderExposed(path), secretfile.Exposed(path))
 	}
 	if err != nil {
-		return nil, fault.New(kindOf(err), fault.HintOf(err), "cannot use the known servers: %w", err)
+		return nil, fault.New(kindOf(err), fault.HintOf(err), "cannot use what is trusted: %w", err)
 	}
 	return text, nil
 }
