@@ -140,6 +140,7 @@ func (t *tlsFiles) load(ctx context.Context) (*shown, error) {
 		t.log.Warn("the certificate's key is not safe", "error", exposed, "hint", fault.HintOf(exposed))
 	}
 	pair, err := t.pair(ctx)
+	again := t.read
 	t.read = true
 	if _, told := errors.AsType[*fault.Error](err); told {
 		return nil, err
@@ -149,6 +150,8 @@ func (t *tlsFiles) load(ctx context.Context) (*shown, error) {
 		return nil, fault.New(fault.NotFound, "check the files that --tls-cert and --tls-key name", "the server's certificate: %w", err)
 	case err != nil:
 		return nil, fault.New(fault.InvalidFile, "--tls-cert and --tls-key take a certificate chain and its key in PEM", "the server's certificate: %w", err)
+	case again && t.now().After(pair.Leaf.NotAfter):
+		return nil, fault.New(fault.Policy, "renew it, for example with: keyward renew-cert", "the server's certificate: it ended %s", pair.Leaf.NotAfter.Format(time.DateOnly))
 	}
 	return &shown{Certificate: pair}, nil
 }
