@@ -213,9 +213,7 @@ func TestAPI(t *testing.T) {
 
 	// What only a server in trouble answers.
 	admin = h.token(passwordForm("admin", adminPassword))
-	for range cap(h.hashing.queue) {
-		h.hashing.queue <- struct{}{}
-	}
+	h.fillQueue()
 	for _, q := range []request{
 		{method: "POST", path: wire.PathToken, form: passwordForm("admin", adminPassword)},
 		{method: "POST", path: wire.PathUsers, token: admin, json: bob},
@@ -226,6 +224,13 @@ func TestAPI(t *testing.T) {
 			t.Errorf("%s %s with the queue full: %d %s", q.method, q.path, a.status, a.body)
 		}
 		seen.add(q, a)
+	}
+	wrong := request{method: "POST", path: wire.PathToken, form: passwordForm("bob", "not my password")}
+	h.guess("bob", freeNearby)
+	if a := h.do(wrong); a.status != 429 || a.code() != wire.CodeLimited || a.header.Get("Retry-After") != "1" {
+		t.Errorf("one wrong password too many: %d %s", a.status, a.body)
+	} else {
+		seen.add(wrong, a)
 	}
 	kept := h.cfg.Store
 	h.cfg.Store = gone{kept}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"mime"
 	"net/http"
@@ -37,7 +38,7 @@ type call struct {
 
 func newCall(w http.ResponseWriter, r *http.Request, path string) *call {
 	c := &call{w: w, r: r, path: path, start: time.Now(), user: r.PathValue("user")}
-	c.id = strconv.FormatUint(rand.Uint64(), 16) //nolint:gosec // names a request, and keeps no secret
+	c.id = fmt.Sprintf("%016x", rand.Uint64()) //nolint:gosec // names a request, and keeps no secret
 	h := w.Header()
 	h.Set("X-Request-Id", c.id)
 	h.Set("Cache-Control", "no-store")

@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
+	"strconv"
+	"time"
 
 	"keyward/internal/fault"
 	"keyward/registry/wire"
@@ -15,12 +18,13 @@ import (
 type refusal struct {
 	status int
 	body   wire.Error
+	retry  time.Duration // when to try again, with 429 and 503; a second where zero
 }
 
 func (r *refusal) Error() string { return r.body.Message }
 
 func refuse(status int, code wire.Code, message, hint string) error {
-	return &refusal{status, wire.Error{Error: code, Message: message, Hint: hint}}
+	return &refusal{status: status, body: wire.Error{Error: code, Message: message, Hint: hint}}
 }
 
 // badRequest refuses what is not of the form that the path takes.
@@ -55,7 +59,7 @@ func (c *call) refuse(err error) {
 		r, _ = errors.AsType[*refusal](errUnavailable)
 	default:
 		c.cause = err
-		r = &refusal{http.StatusInternalServerError, wire.Error{Error: wire.CodeInternal, Message: "internal error"}}
+		r = &refusal{status: http.StatusInternalServerError, body: wire.Error{Error: wire.CodeInternal, Message: "internal error"}}
 	}
 	if c.status != 0 {
 		panic(http.ErrAbortHandler) // half an answer is out: cut it, so that nobody takes it for whole
@@ -64,7 +68,7 @@ func (c *call) refuse(err error) {
 	case http.StatusUnauthorized:
 		c.w.Header().Set("WWW-Authenticate", "Bearer")
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		c.w.Header().Set("Retry-After", "1")
+		c.w.Header().Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(r.retry.Seconds())))))
 	}
 	answer := r.body
 	answer.RequestID = c.id

@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -276,6 +277,25 @@ func (h *harness) register(user string, public keys.PublicKey) {
 	h.t.Helper()
 	if err := h.cfg.Store.AddKey(h.t.Context(), store.Key{User: user, Public: public, Created: h.clock.Now()}, storetest.Act("test")); err != nil {
 		h.t.Fatal(err)
+	}
+}
+
+// fillQueue takes every place in the queue for passwords, each for a source of its own.
+func (h *harness) fillQueue() {
+	turns := h.hashing.turns
+	for i := range turns.places + turns.most {
+		turns.join(netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), 32))
+	}
+}
+
+// guess notes wrong passwords for a user from the client's address.
+func (h *harness) guess(user string, n int) {
+	h.t.Helper()
+	who := h.claim(&call{r: &http.Request{RemoteAddr: "127.0.0.1:1"}}, user)
+	for range n {
+		if err := h.wrongPassword(h.t.Context(), who); err != nil {
+			h.t.Fatal(err)
+		}
 	}
 }
 

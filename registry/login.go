@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -21,8 +22,10 @@ const loginWindow = 2 * time.Minute
 // window, so that setting the clock back a little revives nothing.
 const loginMemory = 2 * loginWindow
 
-// logIn grants a token for a password or for a sealed key login.
-func (s *Server) logIn(c *call) error {
+// logIn grants a token for a password or for a sealed key login, or records that it was refused.
+func (s *Server) logIn(c *call) error { return s.noteRefusal(c, s.tryLogin(c)) }
+
+func (s *Server) tryLogin(c *call) error {
 	form, err := c.form()
 	if err != nil {
 		return err
@@ -48,6 +51,10 @@ func (s *Server) logIn(c *call) error {
 
 // passwordLogin hashes the password whether the user is there or not.
 func (s *Server) passwordLogin(c *call, name, password string, asked store.Scopes) error {
+	who := s.claim(c, name)
+	if err := s.mayTry(c.r.Context(), who); err != nil {
+		return err
+	}
 	if CheckPassword(password) != nil {
 		return errRefused // nobody can have it
 	}
@@ -60,12 +67,11 @@ func (s *Server) passwordLogin(c *call, name, password string, asked store.Scope
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	var matches bool
-	if err := s.hashing.do(c.r.Context(), source(c.r.RemoteAddr), func() { matches = want.matches(password) }); err != nil {
+	if err := s.hashing.do(c.r.Context(), source(c.r.RemoteAddr), func() { err = s.compare(c, who, want, password) }); err != nil {
 		return err
 	}
-	if !matches {
-		return errRefused
+	if err != nil {
+		return err
 	}
 	may := store.ScopeRead | store.ScopeKeys
 	if user.Admin {
@@ -83,6 +89,19 @@ func (s *Server) passwordLogin(c *call, name, password string, asked store.Scope
 		return err
 	}
 	return s.grant(c, text, token, "")
+}
+
+// compare counts a wrong password before the next of the same source has its turn, and looks again how many there were
+// by now. It does so for a caller that is gone too: a guess that was made counts.
+func (s *Server) compare(c *call, who claim, want phc, password string) error {
+	ctx := context.WithoutCancel(c.r.Context())
+	if err := s.mayTry(ctx, who); err != nil {
+		return err
+	}
+	if want.matches(password) {
+		return s.rightPassword(ctx, who)
+	}
+	return cmp.Or(s.wrongPassword(ctx, who), errRefused)
 }
 
 // unchanged refuses a password that was changed while it was hashed: the tokens it
@@ -151,13 +170,14 @@ func (s *Server) unseal(ctx context.Context, c *call, name, apikey string, accep
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return unsealed{}, err
 	}
+	if err == nil {
+		c.user = name
+	}
 	list = slices.DeleteFunc(list, func(k store.Key) bool { return s.over(k.Expires) })
 	cache := func(by acceptedKey) *sharedKeys { return &by.shared }
 	if len(list) == 0 {
 		cache = func(by acceptedKey) *sharedKeys { return &by.decoys }
 		list = []store.Key{{Public: s.decoyKey(name)}}
-	} else {
-		c.user = name
 	}
 	for _, by := range accepted {
 		for _, k := range list {
@@ -197,7 +217,7 @@ var errReplay = refuse(http.StatusUnauthorized, wire.CodeLoginReplay, "this key 
 
 // errTime tells the holder of a right key what time it is here.
 func errTime(now time.Time) error {
-	return &refusal{http.StatusUnauthorized, wire.Error{
+	return &refusal{status: http.StatusUnauthorized, body: wire.Error{
 		Error:      wire.CodeLoginTime,
 		Message:    "the time of the key login is missing or more than two minutes off",
 		Hint:       "set the clock",

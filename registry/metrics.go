@@ -168,8 +168,8 @@ func (s *Server) page() []byte {
 	p.metric("keyward_connections_open", "gauge", "Connections to the API that are open.", float64(m.connections.open.Load()))
 	p.metric("keyward_connections_limit", "gauge", "How many may be open, a quarter of them from one address.", float64(s.cfg.MaxConnections))
 	p.metric("keyward_connections_refused_total", "counter", "Connections closed at once, since their address had its share.", float64(m.connections.refused.Load()))
-	p.metric("keyward_hashing_queue", "gauge", "Passwords being hashed or waiting for it.", float64(len(s.hashing.queue)))
-	p.metric("keyward_hashing_queue_limit", "gauge", "How many of them there may be.", float64(cap(s.hashing.queue)))
+	p.metric("keyward_hashing_queue", "gauge", "Passwords being hashed or waiting for it.", float64(s.hashing.turns.held()))
+	p.metric("keyward_hashing_queue_limit", "gauge", "How many of them there may be.", float64(s.hashing.turns.places+s.hashing.turns.most))
 	memory(p)
 	return p.Bytes()
 }

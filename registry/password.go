@@ -134,14 +134,12 @@ func between[T cmp.Ordered](low, n, high T) bool { return low <= n && n <= high 
 
 // hashing bounds how many passwords are hashed at a time, and how many wait for it.
 type hashing struct {
-	slots chan struct{} // a place while at work
-	queue chan struct{} // a place while waiting or at work
-	tally *tally        // of whom the places are
+	turns *turns
+	tally *tally // of whom the places are
 }
 
 func newHashing() hashing {
-	slots := min(runtime.GOMAXPROCS(0), maxHashing)
-	return hashing{make(chan struct{}, slots), make(chan struct{}, slots+hashQueue), newTally(hashShare)}
+	return hashing{newTurns(min(runtime.GOMAXPROCS(0), maxHashing), hashQueue), newTally(hashShare)}
 }
 
 // do runs work for a source when its turn comes; errBusy where that would be too late.
@@ -150,20 +148,12 @@ func (h hashing) do(ctx context.Context, from netip.Prefix, work func()) error {
 		return errBusy
 	}
 	defer h.tally.leave(from)
-	select {
-	case h.queue <- struct{}{}:
-		defer func() { <-h.queue }()
-	default:
-		return errBusy
-	}
 	ctx, cancel := context.WithTimeout(ctx, hashWait)
 	defer cancel()
-	select {
-	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
-	case <-ctx.Done():
+	if !h.turns.enter(ctx, from) {
 		return errBusy
 	}
+	defer h.turns.leave()
 	work()
 	return nil
 }

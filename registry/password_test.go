@@ -93,12 +93,12 @@ func FuzzParsePHC(f *testing.F) {
 	})
 }
 
-// TestHashing fills the slots, one source's share and the queue, in this order.
+// TestHashing fills the places at work, one source's share and the queue, in this order.
 func TestHashing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHashing()
-		if cap(h.slots) != min(runtime.GOMAXPROCS(0), maxHashing) || cap(h.queue) != cap(h.slots)+hashQueue {
-			t.Errorf("%d at a time, %d in all", cap(h.slots), cap(h.queue))
+		if h.turns.places != min(runtime.GOMAXPROCS(0), maxHashing) || h.turns.most != hashQueue {
+			t.Errorf("%d at a time, %d wait", h.turns.places, h.turns.most)
 		}
 		release, ended := make(chan bool), make(chan error, 1000)
 		atWork := 0
@@ -117,26 +117,34 @@ func TestHashing(t *testing.T) {
 			}
 		}
 		const one = "192.0.2.1:1"
-		for range cap(h.slots) {
+		for range h.turns.places {
 			start(one)
 		}
 		cancelled, cancel := context.WithCancel(t.Context())
 		cancel()
 		busy(cancelled, one, "nobody waits any more")
-		for range hashShare - cap(h.slots) {
+		for range hashShare - h.turns.places {
 			start(one)
 		}
 		busy(t.Context(), one, "a source has its share")
 		started := hashShare
-		for ; len(h.queue) < cap(h.queue) && started < 1000; started++ {
-			start(fmt.Sprintf("192.0.2.%d:1", 2+started/hashShare))
+		for ; h.turns.waiting < hashQueue; started++ {
+			start(fmt.Sprintf("198.51.100.%d:1", started))
 		}
-		busy(t.Context(), "192.0.2.99:1", "the queue is full")
-		if atWork != cap(h.slots) {
-			t.Errorf("%d are at work, want %d", atWork, cap(h.slots))
+		turnedAway := hashShare - h.turns.places - 1 // of the first source
+		for range turnedAway {
+			start(fmt.Sprintf("198.51.100.%d:1", started))
+			started++
+			if err := <-ended; err != errBusy {
+				t.Errorf("for room in the queue: %v", err)
+			}
+		}
+		busy(t.Context(), "203.0.113.1:1", "the queue is full of sources that wait once")
+		if atWork != h.turns.places || h.turns.held() != h.turns.places+hashQueue {
+			t.Errorf("%d are at work, %d are held", atWork, h.turns.held())
 		}
 		time.Sleep(hashWait + 1) // by now all that wait were told
-		for range started - atWork {
+		for range started - turnedAway - atWork {
 			if err := <-ended; err != errBusy {
 				t.Errorf("after %s in the queue: %v", hashWait, err)
 			}
@@ -147,8 +155,8 @@ func TestHashing(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if len(h.slots)+len(h.queue)+len(h.tally.held) != 0 {
-			t.Errorf("after the work %d slots and %d places are held, by %v", len(h.slots), len(h.queue), h.tally.held)
+		if h.turns.held()+len(h.turns.queues)+len(h.turns.order)+len(h.tally.held) != 0 {
+			t.Errorf("after the work %d places are held, by %v", h.turns.held(), h.tally.held)
 		}
 	})
 }

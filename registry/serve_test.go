@@ -280,9 +280,7 @@ func TestBroken(t *testing.T) {
 // store that does not answer an error.
 func TestLogLevel(t *testing.T) {
 	h := start(t)
-	for range cap(h.hashing.queue) {
-		h.hashing.queue <- struct{}{}
-	}
+	h.fillQueue()
 	h.do(request{method: "POST", path: wire.PathToken, form: passwordForm("alice", alicePassword)})
 	h.cfg.Store.Close()
 	h.do(request{method: "GET", path: wire.PathReady})

@@ -32,10 +32,7 @@ const (
 	headerBytes = 16 << 10
 )
 
-const (
-	stopTime   = 10 * time.Second // what running requests get when the server stops
-	pruneEvery = time.Minute
-)
+const stopTime = 10 * time.Second // what running requests get when the server stops
 
 // aeadSuites is what TLS 1.2 takes where the caller does not say: forward secrecy with AEAD
 // only, without the CBC suites that crypto/tls still offers. TLS 1.3 has no others.
@@ -74,6 +71,7 @@ type Server struct {
 	secret  [32]byte // makes the decoys; new in each process
 	beats   *beats
 	hashing hashing
+	refused *refusals
 	noHash  phc          // what the password of a user who is not there is compared with
 	running sync.RWMutex // read-locked by each request
 	metrics *metrics
@@ -95,7 +93,7 @@ func New(c Config) (*Server, error) {
 	c.TokenLife = cmp.Or(c.TokenLife, 15*time.Minute)
 	c.MaxConnections = cmp.Or(c.MaxConnections, 4096)
 
-	s := &Server{cfg: c, beats: newBeats(), hashing: newHashing(), noHash: decoy(), metrics: newMetrics()}
+	s := &Server{cfg: c, beats: newBeats(), hashing: newHashing(), refused: newRefusals(), noHash: decoy(), metrics: newMetrics()}
 	if err := s.SetKeys(c.Key, c.Others); err != nil {
 		return nil, err
 	}
@@ -111,7 +109,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, config *tls.Config) 
 	srv := s.httpServer(config)
 	ctx, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	wg.Go(func() { s.prune(ctx) })
+	wg.Go(func() { s.everyMinute(ctx) })
 	wg.Go(func() {
 		<-ctx.Done()
 		s.shutdown(srv)
@@ -119,6 +117,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, config *tls.Config) 
 	err := srv.ServeTLS(limit(l, s.cfg.MaxConnections, &s.metrics.connections), "", "")
 	stop()
 	wg.Wait()
+	s.noteLast(ctx)
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -160,19 +159,32 @@ func (s *Server) shutdown(srv *http.Server) {
 	defer s.running.Unlock()
 }
 
-// prune has the store forget what has expired, until ctx ends.
-func (s *Server) prune(ctx context.Context) {
-	tick := time.NewTicker(pruneEvery)
+// noteLast records what was counted since the last minute ended, when the server stops.
+func (s *Server) noteLast(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	s.noteCounted(ctx)
+}
+
+// everyMinute does what is due each minute, until ctx ends.
+func (s *Server) everyMinute(ctx context.Context) {
+	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {
-		if err := s.cfg.Store.Prune(ctx, s.cfg.Now()); err != nil && ctx.Err() == nil {
-			s.metrics.storeErrors.Add(1)
-			s.cfg.Log.Error("prune", "error", err)
-		}
+		s.prune(ctx)
 		select {
 		case <-tick.C:
+			s.noteCounted(ctx)
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// prune has the store forget what has expired.
+func (s *Server) prune(ctx context.Context) {
+	if err := s.cfg.Store.Prune(ctx, s.cfg.Now()); err != nil && ctx.Err() == nil {
+		s.metrics.storeErrors.Add(1)
+		s.cfg.Log.Error("prune", "error", err)
 	}
 }
