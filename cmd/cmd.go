@@ -125,6 +125,7 @@ func (e *env) commands() []maker {
 		{"serve", e.serveCommand},
 		{"user", e.userCommand},
 		{"audit", e.auditCommand},
+		{"serverkey", e.serverkeyCommand},
 		{"demo", e.demoCommand},
 		{"doctor", e.doctorCommand},
 		{"completion", e.completionCommand},

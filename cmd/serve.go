@@ -153,7 +153,7 @@ func (d doors) close() {
 }
 
 func (e *env) serveStore(c *cli.Context, log *slog.Logger, dir string, db store.Store, auditKey ed25519.PublicKey, doors doors, shown *identity, password func() (string, error)) error {
-	pair, err := e.serverPair(c.Context, fileOr(c, "server-key", dir, serverKeyFile), db)
+	held, err := e.servedKeys(c.Context, log, fileOr(c, "server-key", dir, serverKeyFile), db)
 	if err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func (e *env) serveStore(c *cli.Context, log *slog.Logger, dir string, db store.
 		}
 	}
 	server, err := registry.New(registry.Config{
-		Store: db, Key: pair, AuditKey: auditKey, Project: c.String("project"), Version: e.version, Now: e.now, Log: log,
+		Store: db, Key: held.current, Others: held.others, AuditKey: auditKey, Project: c.String("project"), Version: e.version, Now: e.now, Log: log,
 		MaxConnections: c.Int("max-connections"), Certificates: shown.certificates,
 		PasswordChanged: func(user string) { forgetFirstPassword(log, dir, user) },
 	})
@@ -184,12 +184,13 @@ func (e *env) serveStore(c *cli.Context, log *slog.Logger, dir string, db store.
 		tellMetrics(log, doors.metrics.Addr())
 	}
 	url := serverURL(doors.api.Addr(), c.StringSlice("name"))
-	log.Info("ready", "url", url, "data_dir", dir, "server_key", pair.Public.String())
+	log.Info("ready", "url", url, "data_dir", dir, "server_key", held.current.Public.String())
 	if err := e.print(nil, url+"\n"); err != nil {
 		return err
 	}
 	keeper := &keeper{
-		log: log, shown: shown, reloads: []reload{{"certificate", shown.reload}},
+		log: log, shown: shown, reloads: []reload{{"certificate", shown.reload}, {"server key", held.reload(server, held.read)}},
+		looks: []reload{{"certificate", shown.look}, {"server key", held.reload(server, held.follow)}},
 		ended: func() bool { return atTerminal && !term.IsTerminal(e.stdin) },
 	}
 	e.quiet = true // from here on the log speaks

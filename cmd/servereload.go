@@ -20,7 +20,8 @@ type reload struct {
 // keeper looks after what changes while the registry serves. All of it is one goroutine's, that of keep.
 type keeper struct {
 	log     *slog.Logger
-	reloads []reload
+	reloads []reload // at a SIGHUP
+	looks   []reload // every now and then
 	shown   *identity
 	ended   func() bool // tells whether the terminal that it was started at is gone
 }
@@ -41,7 +42,9 @@ func (k *keeper) keep(ctx context.Context, stop func(), hangup <-chan os.Signal)
 			}
 			k.reload(ctx)
 		case <-look.C:
-			k.do(ctx, reload{"certificate", k.shown.look})
+			for _, r := range k.looks {
+				k.do(ctx, r)
+			}
 		case <-beat:
 			tellSystemd(k.log, daemon.SdNotifyWatchdog)
 		case <-ctx.Done():
