@@ -38,6 +38,10 @@ func readAuditKey(ctx context.Context, path string) (*audit.Signer, error) {
 	if err := durable.Settle(ctx, filepath.Dir(path), filepath.Base(path)); err != nil {
 		return nil, err
 	}
+	return parseAuditKey(path)
+}
+
+func parseAuditKey(path string) (*audit.Signer, error) {
 	text, exposed, err := secretfile.Read(path, maxAuditKey)
 	if err == nil {
 		err = exposed

@@ -30,7 +30,7 @@ func (e *env) doctorCommand() *cli.Command {
 			&cli.StringFlag{Name: "as", EnvVars: []string{"KEYWARD_USER", "USER", "LOGNAME", "USERNAME"}, Usage: "log in as `NAME`"},
 			e.keyfileFlag(),
 			&cli.StringFlag{Name: "within", EnvVars: variable("within"), Value: "30d", Usage: "what ends in this `TIME` is told of: 30 or 30d, 12w, 1y, until 2027-01-01"},
-		}, flags...),
+		}, append(flags, siteFlags()...)...),
 		Action: e.doctor,
 	}
 }
@@ -121,6 +121,11 @@ func (e *env) doctor(c *cli.Context) error {
 	visits, found := own.visits()
 	all = append(all, found...)
 	all = append(all, visitAll(c.Context, visits, c.Duration("timeout"))...)
+	if siteAsked(c) {
+		ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
+		defer cancel()
+		all = append(all, lookAt(ctx, siteChecks(), &site{env: e, c: c, soon: soon})...)
+	}
 	if err := e.print(all, findingsText(all)); err != nil {
 		return err
 	}

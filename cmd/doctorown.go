@@ -185,21 +185,18 @@ func lookAtKnownServers(_ context.Context, p *ownPlace) finding {
 // knownLine tells whether a line of known_servers says something, or is empty or a comment.
 func knownLine(line string) bool {
 	words := strings.Fields(line)
-	if len(words) == 0 || strings.HasPrefix(line, "#") {
-		return true
-	}
-	return len(words) == 3 && (words[1] == "tls" || words[1] == "key")
+	return len(words) == 0 || strings.HasPrefix(line, "#") || len(words) == 3 && (words[1] == "tls" || words[1] == "key")
 }
 
 func lookAtKnownKeys(_ context.Context, p *ownPlace) finding {
 	if p.config == "" {
 		return isSkipped("the config folder is not known")
 	}
-	path := filepath.Join(p.config, "known_keys")
-	if _, err := readTrusted(path); err != nil {
+	known, err := p.knownKeys()
+	if err != nil {
 		return p.failedBy(err)
 	}
-	return isOK("%s", path)
+	return isOK("%d lines in %s", len(known.lines), known.path)
 }
 
 func lookAtKeptServers(_ context.Context, p *ownPlace) finding {
@@ -227,6 +224,8 @@ func lookAtKeyFile(_ context.Context, p *ownPlace) finding {
 	switch {
 	case durable.Unfinished(dir, name):
 		return isWarning(words("keyward", "getkey", "--keyfile", p.keyfile), "a command that changes %s is running, or was killed; the next one ends its work", p.keyfile)
+	case errors.Is(err, fs.ErrNotExist) && p.keyfileFrom() == "HOME" && siteAsked(p.c):
+		return isSkipped("there is none, and a registry needs none")
 	case errors.Is(err, fs.ErrNotExist) && p.keyfileFrom() == "HOME":
 		return isWarning(words(keygen...), "there is no user key yet: %s", p.keyfile)
 	case errors.Is(err, fs.ErrNotExist):
