@@ -1,0 +1,258 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keyward/registry/wire"
+	"keyward/store"
+)
+
+// logInFrom posts a login past the network, from an address that the test chooses.
+func (h *harness) logInFrom(remote string, form url.Values) answer {
+	r := h.request(remote)
+	r.Body = io.NopCloser(strings.NewReader(form.Encode()))
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return answer{w.Code, w.Header(), w.Body.Bytes()}
+}
+
+func (h *harness) request(remote string) *http.Request {
+	r := httptest.NewRequestWithContext(h.t.Context(), http.MethodPost, "https://x"+wire.PathToken, nil)
+	r.Header, r.RemoteAddr, r.ContentLength = formType, remote, -1
+	return r
+}
+
+// startCheap is a registry where the passwords of users who are not there are cheap too.
+func startCheap(t *testing.T, change ...func(*Config)) *harness {
+	h := start(t, change...)
+	noHash, err := parsePHC(cheapHash(adminPassword))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.noHash = noHash
+	return h
+}
+
+func wrong(user string) url.Values { return passwordForm(user, "not my password") }
+func right(user string) url.Values { return passwordForm(user, alicePassword) }
+
+func (h *harness) wantFrom(remote string, form url.Values, status int, why string) answer {
+	h.t.Helper()
+	a := h.logInFrom(remote, form)
+	if a.status != status {
+		h.t.Errorf("%s: %d %s, want %d", why, a.status, a.body, status)
+	}
+	return a
+}
+
+// TestWrongPasswords goes through the delays of one account from one address, up to the longest.
+func TestWrongPasswords(t *testing.T) {
+	h := startCheap(t)
+	const here = "192.0.2.1:1"
+	for range freeNearby {
+		h.wantFrom(here, wrong("alice"), 401, "free")
+	}
+	for _, seconds := range []int{1, 2, 4, 8, 16, 32, 60, 60} {
+		a := h.wantFrom(here, wrong("alice"), 429, "too early")
+		if got := a.header.Get("Retry-After"); got != strconv.Itoa(seconds) || a.code() != wire.CodeLimited {
+			t.Errorf("wait %s: %s, want %d", got, a.body, seconds)
+		}
+		h.clock.Add(time.Duration(seconds)*time.Second - 1)
+		h.wantFrom(here, right("alice"), 429, "the right password, a moment too early")
+		h.clock.Add(1)
+		h.wantFrom(here, wrong("alice"), 401, "in time")
+	}
+	h.wantFrom("192.0.2.99:1", right("alice"), 429, "from nearby")
+	h.clock.Add(longestDelay)
+	h.wantFrom(here, right("alice"), 200, "the right password in time")
+	h.clock.Add(longestDelay) // of the source, which is not forgotten
+	h.wantFrom(here, wrong("alice"), 401, "after the right one")
+	h.wantFrom("192.0.2.99:1", right("alice"), 200, "from nearby, after the right one")
+	h.wantFrom(here, wrong("alice"), 429, "of the source")
+
+	h.clock.Add(store.FailureMemory + longestDelay)
+	for range freeNearby {
+		h.wantFrom(here, wrong("alice"), 401, "after an hour")
+	}
+}
+
+// TestWrongPasswordNotHashed sees that who must wait is told so without a place at work.
+func TestWrongPasswordNotHashed(t *testing.T) {
+	h := startCheap(t)
+	h.guess("alice", freeNearby)
+	h.fillQueue()
+	h.wantFrom("127.0.0.1:1", wrong("alice"), 429, "with the queue full")
+	h.wantFrom("127.0.0.1:1", passwordForm("alice", ""), 429, "a password that nobody has")
+	h.wantFrom("127.0.0.1:1", wrong("admin"), 503, "who need not wait")
+}
+
+// TestSprayedPasswords has one source try a password each on many accounts. That it logs in to one of its own in between
+// does not help it.
+func TestSprayedPasswords(t *testing.T) {
+	h := startCheap(t)
+	const here, there = "192.0.2.1:1", "192.0.2.2:1"
+	for i := range freeOfSource {
+		h.wantFrom(here, wrong(fmt.Sprint("user", i)), 401, "free")
+		if i == freeOfSource/2 {
+			h.wantFrom(here, right("alice"), 200, "the source's own account")
+		}
+	}
+	h.wantFrom(here, wrong("carol"), 429, "one account more")
+	h.wantFrom(here, right("alice"), 429, "the source's own account")
+	h.wantFrom(there, wrong("carol"), 401, "another source")
+}
+
+// TestGuessedFromEverywhere has one account guessed from many networks. Whoever gives the right password first gets in from
+// wherever they are, and so does the owner of a key, among the guessers too.
+func TestGuessedFromEverywhere(t *testing.T) {
+	h := startCheap(t)
+	pair := newPair(t)
+	h.register("alice", pair.Public)
+	from := func(i int) string { return fmt.Sprintf("198.51.%d.1:1", i) }
+	const home, office = "[2001:db8:1:2::3]:1", "203.0.113.1:1"
+	h.wantFrom(office, wrong("alice"), 401, "a slip before it began")
+	for i := range freeOfAccount {
+		h.wantFrom(from(i), wrong("alice"), 401, "free")
+	}
+	h.wantFrom(from(0), wrong("alice"), 429, "a second try")
+	h.wantFrom(from(99), wrong("alice"), 401, "the one try of a network")
+	h.wantFrom(from(99), wrong("alice"), 429, "a second try")
+	h.wantFrom("198.51.99.2:1", wrong("alice"), 429, "a second try of the network")
+	h.wantFrom("[2001:db8:1:9::3]:1", right("alice"), 200, "the right password")
+	h.wantFrom(home, wrong("alice"), 401, "a slip")
+	h.wantFrom(home, right("alice"), 429, "after the slip")
+	h.wantFrom(office, right("alice"), 429, "after the slip")
+	h.wantFrom(from(0), wrong("bob"), 401, "another account")
+	for _, remote := range []string{home, from(0), from(99)} {
+		h.wantFrom(remote, keyForm("alice", h.seal(pair, 0)), 200, "a key")
+	}
+	h.clock.Add(8 * time.Second) // after the 23rd for the account
+	h.wantFrom(home, right("alice"), 200, "in time")
+	h.wantFrom(office, wrong("alice"), 401, "a second slip")
+	h.wantFrom(home, wrong("alice"), 401, "a slip after the right password")
+}
+
+// TestKeysNeverWait has a source that must wait for its passwords, and fails with keys too, log in with a good one.
+func TestKeysNeverWait(t *testing.T) {
+	h := startCheap(t)
+	pair, stranger := newPair(t), newPair(t)
+	h.register("alice", pair.Public)
+	const here = "192.0.2.1:1"
+	for range 3 * freeOfSource {
+		h.logInFrom(here, wrong("alice"))
+	}
+	for range freeOfSource {
+		h.wantFrom(here, keyForm("alice", h.seal(stranger, 0)), 401, "a wrong key")
+	}
+	h.wantFrom(here, wrong("alice"), 429, "a password")
+	h.wantFrom(here, keyForm("alice", h.seal(pair, 0)), 200, "a key")
+}
+
+// TestLimitedAlike compares all that a stranger sees of many wrong passwords, for a user and for invented names.
+func TestLimitedAlike(t *testing.T) {
+	h := startCheap(t)
+	h.register("alice", newPair(t).Public)
+	see := func(remote, name string) (seen []string) {
+		for i := range 3 * freeNearby {
+			a := h.logInFrom(remote, wrong(name))
+			e := a.masked()
+			a.header.Del("X-Request-Id")
+			seen = append(seen, fmt.Sprint(i, a.status, e, a.header))
+		}
+		return seen
+	}
+	want := see("192.0.2.1:1", "alice")
+	for i, name := range []string{"nobody", "../etc\x00", strings.Repeat("x", 4000)} {
+		if diff := cmp.Diff(want, see(fmt.Sprintf("198.51.%d.1:1", i), name)); diff != "" {
+			t.Errorf("alice, %.20q:\n%s", name, diff)
+		}
+	}
+	if !strings.Contains(want[len(want)-1], string(wire.CodeLimited)) {
+		t.Errorf("never limited: %s", want)
+	}
+}
+
+// TestReplicasCountTogether has two servers over one store take wrong passwords in turn.
+func TestReplicasCountTogether(t *testing.T) {
+	h := startCheap(t)
+	second, err := New(h.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := &harness{Server: second, t: t, clock: h.clock}
+	const here = "192.0.2.1:1"
+	for i := range freeNearby {
+		[]*harness{h, other}[i%2].wantFrom(here, wrong("alice"), 401, "free")
+	}
+	h.wantFrom(here, wrong("alice"), 429, "one more")
+	other.wantFrom(here, wrong("alice"), 429, "one more at the other")
+}
+
+// TestClaim sees that the subjects of failures fit into the store and do not have what was given as a name.
+func TestClaim(t *testing.T) {
+	h := start(t)
+	const secret = "hunter2!"
+	for _, name := range []string{"alice", secret, strings.Repeat(secret, 1000), "\x00\xff"} {
+		for _, remote := range []string{"192.0.2.1:1", "[2001:db8:1111:2222:3333:4444:5555:6666]:65535", "@", ""} {
+			who := h.claim(&call{r: &http.Request{RemoteAddr: remote}}, name)
+			for _, subject := range []string{who.source, who.account, who.nearby} {
+				if len(subject) > 128 || strings.Contains(subject, name) || strings.Contains(subject, secret) {
+					t.Errorf("%q from %q: %s", name, remote, subject)
+				}
+			}
+		}
+	}
+	for from, want := range map[string]string{
+		"192.0.2.7:1":                    "192.0.2.0/24",
+		"[2001:db8:1:2:3:4:5:6]:1":       "2001:db8:1::/48",
+		"[::ffff:192.0.2.7]:1":           "192.0.2.0/24",
+		"a socket, which has no address": netip.Prefix{}.String(),
+	} {
+		if got := neighbourhood(source(from)).String(); got != want {
+			t.Errorf("%s: %s, want %s", from, got, want)
+		}
+	}
+}
+
+func TestDelay(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		count int
+		ago   time.Duration
+		want  time.Duration
+	}{
+		{0, 0, 0}, {4, 0, 0}, {5, 0, time.Second}, {5, time.Second, 0}, {8, time.Second, 7 * time.Second},
+		{100, 0, longestDelay}, {1 << 40, 0, longestDelay}, {100, longestDelay, 0},
+		{5, -time.Hour, time.Second}, // the clock was set back
+	} {
+		if got := max(0, delay(store.Failure{Count: c.count, Last: now.Add(-c.ago)}, 5, now)); got != c.want {
+			t.Errorf("%d, the last %s ago: %s, want %s", c.count, c.ago, got, c.want)
+		}
+	}
+}
+
+// uncounted is a store that cannot count failures.
+type uncounted struct{ store.Store }
+
+var errDisk = errors.New("the disk is full")
+
+func (uncounted) AddFailure(context.Context, time.Time, ...string) error { return errDisk }
+
+// TestUncounted sees that no password is compared for an answer where it cannot be counted.
+func TestUncounted(t *testing.T) {
+	h := startCheap(t, func(c *Config) { c.Store = uncounted{c.Store} })
+	h.wantFrom("192.0.2.1:1", wrong("alice"), 500, "a wrong password")
+}
