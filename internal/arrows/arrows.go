@@ -21,7 +21,7 @@ const module = "keyward"
 // module of others stands for all its packages. The standard library is free to all.
 const list = `
 cmd/keyward         -> cmd
-cmd                 -> completions keys keys/seal certs certs/export certs/ledger certs/plan certs/verify store store/audit store/sqlstore registry registry/wire restclient
+cmd                 -> completions keys keys/seal certs certs/export certs/ledger certs/plan certs/verify store store/audit store/backup store/sqlstore registry registry/wire restclient
 cmd                 -> internal/fault internal/durable internal/nearest internal/secretfile internal/term
 cmd                 -> github.com/coreos/go-systemd/v22 github.com/urfave/cli/v2
 completions         ->
@@ -35,6 +35,7 @@ certs/plan          -> keys certs certs/export certs/ledger internal/fault inter
 certs/verify        -> internal/fault internal/secretfile certs golang.org/x/crypto
 store               -> internal/fault keys store/audit
 store/audit         -> internal/fault
+store/backup        -> internal/fault keys store store/audit
 store/sqlstore      -> internal/fault internal/secretfile keys store store/audit github.com/gofrs/flock github.com/jackc/pgx/v5 modernc.org/sqlite
 store/storetest     -> internal/fault keys store store/audit github.com/google/go-cmp
 registry            -> internal/fault keys store store/audit registry/wire golang.org/x/crypto
@@ -42,7 +43,7 @@ registry/wire       ->
 restclient          -> internal/fault keys registry/wire
 
 internal/arrows     ->
-internal/bench      -> keys certs store store/audit store/sqlstore registry registry/wire restclient golang.org/x/crypto
+internal/bench      -> internal/pgtest keys certs store store/audit store/sqlstore registry registry/wire restclient golang.org/x/crypto
 internal/durable    -> internal/fault internal/secretfile github.com/gofrs/flock
 internal/fault      ->
 internal/gen        -> cmd

@@ -16,16 +16,20 @@ import (
 	"keyward/registry/wire"
 )
 
-// client asks a server for tokens over kept connections, with net/http as programs do.
+// client asks servers for tokens over kept connections, with net/http as programs do. The connections are spread over the servers.
 type client struct {
-	url         string
+	urls        []string
 	http        *http.Client
 	connections int
 }
 
-func newClient(address string, roots *x509.CertPool, connections int) *client {
+func newClient(roots *x509.CertPool, connections int, servers ...*server) *client {
+	var urls []string
+	for _, s := range servers {
+		urls = append(urls, "https://"+s.address+wire.PathToken)
+	}
 	return &client{
-		url:         "https://" + address + wire.PathToken,
+		urls:        urls,
 		connections: connections,
 		http: &http.Client{Transport: &http.Transport{
 			TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13},
@@ -48,13 +52,14 @@ func (c *client) send(ctx context.Context, forms []string) (time.Duration, map[i
 		failure error
 	)
 	start := time.Now()
-	for range c.connections {
+	for connection := range c.connections {
+		url := c.urls[connection%len(c.urls)]
 		wg.Go(func() {
 			statuses := map[int]int{}
 			var err error
 			for i := next.Add(1) - 1; err == nil && i < int64(len(forms)); i = next.Add(1) - 1 {
 				var status int
-				status, err = c.post(ctx, forms[i])
+				status, err = c.post(ctx, url, forms[i])
 				statuses[status]++
 			}
 			mu.Lock()
@@ -70,8 +75,8 @@ func (c *client) send(ctx context.Context, forms []string) (time.Duration, map[i
 }
 
 // post sends one form and reads the whole answer.
-func (c *client) post(ctx context.Context, form string) (status int, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, strings.NewReader(form))
+func (c *client) post(ctx context.Context, url, form string) (status int, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(form))
 	if err != nil {
 		return 0, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -30,11 +31,7 @@ const (
 // net/http over TLS in another one. Client and server share the machine.
 func (b *bench) logins(ctx context.Context) ([]row, error) {
 	data := filepath.Join(b.dir, "registry")
-	pairs, err := makeUsers(ctx, data)
-	if err != nil {
-		return nil, err
-	}
-	ours, err := b.serve(ctx, b.keyward, "serve", "--listen", "127.0.0.1:0", "--data-dir", data)
+	ours, pairs, err := b.registry(ctx, data)
 	if err != nil {
 		return nil, err
 	}
@@ -45,25 +42,17 @@ func (b *bench) logins(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	defer bare.stop()
-
-	server, err := keys.Load(ctx, filepath.Join(data, "serverkey"))
+	server, roots, err := identity(ctx, data)
 	if err != nil {
 		return nil, err
 	}
-	pem, err := os.ReadFile(filepath.Join(data, "ca.cert.pem"))
-	if err != nil {
-		return nil, err
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(pem)
-	password, err := b.passwordLogins(ctx, ours, newClient(ours.address, roots, few))
+	password, err := b.passwordLogins(ctx, ours, newClient(roots, few, ours))
 	if err != nil {
 		return nil, err
 	}
 	var rows []row
 	for _, n := range []int{users, few} {
-		r, err := b.keyLogins(ctx, pairs, server.Public,
-			side{bare, newClient(bare.address, roots, n)}, side{ours, newClient(ours.address, roots, n)})
+		r, err := b.keyLogins(ctx, pairs, server, side{bare, newClient(roots, n, bare)}, side{ours, newClient(roots, n, ours)})
 		if err != nil {
 			return nil, err
 		}
@@ -76,39 +65,69 @@ func (b *bench) logins(ctx context.Context) ([]row, error) {
 	return append(rows, password...), nil
 }
 
-// makeUsers makes the database of a registry with users of a key each, and returns their pairs.
-func makeUsers(ctx context.Context, data string) ([]keys.Pair, error) {
+// registry starts a registry on SQLite in a folder, with users of a key each, whose pairs it returns.
+func (b *bench) registry(ctx context.Context, data string) (*server, []keys.Pair, error) {
+	pairs := make([]keys.Pair, users)
+	for i := range pairs {
+		var err error
+		if pairs[i], err = keys.Generate(); err != nil {
+			return nil, nil, err
+		}
+	}
 	if err := os.MkdirAll(data, 0o700); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	db, err := sqlstore.Open(ctx, filepath.Join(data, "registry.db"), signer())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	defer db.Close()
+	if err := errors.Join(addUsers(ctx, db, pairs), db.Close()); err != nil {
+		return nil, nil, err
+	}
+	s, err := b.serveRegistry(ctx, data)
+	return s, pairs, err
+}
+
+// serveRegistry starts a registry on a folder. All connections come from one address, which may have a quarter of them, and
+// the client dials some more than it keeps.
+func (b *bench) serveRegistry(ctx context.Context, data string, flags ...string) (*server, error) {
+	return b.serve(ctx, append([]string{b.keyward, "serve", "--listen", "127.0.0.1:0", "--max-connections", "16384", "--data-dir", data}, flags...)...)
+}
+
+// identity is the key that logins to a registry are sealed for, and the roots of its certificate.
+func identity(ctx context.Context, data string) (keys.PublicKey, *x509.CertPool, error) {
+	server, err := keys.Load(ctx, filepath.Join(data, "serverkey"))
+	if err != nil {
+		return keys.PublicKey{}, nil, err
+	}
+	pem, err := os.ReadFile(filepath.Join(data, "ca.cert.pem"))
+	if err != nil {
+		return keys.PublicKey{}, nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	return server.Public, roots, nil
+}
+
+// addUsers adds a user for each pair, with its key.
+func addUsers(ctx context.Context, db store.Store, pairs []keys.Pair) error {
 	hash, err := registry.HashPassword("the right password")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	pairs := make([]keys.Pair, users)
 	errs := make(chan error)
-	for i := range pairs {
-		go func() { errs <- addUser(ctx, db, userName(i), hash, &pairs[i]) }() // together, so that they share syncs
+	for i, pair := range pairs {
+		go func() { errs <- addUser(ctx, db, userName(i), hash, pair) }() // together, so that they share syncs
 	}
 	for range pairs {
-		if e := <-errs; e != nil {
-			err = e
-		}
+		err = errors.Join(err, <-errs)
 	}
-	return pairs, err
+	return err
 }
 
 func userName(i int) string { return fmt.Sprint("user", i) }
 
-func addUser(ctx context.Context, db store.Store, name, hash string, pair *keys.Pair) (err error) {
-	if *pair, err = keys.Generate(); err != nil {
-		return err
-	}
+func addUser(ctx context.Context, db store.Store, name, hash string, pair keys.Pair) error {
 	if err := db.AddUser(ctx, store.User{Name: name, Password: hash, Created: time.Now()}, audit.Act{Time: time.Now(), What: audit.UserAdded, User: name}); err != nil {
 		return err
 	}
@@ -126,23 +145,22 @@ type side struct {
 	client *client
 }
 
-// keyLogins compares rounds of logins. Each login is sealed before it is timed, and goes
-// to the bare server, which does not look at it, and then to the registry, which takes it once.
-func (b *bench) keyLogins(ctx context.Context, pairs []keys.Pair, server keys.PublicKey, bare, ours side) (row, error) {
+// keyLogins compares rounds of logins. Each login is sealed before it is timed, and used once.
+func (b *bench) keyLogins(ctx context.Context, pairs []keys.Pair, server keys.PublicKey, ref, ours side) (row, error) {
 	r := row{unit: perSecond}
-	defer bare.client.close()
+	defer ref.client.close()
 	defer ours.client.close()
 	perRound := 20_000
 	if b.short {
 		perRound = 2_000
 	}
 	for i := range b.times(10) + 1 {
-		forms, err := sealLogins(pairs, server, perRound)
-		if err != nil {
-			return r, err
-		}
-		var rates, cpus [2]float64 // bare's, ours
-		for j, s := range []side{bare, ours} {
+		var rates, cpus [2]float64 // the reference's, ours
+		for j, s := range []side{ref, ours} {
+			forms, err := sealLogins(pairs, server, perRound)
+			if err != nil {
+				return r, err
+			}
 			before := s.server.cpu()
 			took, statuses, err := s.client.send(ctx, forms)
 			if err != nil {

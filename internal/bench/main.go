@@ -2,7 +2,8 @@
 // turns, and prints the tables of docs/performance.md. It runs on Linux and other Unixes;
 // what a machine does not have the tools for is printed as not measured.
 //
-//	go run -tags urfave_cli_no_docs ./internal/bench [-short] [start] [leaf] [apply] [plan] [verify] [logins] [packages]
+//	go run -tags urfave_cli_no_docs ./internal/bench [-short] [start] [leaf] [apply] [plan] [verify] [logins]
+//		[pglogins] [replicas] [lookup] [listing] [packages]
 package main
 
 import (
@@ -119,6 +120,10 @@ func (b *bench) report(ctx context.Context, w io.Writer) error {
 		{"plan", b.plan},
 		{"verify", b.verify},
 		{"logins", b.logins},
+		{"pglogins", b.pglogins},
+		{"replicas", b.replicas},
+		{"lookup", b.lookup},
+		{"listing", b.listing},
 	} {
 		if !b.wants(part.name) {
 			continue

@@ -22,7 +22,7 @@ type server struct {
 
 // serve starts a server that prints its URL when it is ready. Its log goes to a file.
 func (b *bench) serve(ctx context.Context, argv ...string) (*server, error) {
-	log, err := os.Create(filepath.Join(b.dir, filepath.Base(argv[0])+".log"))
+	log, err := os.CreateTemp(b.dir, filepath.Base(argv[0])+"*.log")
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +74,11 @@ func (s *server) cpu() float64 {
 }
 
 // peak is the most memory that the server has held so far, in MiB; 0 where the system does not tell.
-func (s *server) peak() float64 {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Pid))
+func (s *server) peak() float64 { return peakOf(s.process.Pid) }
+
+// peakOf is that of a process.
+func peakOf(pid int) float64 {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}

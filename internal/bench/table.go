@@ -79,6 +79,7 @@ func decimal(f float64) string {
 
 func milliseconds(f float64) string { return fmt.Sprintf("%.2f ms", f) }
 func perSecond(f float64) string    { return fmt.Sprintf("%.0f/s", f) }
-func seconds(f float64) string      { return fmt.Sprintf("%.2f s", f/1000) } // of milliseconds
+func microseconds(f float64) string { return fmt.Sprintf("%.0f µs", 1000*f) } // of milliseconds
+func seconds(f float64) string      { return fmt.Sprintf("%.2f s", f/1000) }  // of milliseconds
 func kibibytes(f float64) string    { return fmt.Sprintf("%.2f KiB", f) }
 func mebibytes(f float64) string    { return fmt.Sprintf("%.0f MiB", f) }
