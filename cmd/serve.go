@@ -87,8 +87,11 @@ func (e *env) serve(c *cli.Context) error {
 		return err
 	}
 	defer doors.close()
-	dir, err := e.dataFolder(c.String("data-dir"))
+	dir, err := e.dataFolderName(c)
 	if err != nil {
+		return err
+	}
+	if err := e.dataFolder(c.Context, dir); err != nil {
 		return err
 	}
 	where, err := e.storeOf(c, dir)
@@ -254,21 +257,18 @@ func serverURL(address net.Addr, given []string) string {
 
 // dataFolder makes the folder, for its owner alone, or checks the one that is there: who
 // could put files into it could make themselves administrator.
-func (e *env) dataFolder(dir string) (string, error) {
-	if dir == "" {
-		var err error
-		if dir, err = e.dataDir(); err != nil {
-			return "", err
-		}
-	}
+func (e *env) dataFolder(ctx context.Context, dir string) error {
 	if err := durable.MakeFolder(dir, 0o700); err != nil {
-		return "", fault.New(kindOf(err), "give --data-dir a folder that can be written", "cannot make the data folder: %w", err)
+		return fault.New(kindOf(err), "give --data-dir a folder that can be written", "cannot make the data folder: %w", err)
 	}
 	info, err := os.Stat(dir)
 	if err == nil && info.Mode()&fs.ModeSticky != 0 {
-		return "", fault.New(fault.Policy, "give --data-dir a folder of its own", "%s is shared with others", dir)
+		return fault.New(fault.Policy, "give --data-dir a folder of its own", "%s is shared with others", dir)
 	}
-	return dir, errors.Join(err, secretfile.FolderExposed(dir))
+	if err := errors.Join(err, secretfile.FolderExposed(dir)); err != nil {
+		return err
+	}
+	return durable.Settle(ctx, dir, restoredKeys)
 }
 
 // administrator adds the user admin where there is no user yet.

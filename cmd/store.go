@@ -33,6 +33,17 @@ func serverKeyFlag() cli.Flag {
 	return &cli.StringFlag{Name: "server-key", EnvVars: variable("server-key"), TakesFile: true, Usage: "the server's NaCl key pair is in `FILE`", DefaultText: serverKeyFile + " in --data-dir"}
 }
 
+// storeFlags are those of commands that work on a store past the registry.
+func storeFlags() []cli.Flag { return []cli.Flag{storeFlag(), dataDirFlag()} }
+
+// dataFolderName is the data folder, whether it is there or not.
+func (e *env) dataFolderName(c *cli.Context) (string, error) {
+	if dir := c.String("data-dir"); dir != "" {
+		return dir, nil
+	}
+	return e.dataDir()
+}
+
 // fileOr is the file that a flag names, else the one of that name in the data folder.
 func fileOr(c *cli.Context, flag, dir, name string) string {
 	if file := c.String(flag); file != "" {
@@ -87,7 +98,10 @@ func (e *env) parsePlace(text, flag, variable string) (storePlace, error) {
 	if text == "" || strings.Contains(text, "://") || strings.Contains(text, "password=") {
 		return "", fault.New(fault.Usage, "write postgres://USER@HOST/DATABASE, or the path of a file", "--%s is neither a URL of PostgreSQL nor a path", flag)
 	}
-	return p, secretfile.FolderExposed(text)
+	if err := secretfile.FolderExposed(text); !errors.Is(err, fault.NotFound) {
+		return p, err
+	}
+	return p, nil // the folder may be made yet
 }
 
 // openStore opens a store, and makes an SQLite file where there is none. No other process then has that file.
@@ -98,12 +112,24 @@ func openStore(ctx context.Context, p storePlace, signer *audit.Signer) (*sqlsto
 	return sqlstore.Open(ctx, string(p), signer)
 }
 
-// openBeside opens a store that is there, and that a registry may serve meanwhile.
+// openBeside opens a store that is there, and that a registry may serve meanwhile. It makes nothing and leaves an old
+// schema to `serve`.
 func openBeside(ctx context.Context, p storePlace, signer *audit.Signer) (*sqlstore.Store, error) {
-	if p.isPostgres() {
-		return sqlstore.OpenPostgres(ctx, string(p), signer)
+	if !p.isPostgres() {
+		return sqlstore.OpenBeside(ctx, string(p), signer)
 	}
-	return sqlstore.OpenBeside(ctx, string(p), signer)
+	if _, err := look(ctx, p); err != nil {
+		return nil, err
+	}
+	return openStore(ctx, p, signer)
+}
+
+// look looks at a store that is there, and changes nothing.
+func look(ctx context.Context, p storePlace) (sqlstore.Glance, error) {
+	if p.isPostgres() {
+		return sqlstore.LookPostgres(ctx, string(p))
+	}
+	return sqlstore.Look(ctx, string(p))
 }
 
 // openEither is openStore, or openBeside where another process has the file: shared tells so.

@@ -139,13 +139,16 @@ func (e *env) userDelete(c *cli.Context) error {
 }
 
 // agree asks before something that cannot be undone.
-func (e *env) agree(yes bool, question string) error {
+func (e *env) agree(yes bool, question string) error { return e.agreeTo("--yes", yes, question) }
+
+// agreeTo is agree where another flag says yes.
+func (e *env) agreeTo(flag string, yes bool, question string) error {
 	if yes {
 		return nil
 	}
 	terminal := e.terminal()
 	if terminal == nil {
-		return fault.New(fault.Usage, "give --yes", "this cannot be undone, and there is no terminal to ask at")
+		return fault.New(fault.Usage, "give "+flag, "this cannot be undone, and there is no terminal to ask at")
 	}
 	yes, err := terminal.Confirm(question)
 	if err == nil && !yes {

@@ -11,8 +11,8 @@ _keyward_words() {
             login seal open servers gen-root-cert gen-intermediate-cert
             gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert
             export-cert list-certs revoke-cert gen-crl ledger check-expiry plan
-            apply ensure serve user audit demo doctor completion version help
-            --version --help -h" ;;
+            apply ensure serve user backup restore store audit serverkey demo
+            doctor completion version help --version --help -h" ;;
     "keyward keygen")
         words="
             --keyfile=FILE --force -f --quiet -q --json --help -h" ;;
@@ -216,6 +216,24 @@ _keyward_words() {
         words="
             --yes -y --as= --password-file=FILE --url= --server= --ca-file=FILE
             --pin= --allow-http --timeout= --quiet -q --json --help -h" ;;
+    "keyward backup")
+        words="
+            --store= --data-dir=DIR --server-key=FILE --audit-key=FILE
+            --with-keys --force -f --quiet -q --json --help -h" ;;
+    "keyward restore")
+        words="
+            --store= --data-dir=DIR --server-key=FILE --audit-key=FILE --replace
+            --with-keys --new-server-key --force -f --quiet -q --json --help -h" ;;
+    "keyward store")
+        words="
+            copy show --help -h" ;;
+    "keyward store copy")
+        words="
+            --from= --to= --data-dir=DIR --audit-key=FILE --replace --quiet -q
+            --json --help -h" ;;
+    "keyward store show")
+        words="
+            --store= --data-dir=DIR --quiet -q --json --help -h" ;;
     "keyward audit")
         words="
             list verify --help -h" ;;
@@ -229,13 +247,26 @@ _keyward_words() {
             --audit-key= --head= --as= --password-file=FILE --url= --server=
             --ca-file=FILE --pin= --allow-http --timeout= --quiet -q --json
             --help -h" ;;
+    "keyward serverkey")
+        words="
+            show rotate --help -h" ;;
+    "keyward serverkey show")
+        words="
+            --data-dir=DIR --server-key=FILE --quiet -q --json --help -h" ;;
+    "keyward serverkey rotate")
+        words="
+            --overlap= --prepare --lost= --force -f --data-dir=DIR
+            --server-key=FILE --quiet -q --json --help -h" ;;
     "keyward demo")
         words="
             --keep=DIR --help -h" ;;
     "keyward doctor")
         words="
             --as= --keyfile=FILE --within= --url= --server= --ca-file=FILE
-            --pin= --allow-http --timeout= --quiet -q --json --help -h" ;;
+            --pin= --allow-http --timeout= --quiet -q --json --data-dir=DIR
+            --store= --server-key=FILE --audit-key=FILE --listen= --name=
+            --tls-cert=FILE --tls-key=FILE --max-connections= --min-free= --help
+            -h" ;;
     "keyward completion")
         words="
             bash zsh fish powershell --help -h" ;;
@@ -248,7 +279,8 @@ _keyward_words() {
             login seal open servers gen-root-cert gen-intermediate-cert
             gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert
             export-cert list-certs revoke-cert gen-crl ledger check-expiry plan
-            apply ensure serve user audit demo doctor completion version" ;;
+            apply ensure serve user backup restore store audit serverkey demo
+            doctor completion version" ;;
     *) return 1 ;;
     esac
 }

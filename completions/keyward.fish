@@ -39,7 +39,11 @@ function __keyward_call
                 'keyward ensure' \
                 'keyward serve' \
                 'keyward user' \
+                'keyward backup' \
+                'keyward restore' \
+                'keyward store' \
                 'keyward audit' \
+                'keyward serverkey' \
                 'keyward demo' \
                 'keyward doctor' \
                 'keyward completion' \
@@ -64,8 +68,16 @@ function __keyward_call
                 'keyward user delete'
                 set path "$path $word"
                 set behind 0
+            case 'keyward store copy' \
+                'keyward store show'
+                set path "$path $word"
+                set behind 0
             case 'keyward audit list' \
                 'keyward audit verify'
+                set path "$path $word"
+                set behind 0
+            case 'keyward serverkey show' \
+                'keyward serverkey rotate'
                 set path "$path $word"
                 set behind 0
             case '*'
@@ -126,7 +138,11 @@ complete -c keyward -n '__keyward_at keyward' -a apply -d 'make, renew and mend 
 complete -c keyward -n '__keyward_at keyward' -a ensure -d 'make, renew or leave one certificate, as it needs'
 complete -c keyward -n '__keyward_at keyward' -a serve -d 'run the registry: HTTPS REST API v3 over an embedded database or PostgreSQL'
 complete -c keyward -n '__keyward_at keyward' -a user -d 'add, list and delete the registry\'s users, change passwords'
+complete -c keyward -n '__keyward_at keyward' -a backup -d 'write what the registry keeps to a file, also while it serves'
+complete -c keyward -n '__keyward_at keyward' -a restore -d 'put a backup in the place of what the registry keeps, also while it serves'
+complete -c keyward -n '__keyward_at keyward' -a store -d 'look at what the registry keeps, and move it between SQLite and PostgreSQL'
 complete -c keyward -n '__keyward_at keyward' -a audit -d 'read and check the registry\'s audit log'
+complete -c keyward -n '__keyward_at keyward' -a serverkey -d 'look at the server\'s key files, and replace the key'
 complete -c keyward -n '__keyward_at keyward' -a demo -d 'show the whole story in a temporary folder'
 complete -c keyward -n '__keyward_at keyward' -a doctor -d 'look for what is wrong, and say what mends it'
 complete -c keyward -n '__keyward_at keyward' -a completion -d 'print the completion script of a shell'
@@ -652,6 +668,47 @@ complete -c keyward -n '__keyward_in keyward user delete' -l quiet -s q -d 'no n
 complete -c keyward -n '__keyward_in keyward user delete' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward user delete' -l help -s h -d 'show this help'
 
+complete -c keyward -n '__keyward_in keyward backup' -l store -x -d 'what the registry keeps is in STORE: postgres://USER@HOST/DATABASE, with the password in PGPASSWORD or PGPASSFILE, or the file of an SQLite database'
+complete -c keyward -n '__keyward_in keyward backup' -l data-dir -x -a '(__fish_complete_directories)' -d 'the data DIR'
+complete -c keyward -n '__keyward_in keyward backup' -l server-key -r -F -d 'the server\'s NaCl key pair is in FILE'
+complete -c keyward -n '__keyward_in keyward backup' -l audit-key -r -F -d 'the key that signs the audit log is in FILE'
+complete -c keyward -n '__keyward_in keyward backup' -l with-keys -d 'the private keys and certificates of the registry too'
+complete -c keyward -n '__keyward_in keyward backup' -l force -s f -d 'replace FILE'
+complete -c keyward -n '__keyward_in keyward backup' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward backup' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward backup' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward restore' -l store -x -d 'what the registry keeps is in STORE: postgres://USER@HOST/DATABASE, with the password in PGPASSWORD or PGPASSFILE, or the file of an SQLite database'
+complete -c keyward -n '__keyward_in keyward restore' -l data-dir -x -a '(__fish_complete_directories)' -d 'the data DIR'
+complete -c keyward -n '__keyward_in keyward restore' -l server-key -r -F -d 'the server\'s NaCl key pair is in FILE'
+complete -c keyward -n '__keyward_in keyward restore' -l audit-key -r -F -d 'the key that signs the audit log is in FILE'
+complete -c keyward -n '__keyward_in keyward restore' -l replace -d 'do not ask: replace what is in the store'
+complete -c keyward -n '__keyward_in keyward restore' -l with-keys -d 'the private keys and certificates of the registry too'
+complete -c keyward -n '__keyward_in keyward restore' -l new-server-key -d 'leave no server key on record, since it is lost'
+complete -c keyward -n '__keyward_in keyward restore' -l force -s f -d 'with --with-keys, replace key files that are there'
+complete -c keyward -n '__keyward_in keyward restore' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward restore' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward restore' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_at keyward store' -a copy -d 'copy a store to another'
+complete -c keyward -n '__keyward_at keyward store' -a show -d 'tell what a store holds'
+complete -c keyward -n '__keyward_in keyward store' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward store copy' -l from -x -d 'copy this STORE, as `serve --store` has it'
+complete -c keyward -n '__keyward_in keyward store copy' -l to -o to -x -d 'to this STORE'
+complete -c keyward -n '__keyward_in keyward store copy' -l data-dir -x -a '(__fish_complete_directories)' -d 'the data DIR'
+complete -c keyward -n '__keyward_in keyward store copy' -l audit-key -r -F -d 'the key that signs the audit log is in FILE'
+complete -c keyward -n '__keyward_in keyward store copy' -l replace -d 'replace what is in the target'
+complete -c keyward -n '__keyward_in keyward store copy' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward store copy' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward store copy' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward store show' -l store -x -d 'what the registry keeps is in STORE: postgres://USER@HOST/DATABASE, with the password in PGPASSWORD or PGPASSFILE, or the file of an SQLite database'
+complete -c keyward -n '__keyward_in keyward store show' -l data-dir -x -a '(__fish_complete_directories)' -d 'the data DIR'
+complete -c keyward -n '__keyward_in keyward store show' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward store show' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward store show' -l help -s h -d 'show this help'
+
 complete -c keyward -n '__keyward_at keyward audit' -a list -d 'print the records (administrator)'
 complete -c keyward -n '__keyward_at keyward audit' -a verify -d 'check the whole log (administrator), or a file of it'
 complete -c keyward -n '__keyward_in keyward audit' -l help -s h -d 'show this help'
@@ -686,6 +743,26 @@ complete -c keyward -n '__keyward_in keyward audit verify' -l quiet -s q -d 'no 
 complete -c keyward -n '__keyward_in keyward audit verify' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward audit verify' -l help -s h -d 'show this help'
 
+complete -c keyward -n '__keyward_at keyward serverkey' -a show -d 'print the server\'s public keys'
+complete -c keyward -n '__keyward_at keyward serverkey' -a rotate -d 'put a new server key in the place of the old one'
+complete -c keyward -n '__keyward_in keyward serverkey' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward serverkey show' -l data-dir -x -a '(__fish_complete_directories)' -d 'the data DIR'
+complete -c keyward -n '__keyward_in keyward serverkey show' -l server-key -r -F -d 'the server\'s NaCl key pair is in FILE'
+complete -c keyward -n '__keyward_in keyward serverkey show' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward serverkey show' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward serverkey show' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward serverkey rotate' -l overlap -x -d 'the old key is taken for this TIME more: 12h, 30d, 2w; 0 ends it at once'
+complete -c keyward -n '__keyward_in keyward serverkey rotate' -l prepare -d 'only make the pair, as FILE.next, to be copied to the other replicas'
+complete -c keyward -n '__keyward_in keyward serverkey rotate' -l lost -x -d 'replace the key with this FINGERPRINT, which nobody has any more'
+complete -c keyward -n '__keyward_in keyward serverkey rotate' -l force -s f -d 'rotate though the last rotation is not over: the key before the old one is not taken any more'
+complete -c keyward -n '__keyward_in keyward serverkey rotate' -l data-dir -x -a '(__fish_complete_directories)' -d 'the data DIR'
+complete -c keyward -n '__keyward_in keyward serverkey rotate' -l server-key -r -F -d 'the server\'s NaCl key pair is in FILE'
+complete -c keyward -n '__keyward_in keyward serverkey rotate' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward serverkey rotate' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward serverkey rotate' -l help -s h -d 'show this help'
+
 complete -c keyward -n '__keyward_in keyward demo' -l keep -x -a '(__fish_complete_directories)' -d 'do it in DIR, a new or empty folder, and leave the files'
 complete -c keyward -n '__keyward_in keyward demo' -l help -s h -d 'show this help'
 
@@ -700,6 +777,16 @@ complete -c keyward -n '__keyward_in keyward doctor' -l allow-http -d 'plain htt
 complete -c keyward -n '__keyward_in keyward doctor' -l timeout -x -d 'give up after this TIME'
 complete -c keyward -n '__keyward_in keyward doctor' -l quiet -s q -d 'no notes on stderr'
 complete -c keyward -n '__keyward_in keyward doctor' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward doctor' -l data-dir -x -a '(__fish_complete_directories)' -d 'the data DIR'
+complete -c keyward -n '__keyward_in keyward doctor' -l store -x -d 'what the registry keeps is in STORE: postgres://USER@HOST/DATABASE, with the password in PGPASSWORD or PGPASSFILE, or the file of an SQLite database'
+complete -c keyward -n '__keyward_in keyward doctor' -l server-key -r -F -d 'the server\'s NaCl key pair is in FILE'
+complete -c keyward -n '__keyward_in keyward doctor' -l audit-key -r -F -d 'the key that signs the audit log is in FILE'
+complete -c keyward -n '__keyward_in keyward doctor' -l listen -x -d 'the ADDRESS and port that it serves'
+complete -c keyward -n '__keyward_in keyward doctor' -l name -x -d 'a NAME or address that its certificate must have; repeatable'
+complete -c keyward -n '__keyward_in keyward doctor' -l tls-cert -r -F -d 'the certificate chain in PEM FILE that it shows'
+complete -c keyward -n '__keyward_in keyward doctor' -l tls-key -r -F -d 'its private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward doctor' -l max-connections -x -d 'how many connections N may be open'
+complete -c keyward -n '__keyward_in keyward doctor' -l min-free -x -d 'tell of less than MIB free on the disk of --data-dir; less than a tenth is a fault'
 complete -c keyward -n '__keyward_in keyward doctor' -l help -s h -d 'show this help'
 
 complete -c keyward -n '__keyward_at keyward completion' -a 'bash zsh fish powershell'
@@ -709,4 +796,4 @@ complete -c keyward -n '__keyward_in keyward version' -l keyfile -r -F -d 'the u
 complete -c keyward -n '__keyward_in keyward version' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward version' -l help -s h -d 'show this help'
 
-complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey rotatekey prune getserverkey login seal open servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user audit demo doctor completion version'
+complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey rotatekey prune getserverkey login seal open servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user backup restore store audit serverkey demo doctor completion version'

@@ -46,7 +46,11 @@ __keyward() {
         'ensure:make, renew or leave one certificate, as it needs'
         'serve:run the registry: HTTPS REST API v3 over an embedded database or PostgreSQL'
         'user:add, list and delete the registry'\''s users, change passwords'
+        'backup:write what the registry keeps to a file, also while it serves'
+        'restore:put a backup in the place of what the registry keeps, also while it serves'
+        'store:look at what the registry keeps, and move it between SQLite and PostgreSQL'
         'audit:read and check the registry'\''s audit log'
+        'serverkey:look at the server'\''s key files, and replace the key'
         'demo:show the whole story in a temporary folder'
         'doctor:look for what is wrong, and say what mends it'
         'completion:print the completion script of a shell'
@@ -728,6 +732,66 @@ __keyward_user_delete() {
         '(--help -h)'{--help,-h}'[show this help]'
 }
 
+__keyward_backup() {
+    _arguments -S \
+        '1:FILE|-: ' \
+        '--store=[what the registry keeps is in STORE: postgres://USER@HOST/DATABASE, with the password in PGPASSWORD or PGPASSFILE, or the file of an SQLite database]:STORE: ' \
+        '--data-dir=[the data DIR]:DIR:_files -/' \
+        '--server-key=[the server'\''s NaCl key pair is in FILE]:FILE:_files' \
+        '--audit-key=[the key that signs the audit log is in FILE]:FILE:_files' \
+        '--with-keys[the private keys and certificates of the registry too]' \
+        '(--force -f)'{--force,-f}'[replace FILE]' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_restore() {
+    _arguments -S \
+        '1:FILE: ' \
+        '--store=[what the registry keeps is in STORE: postgres://USER@HOST/DATABASE, with the password in PGPASSWORD or PGPASSFILE, or the file of an SQLite database]:STORE: ' \
+        '--data-dir=[the data DIR]:DIR:_files -/' \
+        '--server-key=[the server'\''s NaCl key pair is in FILE]:FILE:_files' \
+        '--audit-key=[the key that signs the audit log is in FILE]:FILE:_files' \
+        '--replace[do not ask: replace what is in the store]' \
+        '--with-keys[the private keys and certificates of the registry too]' \
+        '--new-server-key[leave no server key on record, since it is lost]' \
+        '(--force -f)'{--force,-f}'[with --with-keys, replace key files that are there]' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_store() {
+    local -a commands=(
+        'copy:copy a store to another'
+        'show:tell what a store holds'
+    )
+    __keyward_hand_over __keyward_store \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_store_copy() {
+    _arguments -S \
+        '--from=[copy this STORE, as `serve --store` has it]:STORE: ' \
+        '(-to --to)'{-to,--to}'=[to this STORE]:STORE: ' \
+        '--data-dir=[the data DIR]:DIR:_files -/' \
+        '--audit-key=[the key that signs the audit log is in FILE]:FILE:_files' \
+        '--replace[replace what is in the target]' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_store_show() {
+    _arguments -S \
+        '--store=[what the registry keeps is in STORE: postgres://USER@HOST/DATABASE, with the password in PGPASSWORD or PGPASSFILE, or the file of an SQLite database]:STORE: ' \
+        '--data-dir=[the data DIR]:DIR:_files -/' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
 __keyward_audit() {
     local -a commands=(
         'list:print the records (administrator)'
@@ -774,6 +838,37 @@ __keyward_audit_verify() {
         '(--help -h)'{--help,-h}'[show this help]'
 }
 
+__keyward_serverkey() {
+    local -a commands=(
+        'show:print the server'\''s public keys'
+        'rotate:put a new server key in the place of the old one'
+    )
+    __keyward_hand_over __keyward_serverkey \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_serverkey_show() {
+    _arguments -S \
+        '--data-dir=[the data DIR]:DIR:_files -/' \
+        '--server-key=[the server'\''s NaCl key pair is in FILE]:FILE:_files' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_serverkey_rotate() {
+    _arguments -S \
+        '--overlap=[the old key is taken for this TIME more: 12h, 30d, 2w; 0 ends it at once]:TIME: ' \
+        '--prepare[only make the pair, as FILE.next, to be copied to the other replicas]' \
+        '--lost=[replace the key with this FINGERPRINT, which nobody has any more]:FINGERPRINT: ' \
+        '(--force -f)'{--force,-f}'[rotate though the last rotation is not over: the key before the old one is not taken any more]' \
+        '--data-dir=[the data DIR]:DIR:_files -/' \
+        '--server-key=[the server'\''s NaCl key pair is in FILE]:FILE:_files' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
 __keyward_demo() {
     _arguments -S \
         '--keep=[do it in DIR, a new or empty folder, and leave the files]:DIR:_files -/' \
@@ -793,6 +888,16 @@ __keyward_doctor() {
         '--timeout=[give up after this TIME]:TIME: ' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
         '--json[print data, and errors on stderr, as JSON]' \
+        '--data-dir=[the data DIR]:DIR:_files -/' \
+        '--store=[what the registry keeps is in STORE: postgres://USER@HOST/DATABASE, with the password in PGPASSWORD or PGPASSFILE, or the file of an SQLite database]:STORE: ' \
+        '--server-key=[the server'\''s NaCl key pair is in FILE]:FILE:_files' \
+        '--audit-key=[the key that signs the audit log is in FILE]:FILE:_files' \
+        '--listen=[the ADDRESS and port that it serves]:ADDRESS: ' \
+        '*--name=[a NAME or address that its certificate must have; repeatable]:NAME: ' \
+        '--tls-cert=[the certificate chain in PEM FILE that it shows]:FILE:_files' \
+        '--tls-key=[its private key in PEM FILE]:FILE:_files' \
+        '--max-connections=[how many connections N may be open]:N: ' \
+        '--min-free=[tell of less than MIB free on the disk of --data-dir; less than a tenth is a fault]:MIB: ' \
         '(--help -h)'{--help,-h}'[show this help]'
 }
 
@@ -811,7 +916,7 @@ __keyward_version() {
 
 __keyward_help() {
     _arguments -S \
-        '1:choice:(keygen getkey addkey listkeys delkey rotatekey prune getserverkey login seal open servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user audit demo doctor completion version)'
+        '1:choice:(keygen getkey addkey listkeys delkey rotatekey prune getserverkey login seal open servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user backup restore store audit serverkey demo doctor completion version)'
 }
 
 # A link named like one of the scripts is that command.

@@ -19,18 +19,11 @@ import (
 // The caller refuses an exposed file, or warns. Read never waits on a FIFO or a device. A
 // missing file is fault.NotFound; one that is not regular or is larger is fault.InvalidFile.
 func Read(path string, limit int64) (data []byte, exposed, err error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|nonblock, 0)
+	f, info, err := open(path)
 	if err != nil {
-		return nil, nil, unusable(path, err)
+		return nil, nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, nil, unusable(path, err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, nil, notRegular(path)
-	}
 	var text bytes.Buffer
 	text.Grow(int(min(info.Size(), limit)) + bytes.MinRead) // so that it is not copied as it grows
 	if _, err := text.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
@@ -41,6 +34,31 @@ func Read(path string, limit int64) (data []byte, exposed, err error) {
 		return nil, nil, fault.New(fault.InvalidFile, "name the right file", "%s: larger than %d bytes", path, limit)
 	}
 	return data, exposedFile(path, info), nil
+}
+
+// Open is Read for a file that is too large for that: the caller reads and closes it.
+func Open(path string) (f *os.File, exposed, err error) {
+	f, info, err := open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return f, exposedFile(path, info), nil
+}
+
+func open(path string) (*os.File, fs.FileInfo, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|nonblock, 0)
+	if err != nil {
+		return nil, nil, unusable(path, err)
+	}
+	info, err := f.Stat()
+	if err == nil && info.Mode().IsRegular() {
+		return f, info, nil
+	}
+	_ = f.Close()
+	if err != nil {
+		return nil, nil, unusable(path, err)
+	}
+	return nil, nil, notRegular(path)
 }
 
 // Exposed tells whether others can read or write the file at path. It returns nil, or
