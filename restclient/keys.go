@@ -73,12 +73,15 @@ func (c *Client) ExpireKey(ctx context.Context, token Token, user, fingerprint s
 // PruneKeys deletes the keys of all users that expired before then, and returns them; an administrator's act.
 // The zero time is now.
 func (c *Client) PruneKeys(ctx context.Context, token Token, before time.Time) ([]wire.Key, error) {
-	var answer wire.Keys
-	err := c.do(ctx, call{
-		method: http.MethodPost, path: wire.PathPrune, token: token, need: "keys",
-		body: wire.Prune{Before: timeText(before)},
-	}, &answer)
-	return answer.Keys, err
+	k := call{method: http.MethodPost, path: wire.PathPrune, token: token, body: wire.Prune{Before: timeText(before)}}
+	gone := []wire.Key{}
+	for key, err := range stream[wire.Key](ctx, c, k, "keys") {
+		if err != nil {
+			return gone, err
+		}
+		gone = append(gone, key)
+	}
+	return gone, nil
 }
 
 // Directory tells the public keys of another user that have not expired.
