@@ -265,11 +265,12 @@ func (s *session) end(c *cli.Context) {
 	s.Close()
 }
 
-// serverKey fetches the registry's NaCl public key and holds it against the one
+// serverKey fetches the registry's NaCl public keys and holds them against the one
 // seen first: a key that changed would let whoever changed it open the logins. A key that
-// is another host's would let this one pass the logins on to it.
-func (e *env) serverKey(c *cli.Context, conn *connection) (keys.PublicKey, error) {
-	key, err := conn.ServerKey(c.Context)
+// is another host's would let this one pass the logins on to it. The key that is known is the one to
+// seal for, also where the registry is replacing it.
+func (e *env) serverKey(c *cli.Context, conn *connection) (key keys.PublicKey, err error) {
+	told, err := conn.ServerKeys(c.Context)
 	if err != nil {
 		return key, err
 	}
@@ -281,8 +282,34 @@ func (e *env) serverKey(c *cli.Context, conn *connection) (keys.PublicKey, error
 	if err != nil {
 		return key, err
 	}
-	if fresh, err := known.vet(host, key); !fresh {
+	key, fresh, err := known.vet(host, told)
+	if err != nil || !fresh {
 		return key, err
 	}
 	return key, known.set(c.Context, host, "key", key.String())
+}
+
+// followServerKey remembers the next key of a registry, where the one that is known vouches for it.
+func (e *env) followServerKey(c *cli.Context, conn *connection, pair keys.Pair, old keys.PublicKey, handover string) error {
+	next, err := keys.OpenHandover(pair, old, handover)
+	if err != nil || next == old {
+		return err
+	}
+	known, err := e.knownServers()
+	if err != nil {
+		return err
+	}
+	host, err := conn.server.host()
+	if err != nil {
+		return err
+	}
+	if err := known.vetOther(host, next); err != nil {
+		return err
+	}
+	if err := known.move(c.Context, host, "key", old.String(), next.String()); err != nil {
+		e.note("warning: %s has a new server key, and it could not be remembered: %v", host, err)
+		return nil
+	}
+	e.note("note: %s has a new server key, %s; the one that was known vouches for it, and it is remembered in its place", host, next)
+	return nil
 }

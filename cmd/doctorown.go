@@ -185,7 +185,7 @@ func lookAtKnownServers(_ context.Context, p *ownPlace) finding {
 // knownLine tells whether a line of known_servers says something, or is empty or a comment.
 func knownLine(line string) bool {
 	words := strings.Fields(line)
-	return len(words) == 0 || strings.HasPrefix(line, "#") || len(words) == 3 && (words[1] == "tls" || words[1] == "key")
+	return len(words) == 0 || strings.HasPrefix(line, "#") || len(words) == 3 && slices.Contains([]string{"tls", "key", "audit"}, words[1])
 }
 
 func lookAtKnownKeys(_ context.Context, p *ownPlace) finding {

@@ -247,18 +247,21 @@ func lookAtServerKey(ctx context.Context, v *visit) finding {
 	if v.known == nil {
 		return isSkipped("known_servers cannot be read")
 	}
-	key, err := v.conn.ServerKey(ctx)
+	told, err := v.conn.ServerKeys(ctx)
 	if err != nil {
 		return v.failedBy(err)
 	}
 	host := v.url().Host
-	fresh, err := v.known.vet(host, key)
+	key, fresh, err := v.known.vet(host, told)
 	if err != nil {
 		return v.failedBy(err)
 	}
 	v.key = &key
 	if fresh {
 		return isOK("%s, which the first login with the key will remember", key.Fingerprint())
+	}
+	if key != told[0] {
+		return isWarning(words("keyward", "login", "--with-key"), "%s, as it is remembered, is being replaced by %s: the next login with the key moves on", key.Fingerprint(), told[0].Fingerprint())
 	}
 	return isOK("%s, as it is remembered", key.Fingerprint())
 }

@@ -19,6 +19,7 @@ import (
 	"keyward/certs"
 	"keyward/internal/durable"
 	"keyward/internal/fault"
+	"keyward/keys"
 	"keyward/internal/secretfile"
 	"keyward/restclient"
 	"keyward/store/audit"
@@ -188,10 +189,22 @@ func lookAtServerPair(_ context.Context, s *site) finding {
 		return isSkipped("%s is sound; there is no store to hold it against", path)
 	case len(s.glance.ServerKeys) == 0:
 		return isWarning(s.serve(), "%s is not on record in the store yet", path)
+	case s.glance.ServerKeys[0].Public != pair.Public && isBeside(path, s.glance.ServerKeys[0].Public):
+		return isWarning("systemctl reload keyward", "the server key was rotated in the files, and no registry has read them yet; or another replica was, and here it is still to be")
 	case s.glance.ServerKeys[0].Public != pair.Public:
 		return isFault(comment("%s", serverKeyHint), "the server key in %s is not the one on record in the store", path)
 	}
 	return isOK("%s has the key on record, %s", path, pair.Public.Fingerprint())
+}
+
+// isBeside tells whether a key is the old or the next one of a rotation.
+func isBeside(path string, key keys.PublicKey) bool {
+	for _, suffix := range []string{oldSuffix, nextSuffix} {
+		if pair, err := readPair(path + suffix); err == nil && pair.Public == key {
+			return true
+		}
+	}
+	return false
 }
 
 // lookAtAuditKey holds the last record against the key. The whole log is for `audit verify`.

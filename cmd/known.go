@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"keyward/internal/durable"
@@ -19,7 +20,7 @@ import (
 
 // knownServers is what was trusted on first use: the file known_servers in the
 // config folder, a line an entry: host:port, then "tls" and the pin of the server's
-// certificate or "key" and its NaCl public key.
+// certificate, "key" and its NaCl public key, or "audit" and the public key of its audit log.
 type knownServers struct {
 	path  string
 	lines []string
@@ -91,22 +92,31 @@ func (k *knownServers) other(host, what, value string) string {
 	return ""
 }
 
-// vet refuses a host's NaCl key that is not the one seen first, or that another host has. It tells whether the
-// key is the first that is seen there.
-func (k *knownServers) vet(host string, key keys.PublicKey) (fresh bool, err error) {
-	if first := k.get(host, "key"); first != "" && first != key.String() {
-		return false, fault.New(fault.NotTrusted,
-			fmt.Sprintf("ask its administrator; if the change is meant, delete the line `%s key ...` from %s", host, k.path),
-			"THE KEY OF %s HAS CHANGED: it was %s and is now %s", host, first, key)
-	} else if first != "" {
-		return false, nil
+// vet chooses of the NaCl keys that a host tells the one to trust: that which was seen first. Where it is not among them, and
+// where another host has the first of them, they are refused. It tells whether no key was seen there yet.
+func (k *knownServers) vet(host string, told []keys.PublicKey) (key keys.PublicKey, fresh bool, err error) {
+	first := k.get(host, "key")
+	if first == "" {
+		return told[0], true, k.vetOther(host, told[0])
 	}
+	for _, key := range told {
+		if key.String() == first {
+			return key, false, nil
+		}
+	}
+	return key, false, fault.New(fault.NotTrusted,
+		fmt.Sprintf("ask its administrator; if the change is meant, delete the line `%s key ...` from %s", host, k.path),
+		"THE KEY OF %s HAS CHANGED: it was %s and is now %s", host, first, told[0])
+}
+
+// vetOther refuses a key that another host has.
+func (k *knownServers) vetOther(host string, key keys.PublicKey) error {
 	if other := k.other(host, "key", key.String()); other != "" {
-		return false, fault.New(fault.NotTrusted,
+		return fault.New(fault.NotTrusted,
 			fmt.Sprintf("if they are one registry, use the name %s, or add the line `%s key %s` to %s", other, host, key, k.path),
 			"%s shows the key of %s: it could pass a login on to it", host, other)
 	}
-	return true, nil
+	return nil
 }
 
 // machine is the host without its port, localhost for any loopback.
@@ -116,6 +126,21 @@ func machine(host string) string {
 		return "localhost"
 	}
 	return name
+}
+
+// move puts another value in the place of the one that is known, if the file still has it.
+func (k *knownServers) move(ctx context.Context, host, what, from, to string) error {
+	return changeTrusted(ctx, k.path, func() ([]byte, error) {
+		if err := k.read(); err != nil {
+			return nil, err
+		}
+		for i, line := range k.lines {
+			if slices.Equal(strings.Fields(line), []string{host, what, from}) {
+				k.lines[i] = host + " " + what + " " + to
+			}
+		}
+		return []byte(strings.Join(k.lines, "\n") + "\n"), nil
+	})
 }
 
 // set adds a line to what the file holds by now.

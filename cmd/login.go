@@ -69,7 +69,11 @@ func (e *env) keyLogin(c *cli.Context, conn *connection, pair keys.Pair) (restcl
 	if err != nil {
 		return restclient.Token{}, err
 	}
-	return conn.LoginKey(c.Context, conn.server.User, pair, key)
+	token, err := conn.LoginKey(c.Context, conn.server.User, pair, key)
+	if err == nil && token.Handover != "" {
+		err = e.followServerKey(c, conn, pair, key, token.Handover)
+	}
+	return token, err
 }
 
 func (e *env) revoke(c *cli.Context) error {

@@ -12,16 +12,30 @@ import (
 
 // ServerKey asks for the server's public key, which takes no login.
 func (c *Client) ServerKey(ctx context.Context) (keys.PublicKey, error) {
+	all, err := c.ServerKeys(ctx)
+	if err != nil {
+		return keys.PublicKey{}, err
+	}
+	return all[0], nil
+}
+
+// ServerKeys asks for the server's public keys: the current one, and then the others that logins may be sealed for
+// while it is being replaced.
+func (c *Client) ServerKeys(ctx context.Context) ([]keys.PublicKey, error) {
 	k := call{method: http.MethodGet, path: wire.PathServerKey, need: "key"}
 	var answer wire.ServerKey
 	if err := c.do(ctx, k, &answer); err != nil {
-		return keys.PublicKey{}, err
+		return nil, err
 	}
-	key, err := keys.ParsePublic(answer.Key)
-	if err != nil {
-		return keys.PublicKey{}, notRegistry(c.at(k), "its public key is not one: %w", err)
+	var all []keys.PublicKey
+	for _, text := range append([]string{answer.Key}, answer.Others...) {
+		key, err := keys.ParsePublic(text)
+		if err != nil {
+			return nil, notRegistry(c.at(k), "its public key is not one: %w", err)
+		}
+		all = append(all, key)
 	}
-	return key, nil
+	return all, nil
 }
 
 // AddKey registers the key for the user; fault.Exists where the user has it already.
