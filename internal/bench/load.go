@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -32,10 +33,22 @@ func newClient(roots *x509.CertPool, connections int, servers ...*server) *clien
 		urls:        urls,
 		connections: connections,
 		http: &http.Client{Transport: &http.Transport{
-			TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13},
+			DialTLSContext:      dialInTurn(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}),
 			MaxIdleConns:        connections,
 			MaxIdleConnsPerHost: connections,
 		}},
+	}
+}
+
+// dialInTurn makes few connections at a time. A thousand at once would all be slow, and the registry ends a handshake
+// that takes ten seconds, as on a busy machine they then do.
+func dialInTurn(config *tls.Config) func(ctx context.Context, network, address string) (net.Conn, error) {
+	turns := make(chan struct{}, 16)
+	dialer := tls.Dialer{Config: config}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		turns <- struct{}{}
+		defer func() { <-turns }()
+		return dialer.DialContext(ctx, network, address)
 	}
 }
 

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"keyward/store"
@@ -29,7 +30,7 @@ func (s *Store) Failures(ctx context.Context, subjects ...string) ([]store.Failu
 	for i, subject := range subjects {
 		var last int64
 		t := &tx{ctx: ctx, conn: s.reads}
-		if _, err := t.get(selectFailure, []any{subject}, &list[i].Count, &last); err != nil {
+		if _, err := t.get(selectFailure, []any{plain(subject)}, &list[i].Count, &last); err != nil {
 			return nil, s.explain(err)
 		}
 		list[i].Last = fromMicrosOrNone(last)
@@ -48,10 +49,15 @@ func (s *Store) ForgetFailures(ctx context.Context, subjects ...string) error {
 func (s *Store) eachSubject(ctx context.Context, subjects []string, do func(*tx, string) error) error {
 	return s.write(ctx, func(t *tx) error {
 		for _, subject := range subjects {
-			if err := do(t, subject); err != nil {
+			if err := do(t, plain(subject)); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// plain is a subject that both databases can hold: it may have a name in it that a stranger gave.
+func plain(subject string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(subject, "\uFFFD"), "\x00", "\uFFFD")
 }

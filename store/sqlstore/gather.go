@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"sync"
 
@@ -100,7 +101,12 @@ func (g *gather[Q, A]) answer(batch []*question[Q, A]) {
 	if len(asks) == 0 {
 		return
 	}
-	answers, err := g.ask(context.Background(), asks)
+	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
+	defer cancel()
+	answers, err := g.ask(ctx, asks)
+	if ctx.Err() != nil {
+		err = fmt.Errorf("%w: no answer for %v", store.ErrUnavailable, answerLimit)
+	}
 	if err != nil && len(asks) > 1 && !errors.Is(err, store.ErrUnavailable) {
 		for _, q := range waiting {
 			g.answer([]*question[Q, A]{q})

@@ -21,14 +21,15 @@ import (
 )
 
 const (
-	postgresMin     = 15               // the oldest version that is taken
-	minConns        = 4                // of a pool: logins, a change, reads and an export
-	postgresConns   = 12               // a process's connections, where the URL does not say pool_max_conns
-	connectLimit    = 2 * time.Second  // for a new connection
-	statementLimit  = 5 * time.Second  // for a statement, its wait for locks included
-	lookedAtAfter   = time.Second      // a connection that was idle for longer is looked at before it is used
-	connectionsLast = 30 * time.Minute // then they are made anew, so that new grants and a failover reach them
-	poolSize        = "pool_max_conns" // in the URL, as pgxpool has it
+	postgresMin     = 15                 // the oldest version that is taken
+	minConns        = 4                  // of a pool: logins, a change, reads and an export
+	postgresConns   = 12                 // a process's connections, where the URL does not say pool_max_conns
+	connectLimit    = 2 * time.Second    // for a new connection
+	statementLimit  = 5 * time.Second    // for a statement, its wait for locks included
+	answerLimit     = 2 * statementLimit // for an answer, should the server be gone without a word
+	lookedAtAfter   = time.Second        // a connection that was idle for longer is looked at before it is used
+	connectionsLast = 30 * time.Minute   // then they are made anew, so that new grants and a failover reach them
+	poolSize        = "pool_max_conns"   // in the URL, as pgxpool has it
 )
 
 const urlHint = "write it as postgres://USER@HOST/DATABASE?sslmode=verify-full, with the password in PGPASSWORD or PGPASSFILE"
@@ -53,6 +54,9 @@ func postgresConfig(url string) (config *pgx.ConnConfig, size int, err error) {
 		config.ConnectTimeout = connectLimit
 	}
 	milliseconds := strconv.FormatInt(statementLimit.Milliseconds(), 10)
+	config.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: statementLimit, Interval: connectLimit, Count: 3,
+	}}).DialContext
 	for name, value := range map[string]string{
 		"application_name":                    "keyward",
 		"statement_timeout":                   milliseconds,
