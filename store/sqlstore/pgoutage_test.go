@@ -183,3 +183,23 @@ func TestReplicas(t *testing.T) {
 		t.Errorf("a login with a deleted key: %v", err)
 	}
 }
+
+// TestPostgresStrangers holds that a name that no text can hold is counted and looked up like any other.
+func TestPostgresStrangers(t *testing.T) {
+	s := openPostgres(t, pgtest.Database(t))
+	const subject, source = "account \x00\xff", "source 192.0.2.1"
+	for range 2 {
+		if err := s.AddFailure(t.Context(), time.Unix(1, 0), subject, source); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if list, err := s.Failures(t.Context(), subject, source); err != nil || list[0].Count != 2 || list[1].Count != 2 {
+		t.Errorf("%v, %v", list, err)
+	}
+	if _, err := s.Keys(t.Context(), "a\x00"); !errors.Is(err, store.ErrNotFound) {
+		t.Error(err)
+	}
+	if err := s.DeleteKey(t.Context(), "alice", "\xff", storetest.Act(audit.KeyDeleted)); !errors.Is(err, store.ErrNotFound) {
+		t.Error(err)
+	}
+}
