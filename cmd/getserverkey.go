@@ -7,12 +7,12 @@ import (
 func (e *env) getserverkeyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "getserverkey", Category: userKeys,
-		Usage:       "print the registry's public key",
+		Usage: "print the registry's public key",
 		Description: "Prints one line and nothing else; it needs no login. The key is remembered when it is first seen, and a change is refused. " +
 			"While the registry replaces it, it is the one that is remembered; a login with the key then remembers the new one.",
-		UsageText:   "keyward getserverkey --url https://mercury:9100",
-		Flags:       e.serverFlags(),
-		Action:      e.getserverkey,
+		UsageText: "keyward getserverkey --url https://mercury:9100",
+		Flags:     e.serverFlags(),
+		Action:    e.getserverkey,
 	}
 }
 

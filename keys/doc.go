@@ -1,5 +1,5 @@
 // Package keys makes, keeps and uses the Curve25519 (NaCl) key pairs of VOV security:
-// the key string, the userkey file and the sealed login message.
+// the key string, the userkey file, the sealed login message and the handover to a server's next key.
 //
 // # Key string
 //
@@ -34,4 +34,15 @@
 // [SealLogin] makes one. A server parses it with [ParseLogin] and opens it with the
 // [SharedKey] that it has with each of the user's keys, which [Server.SharedKey] computes
 // once for all logins of that key.
+//
+// # Handover
+//
+// A server that replaces its key vouches for the next one with the old one, to each user who logs in for
+// the old one, in a box between the same two keys:
+//
+//	handover = LENGTH ":" base64(nonce || crypto_box(message, nonce, user public, old server private))
+//	message  = "keyward server key handover v1\n" || the 32 bytes of the next public key
+//
+// [SealHandover] makes one and [OpenHandover] reads it. The lines keep it apart from a login, and from a
+// sealed file's key.
 package keys
