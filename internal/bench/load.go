@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -33,29 +32,18 @@ func newClient(roots *x509.CertPool, connections int, servers ...*server) *clien
 		urls:        urls,
 		connections: connections,
 		http: &http.Client{Transport: &http.Transport{
-			DialTLSContext:      dialInTurn(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}),
+			TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13},
 			MaxIdleConns:        connections,
 			MaxIdleConnsPerHost: connections,
 		}},
 	}
 }
 
-// dialInTurn makes few connections at a time. A thousand at once would all be slow, and the registry ends a handshake
-// that takes ten seconds, as on a busy machine they then do.
-func dialInTurn(config *tls.Config) func(ctx context.Context, network, address string) (net.Conn, error) {
-	turns := make(chan struct{}, 16)
-	dialer := tls.Dialer{Config: config}
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		turns <- struct{}{}
-		defer func() { <-turns }()
-		return dialer.DialContext(ctx, network, address)
-	}
-}
-
 func (c *client) close() { c.http.CloseIdleConnections() }
 
 // send posts each form once, one at a time on each connection, and returns the time from
-// the first to the last answer and how many had which status.
+// the first to the last answer and how many had which status. net/http makes some connections
+// that it then does not need, which a server ends after ten seconds; what is sent on such a one is sent again.
 func (c *client) send(ctx context.Context, forms []string) (time.Duration, map[int]int, error) {
 	var (
 		next    atomic.Int64
@@ -72,7 +60,9 @@ func (c *client) send(ctx context.Context, forms []string) (time.Duration, map[i
 			var err error
 			for i := next.Add(1) - 1; err == nil && i < int64(len(forms)); i = next.Add(1) - 1 {
 				var status int
-				status, err = c.post(ctx, url, forms[i])
+				if status, err = c.post(ctx, url, forms[i]); errors.Is(err, io.EOF) {
+					status, err = c.post(ctx, url, forms[i])
+				}
 				statuses[status]++
 			}
 			mu.Lock()
