@@ -6,7 +6,7 @@ import (
 )
 
 // refusalBeat is the time between two beats. A refused key login takes one to two of
-// them, which covers trying all of a user's keys.
+// them, which covers trying all of a user's keys, and one more for each other key of the server's.
 const refusalBeat = 20 * time.Millisecond
 
 // beats releases whoever waits at common times, refusalBeat apart, so that when one is

@@ -51,13 +51,13 @@ func (s *Server) SetKeys(current keys.Pair, others []OtherKey) error {
 
 // own is the pair with what was computed with it before.
 func own(before []acceptedKey, pair keys.Pair) (*ownKey, error) {
-	same := func(k acceptedKey) bool { return k.public == pair.Public }
-	if i := slices.IndexFunc(before, same); i >= 0 {
-		return before[i].ownKey, nil
-	}
 	server, err := keys.NewServer(pair)
 	if err != nil {
 		return nil, err
+	}
+	same := func(k acceptedKey) bool { return k.public == pair.Public }
+	if i := slices.IndexFunc(before, same); i >= 0 {
+		return before[i].ownKey, nil
 	}
 	return &ownKey{Server: server, public: pair.Public}, nil
 }
