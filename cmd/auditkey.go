@@ -34,6 +34,32 @@ func (e *env) auditSigner(ctx context.Context, path string) (*audit.Signer, erro
 	return readAuditKey(ctx, path)
 }
 
+// signerOf is auditSigner for a store with this last record; nil for none. The log goes on with the key that it has.
+func (e *env) signerOf(ctx context.Context, path string, last *audit.Record) (*audit.Signer, error) {
+	if last == nil {
+		return e.auditSigner(ctx, path)
+	}
+	signer, err := readAuditKey(ctx, path)
+	if errors.Is(err, fault.NotFound) {
+		err = fault.New(fault.Policy, auditKeyHint, "there is no audit key in %s, and the store has an audit log", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return signer, checkAuditKey(path, signer, last)
+}
+
+const auditKeyHint = "give --audit-key the key of that log, from a server of this store or a backup; where it is lost, see docs/backup.md"
+
+// checkAuditKey refuses a key that did not sign the last record: a server or a restore with a key of its own would leave
+// a log that no single key checks.
+func checkAuditKey(path string, signer *audit.Signer, last *audit.Record) error {
+	if last == nil || ed25519.Verify(signer.Public(), last.Line, last.Signature[:]) {
+		return nil
+	}
+	return fault.New(fault.Policy, auditKeyHint, "the key in %s is not the one that the store's audit log was signed with", path)
+}
+
 func readAuditKey(ctx context.Context, path string) (*audit.Signer, error) {
 	if err := durable.Settle(ctx, filepath.Dir(path), filepath.Base(path)); err != nil {
 		return nil, err

@@ -127,6 +127,8 @@ func keyFiles(c *cli.Context, dir string) []keyFile {
 	server, auditKey := fileOr(c, "server-key", dir, serverKeyFile), fileOr(c, "audit-key", dir, auditKeyFile)
 	list := []keyFile{
 		{serverKeyFile, server, server, true},
+		{serverKeyFile + oldSuffix, server + oldSuffix, server, true},
+		{serverKeyFile + nextSuffix, server + nextSuffix, server + nextSuffix, true},
 		{auditKeyFile, auditKey, auditKey, true},
 		{auditKeyFile + ".pub", auditKey + ".pub", auditKey, false},
 	}

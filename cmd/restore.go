@@ -28,13 +28,12 @@ func (e *env) restoreCommand() *cli.Command {
 		Description: "Reads the whole backup first: one that was cut off or changed changes nothing. Then all of it takes the place of what is in the store, in one transaction, and all tokens end. " +
 			"A store that is not empty asks, or needs --replace. Its audit log stays and is added to, never shortened: where it and the backup's are two different logs the restore is refused. Its used logins stay used, and its server keys stay on record.\n\n" +
 			"With --with-keys the key files of the backup are put where there are none. One that is there and differs is replaced with --force only; the backup's server keys go on record with them. " +
-			"Where the server key is lost, and the backup is without it, --new-server-key leaves none on record: the next `keyward serve` makes another, which clients must be told. docs/backup.md has more.\n\n" +
+			"The restore is noted in the audit log, with the audit key: a store that has a log wants the key of that log. docs/backup.md has more, also for where keys are lost.\n\n" +
 			"With --json an object as `keyward backup` prints it.",
 		UsageText: "keyward restore registry.backup --data-dir /var/lib/keyward --with-keys\nkeyward restore registry.backup --replace",
 		Flags: append(storeFlags(), serverKeyFlag(), auditKeyFlag(),
 			&cli.BoolFlag{Name: "replace", Usage: "do not ask: replace what is in the store"},
 			&cli.BoolFlag{Name: "with-keys", EnvVars: variable("with-keys"), Usage: "the private keys and certificates of the registry too"},
-			&cli.BoolFlag{Name: "new-server-key", Usage: "leave no server key on record, since it is lost"},
 			forceFlag("with --with-keys, replace key files that are there"), e.quietFlag(), e.jsonFlag()),
 		Action: e.restore,
 	}
@@ -44,9 +43,6 @@ func (e *env) restore(c *cli.Context) error {
 	file, err := backupArgument(c)
 	if err != nil {
 		return err
-	}
-	if c.Bool("with-keys") && c.Bool("new-server-key") {
-		return fault.New(fault.Usage, "leave one out", "--with-keys and --new-server-key are two different ways to a server key")
 	}
 	in, sum, err := openBackup(file)
 	if err != nil {
@@ -61,7 +57,7 @@ func (e *env) restore(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	target, err := e.lookAtTarget(c.Context, where)
+	target, err := whatIsIn(c.Context, where)
 	if err != nil {
 		return err
 	}
@@ -79,13 +75,10 @@ func (e *env) restore(c *cli.Context) error {
 		}
 	}
 	rows := backup.Rows(in)
-	switch {
-	case c.Bool("new-server-key"):
-		rows = withServerKeys(rows, nil)
-	case !c.Bool("with-keys") && len(target.serverKeys) > 0:
-		rows = withServerKeys(rows, target.serverKeys)
+	if !c.Bool("with-keys") && len(target.ServerKeys) > 0 {
+		rows = withServerKeys(rows, target.ServerKeys)
 	}
-	signer, err := e.auditSigner(c.Context, fileOr(c, "audit-key", dir, auditKeyFile))
+	signer, err := e.signerOf(c.Context, fileOr(c, "audit-key", dir, auditKeyFile), target.Last)
 	if err != nil {
 		return err
 	}
@@ -119,34 +112,6 @@ func openBackup(file string) (*os.File, backup.Summary, error) {
 		return nil, sum, err
 	}
 	return in, sum, nil
-}
-
-// target is what there is where rows are to go.
-type target struct {
-	empty      bool
-	serverKeys []store.ServerKey
-}
-
-// lookAtTarget makes no SQLite file where there is none.
-func (e *env) lookAtTarget(ctx context.Context, where storePlace) (t target, err error) {
-	if _, err := os.Lstat(string(where)); !where.isPostgres() && errors.Is(err, fs.ErrNotExist) {
-		return target{empty: true}, nil
-	}
-	db, _, err := openEither(ctx, where, nil)
-	if err != nil {
-		return t, err
-	}
-	defer func() { _ = db.Close() }()
-	t.empty = true
-	for _, err := range db.Export(ctx) {
-		if err != nil {
-			return t, err
-		}
-		t.empty = false
-		break
-	}
-	t.serverKeys, err = db.ServerKeys(ctx)
-	return t, err
 }
 
 // replaceAll puts rows in the place of what is in a store, which a registry may serve meanwhile.

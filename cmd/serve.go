@@ -104,7 +104,11 @@ func (e *env) serve(c *cli.Context) error {
 			return err
 		}
 	}
-	signer, err := e.auditSigner(c.Context, fileOr(c, "audit-key", dir, auditKeyFile))
+	there, err := whatIsIn(c.Context, where)
+	if err != nil {
+		return err
+	}
+	signer, err := e.signerOf(c.Context, fileOr(c, "audit-key", dir, auditKeyFile), there.Last)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,9 @@ package cmd
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -140,4 +142,33 @@ func openEither(ctx context.Context, p storePlace, signer *audit.Signer) (db *sq
 	}
 	db, err = openBeside(ctx, p, signer)
 	return db, true, err
+}
+
+// held is what a store holds.
+type held struct {
+	sqlstore.Glance
+	empty bool
+}
+
+// whatIsIn looks into a store that is to be served or written to. An old schema is brought up to date, but no SQLite
+// file is made where there is none.
+func whatIsIn(ctx context.Context, p storePlace) (h held, err error) {
+	if _, err := os.Lstat(string(p)); !p.isPostgres() && errors.Is(err, fs.ErrNotExist) {
+		return held{empty: true}, nil
+	}
+	db, _, err := openEither(ctx, p, nil)
+	if err != nil {
+		return h, err
+	}
+	defer func() { _ = db.Close() }()
+	h.empty = true
+	for _, err := range db.Export(ctx) {
+		if err != nil {
+			return h, err
+		}
+		h.empty = false
+		break
+	}
+	h.Glance, err = look(ctx, p)
+	return h, err
 }

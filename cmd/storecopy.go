@@ -73,21 +73,25 @@ func (e *env) storeCopy(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	signer, err := readAuditKey(c.Context, fileOr(c, "audit-key", dir, auditKeyFile))
-	if err != nil {
-		return err
-	}
 	source, err := e.openSource(c.Context, from)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = source.Close() }()
-	target, err := e.lookAtTarget(c.Context, to)
+	target, err := whatIsIn(c.Context, to)
 	if err != nil {
 		return err
 	}
 	if !target.empty && !c.Bool("replace") {
 		return fault.New(fault.Exists, "give --replace to replace all of it", "%s is not empty", to)
+	}
+	auditKey := fileOr(c, "audit-key", dir, auditKeyFile)
+	signer, err := readAuditKey(c.Context, auditKey)
+	if err == nil {
+		err = checkAuditKey(auditKey, signer, target.Last)
+	}
+	if err != nil {
+		return err
 	}
 	var copied backup.Tally
 	act := byItself(e.now(), audit.Restored, "", fmt.Sprintf("copy of a store in %s", from.kind()))

@@ -223,7 +223,7 @@ _keyward_words() {
     "keyward restore")
         words="
             --store= --data-dir=DIR --server-key=FILE --audit-key=FILE --replace
-            --with-keys --new-server-key --force -f --quiet -q --json --help -h" ;;
+            --with-keys --force -f --quiet -q --json --help -h" ;;
     "keyward store")
         words="
             copy show --help -h" ;;

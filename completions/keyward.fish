@@ -684,7 +684,6 @@ complete -c keyward -n '__keyward_in keyward restore' -l server-key -r -F -d 'th
 complete -c keyward -n '__keyward_in keyward restore' -l audit-key -r -F -d 'the key that signs the audit log is in FILE'
 complete -c keyward -n '__keyward_in keyward restore' -l replace -d 'do not ask: replace what is in the store'
 complete -c keyward -n '__keyward_in keyward restore' -l with-keys -d 'the private keys and certificates of the registry too'
-complete -c keyward -n '__keyward_in keyward restore' -l new-server-key -d 'leave no server key on record, since it is lost'
 complete -c keyward -n '__keyward_in keyward restore' -l force -s f -d 'with --with-keys, replace key files that are there'
 complete -c keyward -n '__keyward_in keyward restore' -l quiet -s q -d 'no notes on stderr'
 complete -c keyward -n '__keyward_in keyward restore' -l json -d 'print data, and errors on stderr, as JSON'

@@ -743,7 +743,6 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '--audit-key=FILE' = 'the key that signs the audit log is in FILE'
             '--replace' = 'do not ask: replace what is in the store'
             '--with-keys' = 'the private keys and certificates of the registry too'
-            '--new-server-key' = 'leave no server key on record, since it is lost'
             '--force' = 'with --with-keys, replace key files that are there'
             '-f' = 'with --with-keys, replace key files that are there'
             '--quiet' = 'no notes on stderr'

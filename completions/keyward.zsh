@@ -755,7 +755,6 @@ __keyward_restore() {
         '--audit-key=[the key that signs the audit log is in FILE]:FILE:_files' \
         '--replace[do not ask: replace what is in the store]' \
         '--with-keys[the private keys and certificates of the registry too]' \
-        '--new-server-key[leave no server key on record, since it is lost]' \
         '(--force -f)'{--force,-f}'[with --with-keys, replace key files that are there]' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
         '--json[print data, and errors on stderr, as JSON]' \
