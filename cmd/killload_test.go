@@ -65,7 +65,7 @@ func killUnderLoad(t *testing.T, last time.Duration, args ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithTimeout(t.Context(), last)
+	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var all sync.WaitGroup
 	workers := make([]*worker, 8)
@@ -80,15 +80,12 @@ func killUnderLoad(t *testing.T, last time.Duration, args ...string) {
 		})
 	}
 	kills := 0
-	for ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Duration(100+rand.IntN(1400)) * time.Millisecond):
-			s.kill()
-			s.start()
-			kills++
-		}
+	for begin := time.Now(); time.Since(begin) < last || kills < 3; kills++ {
+		time.Sleep(time.Duration(100+rand.IntN(1400)) * time.Millisecond)
+		s.kill()
+		s.start()
 	}
+	stop()
 	all.Wait()
 	s.kill()
 	s.start()
@@ -121,7 +118,7 @@ func judge(t *testing.T, s *served, token restclient.Token, workers []*worker, k
 		w.replay()
 	}
 	t.Logf("%d kills, %d changes and %d logins acknowledged, %d keys there", kills, changes, logins, len(there))
-	if kills < 2 || changes < 50 || logins < 50 {
+	if changes < 50 || logins < 50 {
 		t.Errorf("that is too little to tell anything")
 	}
 }
