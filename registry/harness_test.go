@@ -94,6 +94,12 @@ func startIn(t testing.TB, dir string, key keys.Pair, change ...func(*Config)) *
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { st.Close() })
+	return startOn(t, st, key, change...)
+}
+
+// startOn serves a store, which other registries may serve too.
+func startOn(t testing.TB, st store.Store, key keys.Pair, change ...func(*Config)) *harness {
+	t.Helper()
 	addUser(t, st, "admin", adminPassword, true)
 	addUser(t, st, "alice", alicePassword, false)
 
@@ -105,10 +111,11 @@ func startIn(t testing.TB, dir string, key keys.Pair, change ...func(*Config)) *
 	for _, c := range change {
 		c(&config)
 	}
-	h.Server, err = New(config)
+	server, err := New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.Server = server
 	h.serve(h.Server)
 	return h
 }
