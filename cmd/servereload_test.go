@@ -142,7 +142,7 @@ func TestKeep(t *testing.T) {
 		k := &keeper{log: log, shown: i, ended: func() bool { return gone }, reloads: []reload{
 			{"other", func(context.Context) error { return errors.New("other is broken") }},
 			{"certificate", i.reload},
-		}}
+		}, looks: []reload{{"certificate", i.look}}}
 		ended := make(chan struct{})
 		go func() { defer close(ended); k.keep(ctx, stop, hangup) }()
 		pass := func(want ...string) {
