@@ -150,7 +150,7 @@ func visitAll(ctx context.Context, visits []*visit, timeout time.Duration) []fin
 	var all []finding
 	for i, v := range visits {
 		for _, f := range found[i] {
-			f.Server = v.server.title()
+			f.Server = v.title()
 			all = append(all, f)
 		}
 	}

@@ -106,6 +106,18 @@ func (v *visit) url() *url.URL {
 	return u
 }
 
+// title names the server. A URL that does not parse is not told: it may have a password in it.
+func (v *visit) title() string {
+	u := v.url()
+	switch {
+	case v.server.Name != "":
+		return printable(v.server.Name)
+	case u == nil:
+		return "--url"
+	}
+	return u.String()
+}
+
 const notAsked = "it does not answer"
 
 func lookAtAddress(_ context.Context, v *visit) finding {
@@ -144,7 +156,9 @@ func lookAtProxy(_ context.Context, v *visit) finding {
 	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u})
 	switch {
 	case err != nil:
-		return isFault(words("unset", variable), "%s is no URL of a proxy", variable)
+		return isFault(words("unset", variable), "%s cannot be used", variable)
+	case proxy == nil && !parses(v.getenv(variable)):
+		return isWarning(words("unset", variable), "%s is no URL, and so does nothing", variable)
 	case proxy == nil:
 		return isOK("none is in between")
 	}
@@ -153,6 +167,11 @@ func lookAtProxy(_ context.Context, v *visit) finding {
 		return isFault(mend, "%s names a proxy that speaks TLS itself, %s: what the registry is held against would count for it too", variable, proxy.Host)
 	}
 	return isWarning(mend, "%s sends what is for %s to the proxy %s", variable, u.Host, proxy.Host)
+}
+
+func parses(address string) bool {
+	_, err := url.Parse(address)
+	return err == nil
 }
 
 // proxyVariable is the one that http.ProxyFromEnvironment follows.
@@ -170,9 +189,9 @@ func lookAtReachable(_ context.Context, v *visit) finding {
 	case v.conn == nil:
 		return isSkipped("it is not asked")
 	case v.refused == nil:
-		return isOK("%s is ready", v.conn.URL())
+		return isOK("it is ready")
 	case errors.Is(v.refused, fault.NotTrusted):
-		return isOK("%s answers", v.conn.URL())
+		return isOK("it answers")
 	}
 	return v.failedBy(v.refused)
 }
@@ -204,7 +223,7 @@ func lookAtCertificate(_ context.Context, v *visit) finding {
 	leaf := v.seen.TLS.PeerCertificates[0]
 	now := v.now()
 	if !leaf.NotAfter.After(v.soon) {
-		f := isWarning(comment("ask the administrator of %s to renew it; a registry's own is renewed while `keyward serve` runs", v.server.title()),
+		f := isWarning(comment("ask the administrator of %s to renew it; a registry's own is renewed while `keyward serve` runs", v.title()),
 			"%s ends on %s, in %d days", title(leaf), leaf.NotAfter.Format(time.DateOnly), daysLeft(leaf.NotAfter, now))
 		f.due = true
 		return f
@@ -284,7 +303,7 @@ func lookAtRegistered(ctx context.Context, v *visit) finding {
 	case answer != nil && answer.Code == wire.CodeLoginTime:
 		return isFault(setClock, "%v", err)
 	case answer != nil && answer.Code == wire.CodeLoginRefused:
-		return isFault(v.command("addkey", "--as", v.server.User, "--keyfile", v.keyfile), "%v", err)
+		return isFault(v.command("addkey", "--as", v.server.User, "--keyfile", v.keyfile), "the key is not registered for %s: %v", v.server.User, err)
 	}
 	return v.failedBy(err)
 }

@@ -101,6 +101,8 @@ func TestScripts(t *testing.T) {
 			"capture":  cmdCapture,
 			"hostile":  cmdHostile,
 			"aged":     cmdAged,
+			"front":    cmdFront,
+			"noted":    cmdNoted,
 			"await":    cmdAwait,
 			"kept":     cmdKept,
 			"manager":  cmdManager,
