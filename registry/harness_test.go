@@ -287,6 +287,18 @@ func (h *harness) register(user string, public keys.PublicKey) {
 	}
 }
 
+// expired adds a user with a key that just expired.
+func (h *harness) expired(user string) keys.Pair {
+	h.t.Helper()
+	pair := newPair(h.t)
+	addUser(h.t, h.cfg.Store, user, alicePassword, false)
+	k := store.Key{User: user, Public: pair.Public, Created: h.clock.Now(), Expires: h.clock.Now()}
+	if err := h.cfg.Store.AddKey(h.t.Context(), k, storetest.Act("test")); err != nil {
+		h.t.Fatal(err)
+	}
+	return pair
+}
+
 // fillQueue takes every place in the queue for passwords, each for a source of its own.
 func (h *harness) fillQueue() {
 	turns := h.hashing.turns

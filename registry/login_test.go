@@ -110,6 +110,7 @@ func TestRefusedAlike(t *testing.T) {
 	h := start(t)
 	pair, other := newPair(t), newPair(t)
 	h.register("alice", pair.Public)
+	expired := h.expired("erin")
 	tampered := []byte(h.seal(pair, 0))
 	tampered[len(tampered)-8] ^= 1
 	// The password of a real cost: what is refused here has to cost the same.
@@ -135,6 +136,9 @@ func TestRefusedAlike(t *testing.T) {
 		{"wrong key and time", keyForm("alice", h.seal(other, -time.Hour))},
 		{"unknown user's key", keyForm("nobody", h.seal(pair, 0))},
 		{"user without a key", keyForm("admin", h.seal(pair, 0))},
+		{"a key that expired", keyForm("erin", h.seal(expired, 0))},
+		{"a key that expired, used again", keyForm("erin", h.seal(expired, 0))},
+		{"a key that expired, and a time that is off", keyForm("erin", h.seal(expired, -time.Hour))},
 		{"tampered", keyForm("alice", string(tampered))},
 		{"garbage", keyForm("alice", "good day")},
 		{"no apikey", keyForm("alice", "")},
@@ -156,8 +160,8 @@ func TestRefusedAlike(t *testing.T) {
 			t.Errorf("%s: header: %s", c.name, diff)
 		}
 	}
-	if own := h.current(); len(own.shared.all) != 1 || len(own.decoys.all) != 2 {
-		t.Errorf("%d shared keys and %d decoys were computed, want 1 and 2", len(own.shared.all), len(own.decoys.all))
+	if own := h.current(); len(own.shared.all) != 1 || len(own.decoys.all) != 3 {
+		t.Errorf("%d shared keys and %d decoys were computed, want 1 and 3", len(own.shared.all), len(own.decoys.all))
 	}
 	if h.decoyKey("nobody") != h.decoyKey("nobody") || h.decoyKey("nobody") == h.decoyKey("admin") {
 		t.Error("a decoy is not always the same for a name, or is for two")

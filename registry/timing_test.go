@@ -70,18 +70,19 @@ type forgetful struct{ store.Store }
 func (forgetful) Note(context.Context, audit.Act) error { return nil }
 
 // TestRefusalOnBeat serves refused key logins, with bodies that come late, under a clock of its
-// own: every answer is sent on a beat, for users and for invented names.
+// own: every answer is sent on a beat, for users, for one whose key
+// expired, and for invented names.
 func TestRefusalOnBeat(t *testing.T) {
 	h := start(t, func(c *Config) { c.Store = forgetful{c.Store} })
 	pair := newPair(t)
 	h.register("alice", newPair(t).Public)
-	apikey := h.seal(pair, 0)
-	for _, name := range []string{"alice", "nobody"} { // what is read is kept, so that synctest sees no reader wait
+	logins := map[string]string{"alice": h.seal(pair, 0), "nobody": h.seal(pair, 0), "erin": h.seal(h.expired("erin"), 0)}
+	for name, apikey := range logins { // what is read is kept, so that synctest sees no reader wait
 		h.logInWith(name, apikey)
 	}
 	synctest.Test(t, func(t *testing.T) {
 		h.beats = newBeats()
-		for _, name := range []string{"alice", "nobody"} {
+		for name, apikey := range logins {
 			for _, late := range []time.Duration{0, 7 * time.Millisecond, 22 * time.Millisecond} {
 				time.Sleep(3 * time.Millisecond)
 				form := keyForm(name, apikey).Encode()
