@@ -17,7 +17,7 @@ const damaged = "take another backup: this one is damaged or no backup"
 
 // read reads a backup and gives its rows to each, until that wants no more.
 func read(r io.Reader, each func(store.Row) bool) (Summary, error) {
-	in := reader{from: bufio.NewReaderSize(r, MaxLine), hash: sha256.New()}
+	in := reader{from: bufio.NewReaderSize(r, 64<<10), hash: sha256.New()}
 	s, err := in.all(each)
 	if err == nil {
 		return s, nil
@@ -36,7 +36,8 @@ func read(r io.Reader, each func(store.Row) bool) (Summary, error) {
 type reader struct {
 	from   *bufio.Reader
 	hash   hash.Hash
-	number int64 // of the line that was read last
+	line   []byte // that was read last
+	number int64
 }
 
 func (in *reader) all(each func(store.Row) bool) (s Summary, err error) {
@@ -123,20 +124,25 @@ func (in *reader) next() (line, error) {
 	return parseLine(text)
 }
 
-// text reads one line with its newline. It is good until the next.
+// text reads one line, and gives it without its newline. It is good until the next.
 func (in *reader) text() ([]byte, error) {
-	text, err := in.from.ReadSlice('\n')
-	if err == nil || len(text) > 0 {
+	in.line = in.line[:0]
+	for {
+		part, err := in.from.ReadSlice('\n')
+		in.line = append(in.line, part...)
+		switch {
+		case len(in.line) > MaxLine:
+			in.number++
+			return nil, invalid("a line is longer than %d bytes", MaxLine)
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case errors.Is(err, io.EOF):
+			return nil, invalid("the file ends before its end line")
+		case err != nil:
+			return nil, err
+		}
 		in.number++
+		in.hash.Write(in.line)
+		return bytes.TrimSuffix(in.line, []byte{'\n'}), nil
 	}
-	switch {
-	case err == nil:
-		in.hash.Write(text)
-		return bytes.TrimSuffix(text, []byte{'\n'}), nil
-	case errors.Is(err, io.EOF):
-		return nil, invalid("the file ends before its end line")
-	case errors.Is(err, bufio.ErrBufferFull):
-		return nil, invalid("a line is longer than %d bytes", MaxLine)
-	}
-	return nil, err
 }

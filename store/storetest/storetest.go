@@ -73,6 +73,11 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 			check.run(t, s)
 		})
 	}
+	copies(t, func(t *testing.T) store.Store {
+		s := open(t)
+		t.Cleanup(func() { _ = s.Close() })
+		return s
+	})
 }
 
 // Signer signs the audit records of tests.
