@@ -79,7 +79,7 @@ func pinFlag() cli.Flag {
 func (e *env) serverFlags() []cli.Flag {
 	return []cli.Flag{
 		urlFlag(),
-		&cli.StringFlag{Name: "server", EnvVars: variable("server"), Usage: "the registry that `servers add` keeps as `NAME`"},
+		&cli.StringFlag{Name: "server", EnvVars: variable("server"), Usage: "the registry that is kept as `NAME` (keyward servers add)"},
 		caFileFlag(), pinFlag(),
 		&cli.BoolFlag{Name: "allow-http", EnvVars: variable("allow-http"), Usage: "plain http to another machine: everything sent can be read on the way"},
 		&cli.DurationFlag{Name: "timeout", EnvVars: variable("timeout"), Value: 30 * time.Second, Usage: "give up after this `TIME`"},
@@ -104,6 +104,6 @@ func (e *env) loginFlags(more ...cli.Flag) []cli.Flag {
 // severalServers makes --server repeatable in a command's flags.
 func severalServers(flags []cli.Flag) []cli.Flag {
 	i := slices.IndexFunc(flags, func(f cli.Flag) bool { return f.Names()[0] == "server" })
-	flags[i] = &cli.StringSliceFlag{Name: "server", EnvVars: variable("server"), Usage: "a registry that `servers add` keeps as `NAME`; repeatable"}
+	flags[i] = &cli.StringSliceFlag{Name: "server", EnvVars: variable("server"), Usage: "a registry that is kept as `NAME` (keyward servers add); repeatable"}
 	return flags
 }
