@@ -192,7 +192,7 @@ func (t *recordTable) add(seq int64, a audit.Act, _ audit.Record) error {
 	for i, cell := range cells {
 		cells[i] = printable(cmp.Or(cell, "-"))
 	}
-	_, err := fmt.Fprintln(t, strings.TrimSuffix(strings.Join(cells, "\t"), "\t-"))
+	_, err := fmt.Fprintln(t, strings.Join(cells, "\t"))
 	if t.rows++; t.rows%tableBlock == 0 {
 		err = cmp.Or(err, t.Flush())
 	}

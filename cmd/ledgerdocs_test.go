@@ -7,16 +7,18 @@ import (
 	"testing"
 )
 
-// TestLedgerPage holds that what docs/ledger.md has one run is what the scripts run.
-func TestLedgerPage(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join("..", "docs", "ledger.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+// TestLedgerPages holds that what docs/ledger.md and docs/audit.md have one run is what the scripts run.
+func TestLedgerPages(t *testing.T) {
 	for script, names := range map[string][]string{
 		"ledger_openssl.txtar": {"check.sh"},
 		"ledger_stolen.txtar":  {"revoke.sh", "pair.sh", "apply.sh", "lists.sh", "check.sh"},
+		"audit_openssl.txtar":  {"check.sh", "head.sh"},
 	} {
+		name, _, _ := strings.Cut(script, "_")
+		page, err := os.ReadFile(filepath.Join("..", "docs", name+".md"))
+		if err != nil {
+			t.Fatal(err)
+		}
 		text, err := os.ReadFile(filepath.Join("testdata", "script", script))
 		if err != nil {
 			t.Fatal(err)
