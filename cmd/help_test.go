@@ -82,6 +82,9 @@ func (g *helpGate) flag(path string, f FlagDoc) {
 	if f.Value == "VALUE" {
 		g.fault("%s: the usage of %s does not name its value in backquotes", path, name)
 	}
+	if strings.Contains(f.Value, " ") {
+		g.fault("%s: %s takes %q: the first backquotes of its usage are for its value", path, name, f.Value)
+	}
 	isAct := slices.ContainsFunc(f.Names, func(n string) bool { return slices.Contains(acts, n) })
 	switch {
 	case isAct && len(f.Env) > 0:
@@ -190,6 +193,7 @@ func TestHelpGateSees(t *testing.T) {
 		{"the example", func(c *cli.Command) { c.UsageText += "\nkeyward gen-root-cert --profile pear" }},
 		{"no usage of --new", flag(&cli.BoolFlag{Name: "new", EnvVars: variable("new")})},
 		{"does not name its value", flag(&cli.StringFlag{Name: "new", EnvVars: variable("new"), Usage: "x"})},
+		{"the first backquotes", flag(&cli.StringFlag{Name: "new", EnvVars: variable("new"), Usage: "as `servers add` keeps `X`"})},
 		{"--new is a setting, and has no variable", flag(&cli.BoolFlag{Name: "new", Usage: "x"})},
 		{"the first variable of --new is NEW", flag(&cli.BoolFlag{Name: "new", Usage: "x", EnvVars: []string{"NEW"}})},
 		{"--yes is an act, and has the variable", flag(&cli.BoolFlag{Name: "yes", Usage: "x", EnvVars: variable("yes")})},
