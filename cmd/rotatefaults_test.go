@@ -300,6 +300,33 @@ func TestRotateKilled(t *testing.T) {
 	})
 }
 
+// TestRotateInterrupted interrupts a rotation while it registers the new key: it says where it stopped.
+func TestRotateInterrupted(t *testing.T) {
+	r := newRotating(t, "24h")
+	r.prepare(t)
+	old := r.current(t)
+	c := r.rotate()
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
+	started, ended := make(chan struct{}), make(chan struct{})
+	r.fault = func(http.ResponseWriter) {
+		<-started
+		_ = c.Process.Signal(os.Interrupt)
+		<-ended
+	}
+	r.set(5) // two logins and two lists are before it
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	close(started)
+	err := c.Wait()
+	close(ended)
+	if err == nil || !strings.Contains(stderr.String(), "stopped at play while it registered the new key (the old key still works)") {
+		t.Errorf("%v: %s", err, &stderr)
+	}
+	r.check(t, old)
+}
+
 // sweep runs a rotation with the fault at its first request, at its second, and so on, and checks what each left.
 func (r *rotating) sweep(t *testing.T, run func(t *testing.T, n int, old string)) {
 	for n := 1; ; n++ {

@@ -1,12 +1,15 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -82,6 +85,10 @@ func (e *env) rotatekey(c *cli.Context) error {
 	if err := r.find(); err != nil {
 		return err
 	}
+	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM) // not before: a prompt is ended by them
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second one ends the program
+	c.Context = ctx
 	for _, step := range []func() error{r.makePair, r.registerNew, r.proveNew, r.putInPlace, r.retireOld, r.finish} {
 		if err := step(); err != nil {
 			return err
@@ -100,8 +107,8 @@ func (e *env) newRotation(c *cli.Context) (*rotation, error) {
 	if r.overlap, err = parseSpan("overlap", c.String("overlap"), e.now()); err != nil {
 		return nil, err
 	}
-	if life := c.String("expires"); life != "" {
-		r.expires, err = parseEnd("expires", life, e.now())
+	if e.says(c, "expires") {
+		r.expires, err = parseEnd("expires", c.String("expires"), e.now())
 	}
 	return r, err
 }
@@ -178,6 +185,7 @@ func (r *rotation) find() error {
 	r.places = slices.DeleteFunc(r.places, func(p *place) bool {
 		gone := p.old == nil && !p.hasNew
 		if gone {
+			r.note("%s: the key is not registered there", p.server.title())
 			p.end(r.c)
 		}
 		return gone
@@ -281,7 +289,7 @@ func (r *rotation) makePair() error {
 	dir, name := filepath.Dir(r.next()), filepath.Base(r.next())
 	text := append(pair.Userkey(), "replaces "+r.old+"\n"...)
 	if err := durable.Put(r.c.Context, dir, name, []durable.File{{Name: name, Data: text, Mode: 0o600}}, false); err != nil {
-		return err
+		return fault.New(kindOf(err), fault.HintOf(err), "stopped before the new key was made, and the old key still works: %w", err)
 	}
 	r.pair = pair
 	return nil
@@ -304,7 +312,7 @@ func (r *rotation) stopped(s server, what string, err error) error {
 	}
 	working := "the old key still works"
 	if r.placed {
-		working = "the new key works"
+		working = "the new key is in its place"
 	}
 	return fault.New(kindOf(err), hint, "stopped at %s while it %s (%s): %w", s.title(), what, working, err)
 }
@@ -322,7 +330,7 @@ func (r *rotation) do(p *place, code, words string, step func() error) error {
 func (r *rotation) registerNew() error {
 	return r.each("registered the new key", func(p *place) error {
 		if p.hasNew {
-			return nil
+			return r.expireNew(p)
 		}
 		wanted := wire.NewKey{Key: r.pair.Public.String(), Description: p.old.Description, Labels: p.old.Labels, Expires: p.expires}
 		return r.do(p, "register", "register the new key", func() error {
@@ -335,11 +343,19 @@ func (r *rotation) registerNew() error {
 	})
 }
 
-// proveNew logs in with the new key at each server: what is put in place works.
-func (r *rotation) proveNew() error {
-	if r.placed {
+// expireNew gives the new key that an earlier rotation registered the end that is asked for now.
+func (r *rotation) expireNew(p *place) error {
+	if r.expires.IsZero() {
 		return nil
 	}
+	return r.do(p, "register", "let the new key expire at "+stamp(r.expires), func() error {
+		return p.ExpireKey(r.c.Context, p.token, p.user, r.pair.Public.Fingerprint(), r.expires)
+	})
+}
+
+// proveNew logs in with the new key at each server, also at those where an earlier rotation did: no old key is ended
+// where the new one does not work.
+func (r *rotation) proveNew() error {
 	return r.each("logged in with the new key", func(p *place) error {
 		return r.do(p, "prove", "log in with the new key", func() error {
 			token, err := r.keyLogin(r.c, p.connection, r.pair)

@@ -5,11 +5,19 @@ import (
 	"strings"
 	"time"
 
+	"github.com/urfave/cli/v2"
+
 	"keyward/certs"
 	"keyward/internal/fault"
 )
 
 const spanHint = "say hours as 12h, days as 90 or 90d, weeks as 12w, years as 1y"
+
+// says tells whether a flag or its variable says something. A flag with nothing behind it does: it is mostly a script's
+// variable that is not set, and must not pass for what holds without the flag.
+func (e *env) says(c *cli.Context, flag string) bool {
+	return e.call.given[flag] || c.String(flag) != ""
+}
 
 // parseEnd reads the end that a flag gives, from now on: hours as 12h, else what certs.ParseDays reads.
 func parseEnd(flag, s string, now time.Time) (time.Time, error) {
