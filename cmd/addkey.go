@@ -3,6 +3,7 @@ package cmd
 import (
 	"cmp"
 	"errors"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -114,9 +115,10 @@ func (e *env) newKey(c *cli.Context) (wire.NewKey, error) {
 	if err != nil {
 		return wire.NewKey{}, err
 	}
-	wanted := wire.NewKey{Key: key.String(), Description: c.String("kd"), Labels: c.StringSlice("label")}
-	if life := c.String("expires"); life != "" {
-		end, err := parseEnd("expires", life, e.now())
+	labels := slices.Compact(slices.Sorted(slices.Values(c.StringSlice("label"))))
+	wanted := wire.NewKey{Key: key.String(), Description: c.String("kd"), Labels: labels}
+	if e.says(c, "expires") {
+		end, err := parseEnd("expires", c.String("expires"), e.now())
 		if err != nil {
 			return wanted, err
 		}

@@ -238,6 +238,9 @@ func (conn *connection) during(c *cli.Context, password string, do func(*session
 
 // prepare connects to s and finds the caller's password there.
 func (e *env) prepare(c *cli.Context, s server, oneOfSeveral bool) (*connection, string, error) {
+	if e.call.given["u"] && c.String("u") == "" {
+		return nil, "", fault.New(fault.Usage, "name a user, or leave out -u for the caller", "-u names nobody")
+	}
 	if err := s.needUser(); err != nil {
 		return nil, "", err
 	}

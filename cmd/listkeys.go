@@ -62,8 +62,8 @@ func (e *env) listkeys(c *cli.Context) error {
 func (e *env) wantedKeys(c *cli.Context) (func(wire.Key) bool, error) {
 	now := e.now()
 	since := now
-	if stale := c.String("stale"); stale != "" {
-		span, err := parseSpan("stale", stale, now)
+	if e.says(c, "stale") {
+		span, err := parseSpan("stale", c.String("stale"), now)
 		if err != nil {
 			return nil, err
 		}

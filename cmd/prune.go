@@ -55,7 +55,7 @@ func (e *env) prune(c *cli.Context) error {
 
 // pruneBefore is the time before which a key must have expired; zero for the server's now.
 func (e *env) pruneBefore(c *cli.Context) (time.Time, error) {
-	if c.String("older-than") == "" {
+	if !e.says(c, "older-than") {
 		return time.Time{}, nil
 	}
 	span, err := parseSpan("older-than", c.String("older-than"), e.now())
