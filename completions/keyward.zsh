@@ -79,7 +79,7 @@ __keyward_getkey() {
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
-        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
+        '--server=[the registry that is kept as NAME (keyward servers add)]:NAME: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -101,7 +101,7 @@ __keyward_addkey() {
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
-        '*--server=[a registry that servers add keeps as `NAME`; repeatable]:servers add: ' \
+        '*--server=[a registry that is kept as NAME (keyward servers add); repeatable]:NAME: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -121,7 +121,7 @@ __keyward_listkeys() {
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
-        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
+        '--server=[the registry that is kept as NAME (keyward servers add)]:NAME: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -140,7 +140,7 @@ __keyward_delkey() {
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
-        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
+        '--server=[the registry that is kept as NAME (keyward servers add)]:NAME: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -159,7 +159,7 @@ __keyward_rotatekey() {
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
-        '*--server=[a registry that servers add keeps as `NAME`; repeatable]:servers add: ' \
+        '*--server=[a registry that is kept as NAME (keyward servers add); repeatable]:NAME: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -176,7 +176,7 @@ __keyward_prune() {
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
-        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
+        '--server=[the registry that is kept as NAME (keyward servers add)]:NAME: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -189,7 +189,7 @@ __keyward_prune() {
 __keyward_getserverkey() {
     _arguments -S \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
-        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
+        '--server=[the registry that is kept as NAME (keyward servers add)]:NAME: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -207,7 +207,7 @@ __keyward_login() {
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
-        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
+        '--server=[the registry that is kept as NAME (keyward servers add)]:NAME: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -227,7 +227,7 @@ __keyward_seal() {
         '--keyfile=[the user key FILE]:FILE:_files' \
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
-        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
+        '--server=[the registry that is kept as NAME (keyward servers add)]:NAME: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -247,7 +247,7 @@ __keyward_open() {
         '--keyfile=[the user key FILE]:FILE:_files' \
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
-        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
+        '--server=[the registry that is kept as NAME (keyward servers add)]:NAME: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -673,7 +673,7 @@ __keyward_user_add() {
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
-        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
+        '--server=[the registry that is kept as NAME (keyward servers add)]:NAME: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -688,7 +688,7 @@ __keyward_user_list() {
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
-        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
+        '--server=[the registry that is kept as NAME (keyward servers add)]:NAME: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -705,7 +705,7 @@ __keyward_user_passwd() {
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
-        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
+        '--server=[the registry that is kept as NAME (keyward servers add)]:NAME: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -722,7 +722,7 @@ __keyward_user_delete() {
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
-        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
+        '--server=[the registry that is kept as NAME (keyward servers add)]:NAME: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -809,7 +809,7 @@ __keyward_audit_list() {
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
-        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
+        '--server=[the registry that is kept as NAME (keyward servers add)]:NAME: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -827,7 +827,7 @@ __keyward_audit_verify() {
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
-        '--server=[the registry that servers add keeps as `NAME`]:servers add: ' \
+        '--server=[the registry that is kept as NAME (keyward servers add)]:NAME: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
@@ -880,7 +880,7 @@ __keyward_doctor() {
         '--keyfile=[the user key FILE]:FILE:_files' \
         '--within=[what ends in this TIME is told of: 30 or 30d, 12w, 1y, until 2027-01-01]:TIME: ' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
-        '*--server=[a registry that servers add keeps as `NAME`; repeatable]:servers add: ' \
+        '*--server=[a registry that is kept as NAME (keyward servers add); repeatable]:NAME: ' \
         '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
         '--allow-http[plain http to another machine: everything sent can be read on the way]' \
