@@ -3,6 +3,7 @@ package cmd
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -34,10 +35,10 @@ func (e *env) openCommand() *cli.Command {
 
 func (e *env) openFile(c *cli.Context) error {
 	p, err := e.pipe(c, func(in string) (string, error) {
-		if out, found := strings.CutSuffix(in, sealedSuffix); found {
+		if out, found := strings.CutSuffix(in, sealedSuffix); found && filepath.Base(in) != sealedSuffix {
 			return out, nil
 		}
-		return "", fault.New(fault.Usage, "name a file with --output, or - for stdout", "%s does not end with %s", in, sealedSuffix)
+		return "", fault.New(fault.Usage, "name a file with --output, or - for stdout", "%s is no name that ends with %s", in, sealedSuffix)
 	})
 	if err != nil {
 		return err
@@ -59,6 +60,9 @@ func (e *env) openFile(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := checkRecipient(s, opening.Header); err != nil {
+		return err
+	}
 	if err := e.checkSender(c, s, pair, opening.Header); err != nil {
 		return err
 	}
@@ -73,6 +77,16 @@ func (e *env) openFile(c *cli.Context) error {
 		return err
 	}
 	return e.printOpened(p, opening.Header)
+}
+
+// checkRecipient refuses a file for somebody else, whom the registry showed the caller's key of: anybody can register it, and
+// pass on what was sealed for them as if it were for the caller.
+func checkRecipient(s server, h seal.Header) error {
+	if s.User == "" || s.User == h.To {
+		return nil
+	}
+	return fault.New(fault.NotTrusted, "give --as with your own name there; if it was right, "+h.To+" has registered your key and passes on what they got",
+		"the file is sealed for %s, not for %s", h.To, s.User)
 }
 
 // checkSender holds the key that sealed a file against those of the user that it names.

@@ -152,6 +152,8 @@ func (e *env) pipe(c *cli.Context, named func(in string) (string, error)) (p pip
 	}
 	p = pipe{e, cmp.Or(c.Args().First(), stdStream), c.String("output")}
 	switch {
+	case p.out != "" && os.IsPathSeparator(p.out[len(p.out)-1]):
+		err = fault.New(fault.Usage, "name the file in it", "--output %s is a folder", p.out)
 	case p.out != "":
 	case p.in != stdStream:
 		p.out, err = named(p.in)
