@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -173,6 +174,27 @@ func TestKeep(t *testing.T) {
 			t.Errorf("the log has %q, want %q", lines(t, &text), want)
 		}
 	})
+}
+
+// TestNotifyNobody tells a service manager that does not read. It must not keep the server from its end.
+func TestNotifyNobody(t *testing.T) {
+	dir, err := os.MkdirTemp("", "keyward-") // the path of a socket has to be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	socket := filepath.Join(dir, "notify")
+	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		t.Skip(err) // Windows has none
+	}
+	defer l.Close()
+	for err == nil {
+		err = notify(socket, "READY=1") // until its queue is full
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error(err)
+	}
 }
 
 // lines are the messages of a log; of an error what it is about.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"os"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
@@ -45,11 +46,29 @@ func listenOn(ctx context.Context, address, flag string) (net.Listener, error) {
 	return listener, nil
 }
 
+// tellTime is how long the service manager has to take a message.
+const tellTime = time.Second
+
 // tellSystemd tells the service manager how the service is (sd_notify(3)); nothing where it runs under none.
 func tellSystemd(log *slog.Logger, state string) {
-	if _, err := daemon.SdNotify(false, state); err != nil {
+	socket := os.Getenv("NOTIFY_SOCKET")
+	if socket == "" {
+		return
+	}
+	if err := notify(socket, state); err != nil {
 		log.Warn("systemd is not told", "error", err)
 	}
+}
+
+// notify is daemon.SdNotify with a time-out: that waits for ever for a manager that does not read.
+func notify(socket, state string) error {
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	_ = conn.SetWriteDeadline(time.Now().Add(tellTime))
+	_, err = conn.Write([]byte(state))
+	return errors.Join(err, conn.Close())
 }
 
 // watchdog ticks as often as systemd wants to hear from the service; it never does where it need not.
