@@ -136,10 +136,10 @@ func (s *Server) ServeMetrics(ctx context.Context, l net.Listener) error {
 		Handler:        mux,
 		ReadTimeout:    metricsTime,
 		WriteTimeout:   metricsTime,
-		IdleTimeout:    idleTime,
 		MaxHeaderBytes: headerBytes,
 		ErrorLog:       slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelWarn),
 	}
+	srv.SetKeepAlivesEnabled(false) // so that no connection stays longer than its one page takes
 	ctx, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() {

@@ -265,8 +265,8 @@ func TestServeMetrics(t *testing.T) {
 		}
 		body, err := io.ReadAll(w.Body)
 		w.Body.Close()
-		if err != nil || w.StatusCode != c.status {
-			t.Errorf("%s %s: %d, %v", c.method, c.path, w.StatusCode, err)
+		if err != nil || w.StatusCode != c.status || !w.Close {
+			t.Errorf("%s %s: %d, closes %t, %v", c.method, c.path, w.StatusCode, w.Close, err)
 		}
 		if c.status != 200 {
 			continue
