@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -77,12 +76,10 @@ func (e *env) meant(c *cli.Context) (func(wire.Key) bool, error) {
 // fingerprintPrefix is what a fingerprint begins with; people may leave it out.
 const fingerprintPrefix = "sha256:"
 
-var fingerprintStart = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
-
 // fingerprinted tells the keys whose fingerprint begins so.
 func fingerprinted(start string) (func(wire.Key) bool, error) {
 	digits := strings.TrimPrefix(strings.ToLower(start), fingerprintPrefix)
-	if !fingerprintStart.MatchString(digits) {
+	if n := len(digits); n < 8 || n > 64 || strings.Trim(digits, "0123456789abcdef") != "" {
 		return nil, fault.New(fault.Usage, "give 8 to 64 hex digits; `keyward listkeys --long` shows 16", "--fingerprint: %q is none", start)
 	}
 	return func(k wire.Key) bool { return strings.HasPrefix(k.Fingerprint, fingerprintPrefix+digits) }, nil

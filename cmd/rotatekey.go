@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -149,18 +148,19 @@ func (r *rotation) load() error {
 
 // The file of the next pair has a line that names the fingerprint of the key that it replaces, for a rotation that was stopped
 // once that one is no more in its place. Readers of user keys take no notice of it.
-var replacesLine = regexp.MustCompile(`(?m)^replaces (sha256:[0-9a-f]{64})$`)
+const replacesWord = "replaces "
 
 func replaced(file string) (string, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return "", err
 	}
-	found := replacesLine.FindSubmatch(text)
-	if found == nil {
-		return "", nil
+	for line := range strings.Lines(string(text)) {
+		if fingerprint, ok := strings.CutPrefix(line, replacesWord); ok {
+			return strings.TrimSpace(fingerprint), nil
+		}
 	}
-	return string(found[1]), nil
+	return "", nil
 }
 
 // find logs in to the servers and looks for the keys.
