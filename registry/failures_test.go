@@ -9,8 +9,11 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -99,20 +102,43 @@ func TestWrongPasswordNotHashed(t *testing.T) {
 	h.wantFrom("127.0.0.1:1", wrong("admin"), 503, "who need not wait")
 }
 
+// TestGuessesAtOnce has one source send guesses at once, so that none is counted before the others wait for their turn: it gains nothing.
+func TestGuessesAtOnce(t *testing.T) {
+	h := startCheap(t)
+	h.hashing.turns = newTurns(1, hashQueue)
+	h.guess("alice", freeNearby-1)
+	<-h.hashing.turns.join(netip.Prefix{})
+	var all sync.WaitGroup
+	statuses := make([]int, hashShare)
+	for i := range statuses {
+		all.Go(func() { statuses[i] = h.logInFrom("127.0.0.1:1", wrong("alice")).status })
+	}
+	for h.hashing.turns.held() <= len(statuses) {
+		runtime.Gosched()
+	}
+	h.hashing.turns.leave()
+	all.Wait()
+	slices.Sort(statuses)
+	if statuses[0] != 401 || statuses[1] != 429 {
+		t.Errorf("%v, want one 401", statuses)
+	}
+}
+
 // TestSprayedPasswords has one source try a password each on many accounts. That it logs in to one of its own in between
 // does not help it.
 func TestSprayedPasswords(t *testing.T) {
 	h := startCheap(t)
 	const here, there = "192.0.2.1:1", "192.0.2.2:1"
-	for i := range freeOfSource {
+	for i := range freeOfSource - 1 {
 		h.wantFrom(here, wrong(fmt.Sprint("user", i)), 401, "free")
-		if i == freeOfSource/2 {
-			h.wantFrom(here, right("alice"), 200, "the source's own account")
-		}
 	}
-	h.wantFrom(here, wrong("carol"), 429, "one account more")
+	h.wantFrom(here, wrong("alice"), 401, "the source's own account")
+	h.clock.Add(time.Second)
+	h.wantFrom(here, right("alice"), 200, "the source's own account")
+	h.wantFrom(here, wrong("carol"), 401, "in time")
+	h.wantFrom(here, wrong("dave"), 429, "one account more")
 	h.wantFrom(here, right("alice"), 429, "the source's own account")
-	h.wantFrom(there, wrong("carol"), 401, "another source")
+	h.wantFrom(there, wrong("dave"), 401, "another source")
 }
 
 // TestGuessedFromEverywhere has one account guessed from many networks. Whoever gives the right password first gets in from
@@ -141,6 +167,9 @@ func TestGuessedFromEverywhere(t *testing.T) {
 	}
 	h.clock.Add(8 * time.Second) // after the 23rd for the account
 	h.wantFrom(home, right("alice"), 200, "in time")
+	h.wantFrom(from(0), wrong("alice"), 401, "a guess in time")
+	h.wantFrom(from(1), wrong("alice"), 429, "a guess after the right password")
+	h.clock.Add(longestDelay)
 	h.wantFrom(office, wrong("alice"), 401, "a second slip")
 	h.wantFrom(home, wrong("alice"), 401, "a slip after the right password")
 }
