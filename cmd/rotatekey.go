@@ -287,7 +287,7 @@ func (r *rotation) makePair() error {
 	}
 	pair.Created = r.dated()
 	dir, name := filepath.Dir(r.next()), filepath.Base(r.next())
-	text := append(pair.Userkey(), "replaces "+r.old+"\n"...)
+	text := append(pair.Userkey(), replacesWord+r.old+"\n"...)
 	if err := durable.Put(r.c.Context, dir, name, []durable.File{{Name: name, Data: text, Mode: 0o600}}, false); err != nil {
 		return fault.New(kindOf(err), fault.HintOf(err), "stopped before the new key was made, and the old key still works: %w", err)
 	}
