@@ -24,9 +24,10 @@ type servedKeys struct {
 	log  *slog.Logger
 	now  func() time.Time
 
-	files   serverKeyFiles
-	current keys.Pair
-	others  []registry.OtherKey
+	files    serverKeyFiles
+	onRecord []store.ServerKey
+	current  keys.Pair
+	others   []registry.OtherKey
 }
 
 const serverKeyHint = "give --server-key the file of a server that runs on this store, or of a backup; where it is lost, see `keyward serverkey rotate --help`"
@@ -73,8 +74,14 @@ func (k *servedKeys) read(ctx context.Context) error {
 	}
 	if err != nil {
 		k.files = before
+		return err
 	}
-	return err
+	for _, r := range k.onRecord[1:] {
+		if !k.files.hold(r.Public) {
+			k.log.Warn("logins for an old server key are refused, since it is not in "+k.path+oldSuffix, "server_key", r.Public.String())
+		}
+	}
+	return nil
 }
 
 // reload is read and follow for a server that serves: it accepts what they say.
@@ -100,12 +107,8 @@ func (k *servedKeys) follow(ctx context.Context) error {
 	if !k.files.hold(onRecord[0].Public) {
 		return fault.New(fault.Policy, serverKeyHint, "the server key in %s is not the one on record in the store, %s", k.path, onRecord[0].Public.Fingerprint())
 	}
-	for _, r := range onRecord[1:] {
-		if !k.files.hold(r.Public) {
-			k.log.Warn("logins that are sealed for an old server key are refused here, since "+k.path+oldSuffix+" is not that key", "server_key", r.Public.String())
-		}
-	}
-	k.accept(onRecord)
+	k.onRecord = onRecord
+	k.accept()
 	return nil
 }
 
@@ -158,15 +161,15 @@ func (k *servedKeys) wanted(onRecord []store.ServerKey) (want []store.ServerKey,
 }
 
 // accept takes from the record which of the keys logins may be sealed for. One that is to come is not on record yet.
-func (k *servedKeys) accept(onRecord []store.ServerKey) {
+func (k *servedKeys) accept() {
 	k.others = nil
 	for _, pair := range k.files.all() {
-		i := slices.IndexFunc(onRecord, func(r store.ServerKey) bool { return r.Public == pair.Public })
+		i := slices.IndexFunc(k.onRecord, func(r store.ServerKey) bool { return r.Public == pair.Public })
 		switch {
 		case i == 0:
 			k.current = pair
 		case i > 0:
-			k.others = append(k.others, registry.OtherKey{Pair: pair, Until: onRecord[i].Until})
+			k.others = append(k.others, registry.OtherKey{Pair: pair, Until: k.onRecord[i].Until})
 		case pair == k.files.next:
 			k.others = append(k.others, registry.OtherKey{Pair: pair})
 		}

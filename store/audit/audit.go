@@ -95,7 +95,7 @@ func NewSigner(private ed25519.PrivateKey) *Signer { return &Signer{private} }
 
 // Public is the key that the records are checked with.
 func (s *Signer) Public() ed25519.PublicKey {
-	return s.private.Public().(ed25519.PublicKey) //nolint:errcheck // its type is documented
+	return s.private.Public().(ed25519.PublicKey)
 }
 
 // Sign makes the record after head.
