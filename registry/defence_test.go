@@ -38,8 +38,8 @@ func slowest(times []time.Duration) (p99, last time.Duration) {
 	return times[len(times)*99/100], times[len(times)-1]
 }
 
-// TestParallelPasswords sends 1,000 wrong passwords at once, each for a name of its own. Meanwhile a user who is logged in is served, a
-// key logs in, and a right password from elsewhere does before they are done.
+// TestParallelPasswords sends 1,000 wrong passwords at once, each for a name of its own. Meanwhile a user who is logged
+// in is served, a key logs in, and a right password from elsewhere does before they are done.
 func TestParallelPasswords(t *testing.T) {
 	const sources, each = 8, 125
 	h := start(t)
@@ -200,8 +200,8 @@ func (h *harness) patient() {
 	h.client.Transport.(*http.Transport).TLSClientConfig.RootCAs.AddCert(cert.Leaf)
 }
 
-// honest has a user log in with a key and list keys, over kept and over new connections, and gives the time that 99 in 100
-// requests are answered within.
+// honest has a user log in with a key and list keys, over kept and over new connections, and gives the time that 99 in
+// 100 requests are answered within.
 func (h *harness) honest(pair keys.Pair) time.Duration {
 	var token string
 	var times []time.Duration
@@ -220,8 +220,9 @@ func (h *harness) honest(pair keys.Pair) time.Duration {
 	return p99
 }
 
-// TestSlowClients has 2,000 clients hang: before the handshake, in the header, in the body, and in the answer. An honest user is
-// served all the while. What else the machine does counts in: so it is the best of three rounds, against one without slow clients.
+// TestSlowClients has 2,000 clients hang: before the handshake, in the header, in the body, and in the answer. An honest
+// user is served all the while. What else the machine does counts in, so it is the best of three rounds, against one
+// without slow clients.
 func TestSlowClients(t *testing.T) {
 	const clients, sources = 2000, 20
 	h := start(t, func(c *Config) { c.Store = endless{c.Store} })

@@ -14,15 +14,15 @@ import (
 )
 
 // Wrong passwords are counted in the store, so that all servers over it count together, under three subjects: the
-// source, the account, and the account as the source's neighbourhood knows it. From the number of each that is free the next try has to
-// wait, at first a second after the last wrong password, then twice as long with each, up to longestDelay. A
-// try that comes before is answered 429 and neither hashed nor counted. Counts end after store.FailureMemory without a
-// wrong password.
+// source, the account, and the account as seen from the source's neighbourhood. Past the number of each that is free
+// the next try has to wait, at first a second after the last wrong password, then twice as long with each, up to
+// longestDelay. A try that comes earlier is answered 429, and neither hashed nor counted. A count ends after
+// store.FailureMemory without a wrong password.
 //
-// Nobody elsewhere keeps a user out who has the right password: what is counted for an account by itself, whatever the
-// sources, holds up only neighbourhoods that gave a wrong password for it since they last gave the right one. So each has
-// one try, and a guesser with many addresses has one an hour for each neighbourhood besides what is free. Who shares an
-// address with a guesser waits with them. Logins with a key never wait: nobody guesses a seal.
+// Nobody elsewhere keeps a user out who has the right password: what is counted for an account by itself holds up only
+// neighbourhoods that gave a wrong password for it since they last gave the right one. So each has one try, and a
+// guesser with many addresses has one an hour for each neighbourhood besides what is free. Who shares an address
+// with a guesser waits with them. Logins with a key never wait: nobody guesses a seal.
 //
 // The counts go by what was claimed, and so does the answer: it is the same for a name that is no user's.
 const (
@@ -35,8 +35,8 @@ const (
 // claim is a source that says it is a user. Its strings are subjects of the store's failures.
 type claim struct{ source, account, nearby string }
 
-// claim names the subjects without the user's name: what stands in its place may be a password typed into the wrong field.
-// So it goes through a hash that takes the server's private key.
+// claim names the subjects without the user's name, which may be a password typed into the wrong field: it goes
+// through a hash that takes the server's private key, so that the store does not tell it.
 func (s *Server) claim(c *call, name string) claim {
 	mac := hmac.New(sha256.New, s.cfg.Key.Private[:])
 	mac.Write([]byte("account of a failed login\x00" + name))
@@ -45,8 +45,8 @@ func (s *Server) claim(c *call, name string) claim {
 	return claim{"source:" + from.String(), "account:" + account, "nearby:" + account + "@" + neighbourhood(from).String()}
 }
 
-// neighbourhood is the network that a source is likely to have other addresses of: 24 bits of an IPv4 address, 48 of an
-// IPv6 address.
+// neighbourhood is the network in which a source is likely to have other addresses: 24 bits of an IPv4 address, 48 of
+// an IPv6 address.
 func neighbourhood(source netip.Prefix) netip.Prefix {
 	bits := 48
 	if source.Addr().Is4() {

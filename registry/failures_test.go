@@ -212,7 +212,15 @@ func TestLimitedAlike(t *testing.T) {
 	if !strings.Contains(want[len(want)-1], string(wire.CodeLimited)) {
 		t.Errorf("never limited: %s", want)
 	}
+	h.cfg.Store = nameless{h.cfg.Store} // so the time does not tell either
+	h.wantFrom("192.0.2.1:1", wrong("alice"), 429, "without a look at the user")
 }
+
+// nameless is a store that finds no user and no keys, and says so.
+type nameless struct{ store.Store }
+
+func (nameless) User(context.Context, string) (store.User, error)  { return store.User{}, errDisk }
+func (nameless) Keys(context.Context, string) ([]store.Key, error) { return nil, errDisk }
 
 // TestReplicasCountTogether has two servers over one store take wrong passwords in turn.
 func TestReplicasCountTogether(t *testing.T) {

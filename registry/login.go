@@ -91,8 +91,8 @@ func (s *Server) passwordLogin(c *call, name, password string, asked store.Scope
 	return s.grant(c, text, token, "")
 }
 
-// compare counts a wrong password before the next of the same source has its turn, and looks again how many there were
-// by now. It does so for a caller that is gone too: a guess that was made counts.
+// compare counts a wrong password while it has its place at work, and looks before how many there are by now, so that
+// guesses sent at once gain nothing. It does so for a caller that is gone too: a guess that was made counts.
 func (s *Server) compare(c *call, who claim, want phc, password string) error {
 	ctx := context.WithoutCancel(c.r.Context())
 	if err := s.mayTry(ctx, who); err != nil {

@@ -10,8 +10,9 @@ import (
 	"keyward/store/audit"
 )
 
-// The bounds on the records of refused logins, each of which is a synced write. What is past the first two is counted, and the counts are
-// written when the minute ends: a record for each source, and one for those that found the table full.
+// The bounds on the records of refused logins, each of which is a synced write. What is past the first two is
+// counted, and the counts are written when the minute ends: a record for each source, and one for those that found
+// the table full.
 const (
 	refusalsOfSource = 10 // a minute
 	refusalsInAll    = 100
@@ -67,8 +68,9 @@ func (r *refusals) again(n int) {
 	r.others += n
 }
 
-// noteRefusal records that a login was refused; other errors of a login it lets pass. The record has the name only of a user who is there: any other
-// may be a password typed into the wrong field. It is written before the answer, also for a caller that is gone.
+// noteRefusal records that a login was refused; other errors of a login it lets pass. The record has the name only of
+// a user who is there: any other may be a password typed into the wrong field. It is written before the answer, also
+// for a caller that is gone.
 func (s *Server) noteRefusal(c *call, err error) error {
 	r, ok := errors.AsType[*refusal](err)
 	if !ok || r.status != http.StatusUnauthorized && r.status != http.StatusTooManyRequests {
@@ -113,6 +115,7 @@ func (s *Server) noteCount(ctx context.Context, from string, n int) {
 	act := audit.Act{Time: s.cfg.Now(), What: audit.LoginRefused, From: from, Count: n, Note: "more in a minute than have records of their own"}
 	if err := s.cfg.Store.Note(ctx, act); err != nil {
 		s.refused.again(n)
+		s.metrics.storeErrors.Add(1)
 		s.cfg.Log.Error("record refused logins", "error", err)
 	}
 }
