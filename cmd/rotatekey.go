@@ -49,7 +49,7 @@ type rotation struct {
 	old     string    // the old key's fingerprint
 	pair    keys.Pair // the new one; without a key where it is not made yet
 	placed  bool      // the new pair is the user key file's
-	overlap time.Duration
+	ends    time.Time // of the old key; zero where it is deleted
 	expires time.Time // of the new key; zero for the old one's
 	places  []*place
 	backup  string   // of the old pair; "" where an earlier run made it
@@ -103,8 +103,12 @@ func (e *env) newRotation(c *cli.Context) (*rotation, error) {
 		return nil, err
 	}
 	r := &rotation{env: e, c: c, keyfile: keyfile}
-	if r.overlap, err = parseSpan("overlap", c.String("overlap"), e.now()); err != nil {
+	overlap, err := parseSpan("overlap", c.String("overlap"), e.now())
+	if err != nil {
 		return nil, err
+	}
+	if overlap > 0 {
+		r.ends = e.now().Add(overlap).Truncate(time.Second)
 	}
 	if e.says(c, "expires") {
 		r.expires, err = parseEnd("expires", c.String("expires"), e.now())
@@ -388,10 +392,10 @@ func (r *rotation) putInPlace() error {
 // retireOld has the old key end at each server.
 func (r *rotation) retireOld() error {
 	return r.each("ended the old key", func(p *place) error {
-		if p.old == nil || r.overlap > 0 && p.old.Expires != "" && !instant(p.old.Expires).After(r.overlapEnds()) {
+		if p.old == nil {
 			return nil
 		}
-		if r.overlap == 0 {
+		if r.ends.IsZero() {
 			return r.do(p, "delete", "delete the old key", func() error {
 				err := p.DeleteKey(r.c.Context, p.token, p.user, r.old)
 				if errors.Is(err, fault.NotFound) {
@@ -400,13 +404,14 @@ func (r *rotation) retireOld() error {
 				return err
 			})
 		}
-		return r.do(p, "expire", "let the old key expire at "+stamp(r.overlapEnds()), func() error {
-			return p.ExpireKey(r.c.Context, p.token, p.user, r.old, r.overlapEnds())
+		if p.old.Expires != "" && !instant(p.old.Expires).After(r.ends) {
+			return nil // an overlap gives no longer life
+		}
+		return r.do(p, "expire", "let the old key expire at "+stamp(r.ends), func() error {
+			return p.ExpireKey(r.c.Context, p.token, p.user, r.old, r.ends)
 		})
 	})
 }
-
-func (r *rotation) overlapEnds() time.Time { return r.now().Add(r.overlap).Truncate(time.Second) }
 
 // finish removes the file of the next pair: from here on nothing is left to go on with.
 func (r *rotation) finish() error {
@@ -440,12 +445,9 @@ func (r *rotation) print() error {
 		OverlapEnds string    `json:"overlap_ends,omitempty"` // RFC 3339; left out where the old key is deleted
 		Backup      string    `json:"backup,omitempty"`
 		Servers     []rotated `json:"servers"`
-	}{Old: r.old, DryRun: r.dry(), Backup: r.backup}
+	}{Old: r.old, DryRun: r.dry(), OverlapEnds: stamp(r.ends), Backup: r.backup}
 	if r.made() {
 		v.New = r.pair.Public.Fingerprint()
-	}
-	if r.overlap > 0 {
-		v.OverlapEnds = stamp(r.overlapEnds())
 	}
 	for _, p := range r.places {
 		v.Servers = append(v.Servers, rotated{p.server.Name, p.server.URL, p.user, append([]string{}, p.done...)})
