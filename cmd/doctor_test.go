@@ -29,7 +29,7 @@ func cmdFront(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("usage: front [life=TIME] [off=TIME] [version=VERSION]")
 	}
-	life, off, version := time.Duration(1000*24*time.Hour), time.Duration(0), ""
+	life, off, version := 1000*24*time.Hour, time.Duration(0), ""
 	for _, arg := range args {
 		name, value, _ := strings.Cut(arg, "=")
 		var err error

@@ -21,14 +21,14 @@ type visit struct {
 	*ownPlace
 	server server
 
-	by      string      // what vouches for the server, in words
-	config  *tls.Config // nil for the system's roots
-	err     error       // why it cannot even be asked
-	conn    *connection // nil then
-	asked   bool        // and Ready answered, or failed as refused says
-	seen    restclient.Seen
-	refused error
-	between [2]time.Time // when Ready was asked, and had its answer
+	by     string      // what vouches for the server, in words
+	config *tls.Config // nil for the system's roots
+	err    error       // why it cannot even be asked
+	conn   *connection // nil then
+
+	seen    restclient.Seen // in its answer
+	refused error           // that it is ready
+	between [2]time.Time    // it was asked, and had answered
 
 	key   *keys.PublicKey   // the server's, to log in with; nil where it is not to be
 	token *restclient.Token // nil without a login
@@ -280,7 +280,7 @@ func lookAtServerKey(ctx context.Context, v *visit) finding {
 		return isOK("%s, which the first login with the key will remember", key.Fingerprint())
 	}
 	if key != told[0] {
-		return isWarning(words("keyward", "login", "--with-key"), "%s, as it is remembered, is being replaced by %s: the next login with the key moves on", key.Fingerprint(), told[0].Fingerprint())
+		return isWarning(v.command("login", "--with-key", "--as", v.server.User, "--keyfile", v.keyfile)+" >/dev/null", "%s, as it is remembered, is being replaced by %s: the next login with the key moves on", key.Fingerprint(), told[0].Fingerprint())
 	}
 	return isOK("%s, as it is remembered", key.Fingerprint())
 }

@@ -76,14 +76,14 @@ func siteAsked(c *cli.Context) bool { return c.String("data-dir") != "" || c.Str
 func (s *site) file(name string) string { return filepath.Join(s.dir, name) }
 
 // serve is the command that starts the registry. It has no --store, which may be a secret.
-func (s *site) serve(more ...string) string {
+func (s *site) serve() string {
 	args := []string{"keyward", "serve"}
 	for _, flag := range []string{"data-dir", "listen", "server-key", "audit-key", "tls-cert", "tls-key"} {
 		if value := s.c.String(flag); s.call.given[flag] && value != "" {
 			args = append(args, "--"+flag, value)
 		}
 	}
-	return words(append(args, more...)...)
+	return words(args...)
 }
 
 const noFolder = "the data folder cannot be used"
@@ -119,12 +119,9 @@ func lookAtDataFiles(_ context.Context, s *site) finding {
 	if s.dir == "" {
 		return isSkipped(noFolder)
 	}
-	files := []string{fileOr(s.c, "server-key", s.dir, serverKeyFile), fileOr(s.c, "audit-key", s.dir, auditKeyFile)}
-	for _, name := range []string{databaseFile, databaseFile + "-wal", databaseFile + "-shm", caBasename + ".key.pem", serverBasename + ".key.pem", adminPasswordFile} {
-		files = append(files, s.file(name))
-	}
-	if where := storePlace(s.c.String("store")); where != "" && !where.isPostgres() {
-		files = append(files, string(where))
+	files, err := s.secretFiles()
+	if err != nil {
+		return s.failedBy(err)
 	}
 	var told, mends []string
 	seen := 0
@@ -149,6 +146,29 @@ func lookAtDataFiles(_ context.Context, s *site) finding {
 		}
 	}
 	return isOK("nobody else can use the %d files with secrets", seen)
+}
+
+// secretFiles are those of the data folder, and those that flags name.
+func (s *site) secretFiles() ([]string, error) {
+	there, err := os.ReadDir(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, entry := range there {
+		name := entry.Name()
+		secret := func(start string) bool { return strings.HasPrefix(name, start) }
+		if slices.ContainsFunc([]string{databaseFile, serverKeyFile, auditKeyFile, adminPasswordFile}, secret) && !strings.HasSuffix(name, ".pub") ||
+			strings.HasSuffix(name, "key.pem") {
+			all = append(all, s.file(name))
+		}
+	}
+	for _, flag := range []string{"server-key", "audit-key", "store"} {
+		if file := s.c.String(flag); file != "" && !storePlace(file).isPostgres() && !slices.Contains(all, filepath.Clean(file)) {
+			all = append(all, file)
+		}
+	}
+	return all, nil
 }
 
 func lookAtStore(ctx context.Context, s *site) finding {
@@ -190,7 +210,7 @@ func lookAtServerPair(_ context.Context, s *site) finding {
 	case len(s.glance.ServerKeys) == 0:
 		return isWarning(s.serve(), "%s is not on record in the store yet", path)
 	case s.glance.ServerKeys[0].Public != pair.Public && isBeside(path, s.glance.ServerKeys[0].Public):
-		return isWarning("systemctl reload keyward", "the server key was rotated in the files, and no registry has read them yet; or another replica was, and here it is still to be")
+		return isWarning("sudo systemctl reload keyward", "the server key was rotated in the files, and no registry has read them yet; or another replica was, and here it is still to be")
 	case s.glance.ServerKeys[0].Public != pair.Public:
 		return isFault(comment("%s", serverKeyHint), "the server key in %s is not the one on record in the store", path)
 	}

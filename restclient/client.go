@@ -150,19 +150,20 @@ func (c *Client) do(ctx context.Context, k call, out any) error {
 }
 
 // ask makes the call and reads its answer, which is of the API where err is nil.
-func (c *Client) ask(ctx context.Context, k call) (at Error, resp *http.Response, body []byte, err error) {
+func (c *Client) ask(ctx context.Context, k call) (at Error, seen Seen, body []byte, err error) {
 	ctx, timer := c.limit(ctx)
 	defer timer.stop()
 	at = c.at(k)
-	if resp, err = c.send(ctx, k); err != nil {
-		return at, nil, nil, noAnswer(ctx, at, err, c.now())
+	resp, err := c.send(ctx, k)
+	if err != nil {
+		return at, seen, nil, noAnswer(ctx, at, err, c.now())
 	}
 	defer resp.Body.Close()
-	at.Status = resp.StatusCode
+	at.Status, seen = resp.StatusCode, seenIn(resp)
 	if body, err = readAll(resp.Body); err != nil {
-		return at, resp, nil, noAnswer(ctx, at, err, c.now())
+		return at, seen, nil, noAnswer(ctx, at, err, c.now())
 	}
-	return at, resp, body, judge(at, resp.Header, body, c.now())
+	return at, seen, body, judge(at, resp.Header, body, c.now())
 }
 
 // send makes the request; the caller closes the answer's body.

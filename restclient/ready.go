@@ -15,13 +15,14 @@ type Seen struct {
 	TLS  *tls.ConnectionState // nil for plain http
 }
 
+func seenIn(resp *http.Response) Seen {
+	date, _ := http.ParseTime(resp.Header.Get("Date"))
+	return Seen{date, resp.TLS}
+}
+
 // Ready asks whether the server and its store answer, which takes no login. What was seen is
 // there wherever an answer came, with an error or without.
 func (c *Client) Ready(ctx context.Context) (Seen, error) {
-	_, resp, _, err := c.ask(ctx, call{method: http.MethodGet, path: wire.PathReady})
-	if resp == nil {
-		return Seen{}, err
-	}
-	date, _ := http.ParseTime(resp.Header.Get("Date"))
-	return Seen{date, resp.TLS}, err
+	_, seen, _, err := c.ask(ctx, call{method: http.MethodGet, path: wire.PathReady})
+	return seen, err
 }
