@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"keyward/internal/fault"
 	"keyward/keys"
+	"keyward/keys/seal"
 	"keyward/registry/wire"
 )
 
@@ -64,16 +66,19 @@ func publicKeys(list []directoryKey) []keys.PublicKey {
 
 // usable are the keys whose time is not over.
 func (e *env) usable(list []wire.DirectoryKey, user string) ([]directoryKey, error) {
+	if len(list) > seal.MaxKeys {
+		return nil, strangeKeys(user, fmt.Errorf("%d keys, and no user has more than %d", len(list), seal.MaxKeys))
+	}
 	usable := []directoryKey{}
 	for _, k := range list {
 		public, err := keys.ParsePublic(k.Key)
 		if err != nil {
-			return nil, strangeKey(user, err)
+			return nil, strangeKeys(user, err)
 		}
 		var end time.Time
 		if k.Expires != "" {
 			if end, err = time.Parse(time.RFC3339, k.Expires); err != nil {
-				return nil, strangeKey(user, err)
+				return nil, strangeKeys(user, err)
 			}
 		}
 		over := !end.IsZero() && !end.After(e.now())
@@ -85,9 +90,9 @@ func (e *env) usable(list []wire.DirectoryKey, user string) ([]directoryKey, err
 	return usable, nil
 }
 
-func strangeKey(user string, err error) error {
+func strangeKeys(user string, err error) error {
 	return fault.New(fault.Unreachable, "check --url, and that client and registry are of versions that go together",
-		"what the registry shows as a key of %s is none: %w", user, err)
+		"what the registry shows as the keys of %s cannot be: %w", user, err)
 }
 
 // pin follows what the registry shows, and tells of each change.

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -33,17 +34,38 @@ func (e *env) knownKeys() (*knownKeys, error) {
 
 func (k *knownKeys) read() error {
 	text, err := readTrusted(k.path)
-	if text == nil || err != nil {
+	if err != nil {
 		return err
 	}
-	k.lines = strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	var lines []string
+	for line := range strings.Lines(string(text)) {
+		lines = append(lines, strings.TrimSuffix(line, "\n"))
+		if err := checkKnown(line); err != nil {
+			return fault.New(fault.InvalidFile, "mend the line, or remove the file, and compare each user's fingerprints anew",
+				"cannot use what is trusted: %s: line %d: %w", k.path, len(lines), err)
+		}
+	}
+	k.lines = lines
 	return nil
+}
+
+// checkKnown refuses a damaged line: without it the next key of its user would pass for the first.
+func checkKnown(line string) error {
+	words := strings.Fields(line)
+	if len(words) != 3 {
+		return errors.New("not a host, a user and a key")
+	}
+	if words[2] == noneLeft {
+		return nil
+	}
+	_, err := keys.ParsePublic(words[2])
+	return err
 }
 
 // whose says whether a line is about the user's keys at the host.
 func whose(line, host, user string) bool {
 	words := strings.Fields(line)
-	return len(words) >= 2 && words[0] == host && words[1] == user
+	return words[0] == host && words[1] == user
 }
 
 // of are the user's pinned keys. A user may be known without any.
@@ -53,7 +75,7 @@ func (k *knownKeys) of(host, user string) (pinned []keys.PublicKey, known bool) 
 			continue
 		}
 		known = true
-		if key, err := keys.ParsePublic(strings.Join(strings.Fields(line)[2:], " ")); err == nil {
+		if key, err := keys.ParsePublic(strings.Fields(line)[2]); err == nil {
 			pinned = append(pinned, key)
 		}
 	}
@@ -98,7 +120,7 @@ func (k *knownKeys) follow(ctx context.Context, host, user string, shown []keys.
 		if len(change.fresh) > 0 && !change.first && !trustNew {
 			return nil, fault.New(fault.NotTrusted,
 				fmt.Sprintf("ask %s; if it is theirs: keyward getkey -u %s --trust-new", user, user),
-				"%s HAS A NEW KEY at %s, which was not seen before: %s", user, host, strings.Join(fingerprints(change.fresh), ", "))
+				"%s HAS A NEW KEY at %s, which is not trusted: %s", user, host, strings.Join(fingerprints(change.fresh), ", "))
 		}
 		k.pin(host, user, shown)
 		return []byte(strings.Join(k.lines, "\n") + "\n"), nil

@@ -12,6 +12,7 @@ import (
 
 	"keyward/internal/fault"
 	"keyward/keys"
+	"keyward/keys/seal"
 	"keyward/registry/wire"
 )
 
@@ -101,26 +102,37 @@ func TestKnownKeysOfTwoAtOnce(t *testing.T) {
 	}
 }
 
-// A line that was damaged is no reason to take the next key for the first.
+// A file that was damaged is no reason to take the next key for the first.
 func TestDamagedKnownKeys(t *testing.T) {
-	for _, line := range []string{
-		mercury + " bob",
-		mercury + " bob 32:AAAA",
-		mercury + " bob " + publicKey('a').String() + " more",
+	for _, text := range []string{
+		mercury + " bob\n",
+		mercury + " bob 32:AAAA\n",
+		mercury + " bob " + publicKey('a').String() + " more\n",
+		mercury + " bob -\n" + mercury,
+		"\n",
+		"\x00\x00\x00",
 	} {
 		k := &knownKeys{path: filepath.Join(t.TempDir(), "known_keys")}
-		if err := os.WriteFile(k.path, []byte(line+"\n"), 0o600); err != nil {
+		if err := os.WriteFile(k.path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := k.read(); err != nil {
-			t.Fatal(err)
+		if err := k.read(); !errors.Is(err, fault.InvalidFile) || fault.HintOf(err) == "" {
+			t.Errorf("%q: %v", text, err)
 		}
-		if pinned, known := k.of(mercury, "bob"); pinned != nil || !known {
-			t.Errorf("%q pins %v, known %v", line, pinned, known)
+		if _, err := k.follow(t.Context(), mercury, "carol", publicKeysOf("a"), false); !errors.Is(err, fault.InvalidFile) {
+			t.Errorf("%q: %v", text, err)
 		}
-		if _, err := k.follow(t.Context(), mercury, "bob", publicKeysOf("a"), false); !errors.Is(err, fault.NotTrusted) {
-			t.Errorf("%q: %v", line, err)
+		if got, err := os.ReadFile(k.path); err != nil || string(got) != text {
+			t.Errorf("%q became %q, %v", text, got, err)
 		}
+	}
+}
+
+// TestTooManyKeys is over 100 keys, which no registry keeps of a user.
+func TestTooManyKeys(t *testing.T) {
+	e := &env{now: time.Now}
+	if _, err := e.usable(make([]wire.DirectoryKey, seal.MaxKeys+1), "bob"); !errors.Is(err, fault.Unreachable) || !strings.Contains(err.Error(), "101 keys") {
+		t.Error(err)
 	}
 }
 
