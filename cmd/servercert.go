@@ -150,6 +150,8 @@ func (t *tlsFiles) load(ctx context.Context) (*shown, error) {
 		return nil, fault.New(fault.NotFound, "check the files that --tls-cert and --tls-key name", "the server's certificate: %w", err)
 	case err != nil:
 		return nil, fault.New(fault.InvalidFile, "--tls-cert and --tls-key take a certificate chain and its key in PEM", "the server's certificate: %w", err)
+	case again && t.now().Before(pair.Leaf.NotBefore):
+		return nil, fault.New(fault.Policy, "check this machine's clock, or send a SIGHUP by then", "the server's certificate: it begins %s", pair.Leaf.NotBefore.Format(time.DateTime))
 	case again && t.now().After(pair.Leaf.NotAfter):
 		return nil, fault.New(fault.Policy, "renew it, for example with: keyward renew-cert", "the server's certificate: it ended %s", pair.Leaf.NotAfter.Format(time.DateOnly))
 	}
