@@ -52,7 +52,7 @@ func (s *Server) log(c *call) {
 	line = append(line,
 		slog.String("id", c.id),
 		slog.String("remote", c.r.RemoteAddr),
-		slog.String("method", c.r.Method),
+		slog.String("method", method(c.r)),
 		slog.String("path", c.path),
 		slog.Int("status", c.status),
 		slog.Int64("bytes", c.bytes),

@@ -88,15 +88,20 @@ func (m *metrics) count(c *call) {
 }
 
 func (m *metrics) of(c *call) *answers {
-	kind := routeMethod{cmp.Or(c.path, "other"), "other"}
-	switch method := c.r.Method; method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
-		kind.method = method
-	}
+	kind := routeMethod{cmp.Or(c.path, "other"), method(c.r)}
 	if m.routes[kind] == nil {
 		m.routes[kind] = &answers{statuses: map[int]int64{}}
 	}
 	return m.routes[kind]
+}
+
+// method is a request's, "other" for one that the API does not have: it is as long as a stranger likes.
+func method(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
+		return r.Method
+	}
+	return "other"
 }
 
 func loginResult(status int) string {

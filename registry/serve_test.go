@@ -318,6 +318,7 @@ func TestLog(t *testing.T) {
 	send(request{method: "POST", path: wire.PathToken, form: keyForm("alice", mark)})
 	send(request{method: "POST", path: wire.PathToken, form: keyForm(mark, apikey)})
 	send(request{method: "GET", path: "/" + mark})
+	send(request{method: mark, path: wire.PathHealth})
 	send(request{method: "GET", path: wire.PathHealth, header: http.Header{"Authorization": {mark}, "Cookie": {mark}, "User-Agent": {mark}, "Referer": {mark}}})
 	for _, r := range table {
 		for _, token := range tokens {
