@@ -139,6 +139,9 @@ func TestHashing(t *testing.T) {
 				t.Errorf("for room in the queue: %v", err)
 			}
 		}
+		if first := len(h.turns.queues[source(one)]); first != 1 {
+			t.Errorf("the first source still has %d in the queue", first)
+		}
 		busy(t.Context(), "203.0.113.1:1", "the queue is full of sources that wait once")
 		if atWork != h.turns.places || h.turns.held() != h.turns.places+hashQueue {
 			t.Errorf("%d are at work, %d are held", atWork, h.turns.held())
