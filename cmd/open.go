@@ -19,7 +19,7 @@ func (e *env) openCommand() *cli.Command {
 		Name: "open", Category: userKeys, ArgsUsage: "[FILE|-]",
 		Usage: "decrypt a file that another user sealed, and tell who did",
 		Description: "Opens FILE, or stdin, with the user key file's key, and holds the key that sealed it against the sender's: those that were trusted before, else those that the registry shows. " +
-			"A seal that is not the sender's is refused with exit code 8, one that --from does not name as well. No registry is asked where the key was trusted before; `getkey -u SENDER` asks. " +
+			"A seal that is not the sender's is refused with exit code 8, one that --from does not name as well, and a file for another user than --as. No registry is asked where the key was trusted before; `getkey -u SENDER` asks. " +
 			"A file is written only when all is verified. To stdout each 64 KiB are written once they are verified: " +
 			"of a sealed file that is damaged or cut off, what came before that place, and then exit code 11. " +
 			"With --json an object with file, from, key, fingerprint and to.",
