@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -114,6 +115,9 @@ func (e *env) newKey(c *cli.Context) (wire.NewKey, error) {
 	key, err := e.keyArgument(c)
 	if err != nil {
 		return wire.NewKey{}, err
+	}
+	if !utf8.ValidString(c.String("kd")) {
+		return wire.NewKey{}, fault.New(fault.Usage, "write it as UTF-8", "-kd is not UTF-8, as JSON has it")
 	}
 	labels := slices.Compact(slices.Sorted(slices.Values(c.StringSlice("label"))))
 	wanted := wire.NewKey{Key: key.String(), Description: c.String("kd"), Labels: labels}
