@@ -201,6 +201,7 @@ func TestChanged(t *testing.T) {
 		{"one there twice", slices.Insert(slices.Clone(whole), 2, whole[1]), 2},
 		{"one of another log inserted", slices.Insert(slices.Clone(whole), 2, of(2)[2]), 2},
 		{"one signed anew with the key", signedAnew, 3},
+		{"a number left out, signed with the key", append(slices.Clone(whole[:2]), s.Sign(Head{3, whole[1].Hash()}, full)), 2},
 		{"the signature of another key", others, 2},
 		{"all of another key", of(2), 0},
 	} {
