@@ -187,6 +187,7 @@ func TestBoxesThatHoldSomethingElse(t *testing.T) {
 	for what, message := range map[string]string{
 		"nothing":        "",
 		"no key":         good,
+		"only a key":     key,
 		"a short key":    good + key[1:],
 		"a long key":     good + key + "k",
 		"no type":        strings.TrimPrefix(good, keyType) + key,
@@ -229,6 +230,7 @@ func TestHeadersThatAreNone(t *testing.T) {
 		"a low-order sender":  {change(alice.Public.String(), keys.PublicKey{1}.String()), "low-order"},
 		"a short box":         {change(box, keys.EncodeString(make([]byte, 39))), "too short"},
 		"a large box":         {change(box, keys.EncodeString(make([]byte, maxBox+1))), "longer than"},
+		"no recipient":        {good[:strings.Index(good, "to bob")] + "data\n", "for whom"},
 		"two recipients":      {change("data\n", "to carol "+alice.Public.String()+" "+box+"\ndata\n"), "for whom"},
 		"more than may be":    {change("data\n", lines(t, MaxKeys, box)+"data\n"), "more than 100"},
 		"a key twice":         {change("data\n", "to bob "+public+" "+box+"\ndata\n"), "twice"},
