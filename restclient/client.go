@@ -203,7 +203,8 @@ func encode(body any) (r io.Reader, contentType string, err error) {
 
 // at starts the Error of the call.
 func (c *Client) at(k call) Error {
-	return Error{Method: k.method, URL: c.base.String() + k.path}
+	path, _, _ := strings.Cut(k.path, "?")
+	return Error{Method: k.method, URL: c.base.String() + path}
 }
 
 // checkUser refuses the names that would make another path of a user's path.

@@ -116,6 +116,31 @@ func TestCalls(t *testing.T) {
 		sent:   request{"DELETE", "/api/v3/users/user1/keys/" + key.Fingerprint(), auth, "", ""},
 		status: 204,
 	}, {
+		name: "set when a key ends",
+		call: func(ctx context.Context, c *restclient.Client) (any, error) {
+			return nil, c.ExpireKey(ctx, token, "user1", key.Fingerprint(), time.Date(2027, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600)))
+		},
+		sent:   request{"PATCH", "/api/v3/users/user1/keys/" + key.Fingerprint(), auth, jsonType, `{"expires":"2027-01-02T02:04:05Z"}`},
+		status: 204,
+	}, {
+		name: "prune",
+		call: func(ctx context.Context, c *restclient.Client) (any, error) {
+			return c.PruneKeys(ctx, token, time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC))
+		},
+		sent:   request{"POST", wire.PathPrune, auth, jsonType, `{"before":"2027-01-02T03:04:05Z"}`},
+		status: 200,
+		answer: wire.Keys{Keys: []wire.Key{userKey}},
+		want:   []wire.Key{userKey},
+	}, {
+		name: "prune nothing",
+		call: func(ctx context.Context, c *restclient.Client) (any, error) {
+			return c.PruneKeys(ctx, token, time.Time{})
+		},
+		sent:   request{"POST", wire.PathPrune, auth, jsonType, `{"before":""}`},
+		status: 200,
+		answer: wire.Keys{Keys: []wire.Key{}},
+		want:   []wire.Key{},
+	}, {
 		name: "add a user",
 		call: func(ctx context.Context, c *restclient.Client) (any, error) {
 			return nil, c.AddUser(ctx, token, wire.NewUser{Name: "user2", Password: "p", Admin: true})
@@ -384,6 +409,15 @@ func checkFault(t *testing.T, err error, kind fault.Kind, says, hint string) {
 		if text := fmt.Sprintf("%v %+v", e, e); strings.Contains(text, "hunter2") || strings.Contains(text, "sesame") {
 			t.Errorf("the error shows a secret: %s", text)
 		}
+	}
+}
+
+// TestURLOfAnError holds that it has no query.
+func TestURLOfAnError(t *testing.T) {
+	client := trusted(t, answer(403, "application/json", `{"error":"not_permitted"}`), restclient.Options{})
+	_, err := client.AuditKey(t.Context(), token)
+	if e, ok := errors.AsType[*restclient.Error](err); !ok || !strings.HasSuffix(e.URL, wire.PathAudit) {
+		t.Errorf("%v", err)
 	}
 }
 
