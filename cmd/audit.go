@@ -43,7 +43,7 @@ func (e *env) auditCommand() *cli.Command {
 				Flags: e.loginFlags(
 					&cli.StringFlag{Name: "after", EnvVars: variable("after"), Usage: "only records after number `SEQ`", DefaultText: "all"},
 					&cli.StringFlag{Name: "since", EnvVars: variable("since"), Usage: "only records of the last `TIME`: 24h, 7 or 7d, 2w, 1y"},
-					&cli.StringFlag{Name: "user", Usage: "only records by or about user `NAME`"},
+					&cli.StringFlag{Name: "user", Aliases: []string{"u"}, Usage: "only records by or about user `NAME`"},
 					&cli.StringFlag{Name: "what", Usage: "only records of this `ACT`, as key.add, or of a kind of acts, as key"},
 				),
 				Action: e.auditList,
@@ -56,7 +56,7 @@ func (e *env) auditCommand() *cli.Command {
 					"FILE is what `audit list --json` printed, from the first record on, - is stdin; it takes --audit-key, and no registry.",
 				UsageText: "keyward audit verify --as admin\nkeyward audit verify --as admin --head sha256:5f0c... --audit-key audit-key.pub\nkeyward audit verify log.jsonl --audit-key audit-key.pub",
 				Flags: e.loginFlags(
-					&cli.StringSliceFlag{Name: "audit-key", TakesFile: true, Usage: "the audit key's public key in PEM `FILE`, audit-key.pub of the data folder; repeatable, where it was replaced", DefaultText: "the one that the registry tells"},
+					&cli.StringSliceFlag{Name: "audit-key", EnvVars: variable("audit-public-key"), TakesFile: true, Usage: "the audit key's public key in PEM `FILE`, audit-key.pub of the data folder; repeatable, where it was replaced", DefaultText: "the one that the registry tells"},
 					&cli.StringFlag{Name: "head", EnvVars: variable("head"), Usage: "the `HEAD` that an earlier audit verify printed: it must be in the log"},
 				),
 				Action: e.auditVerify,

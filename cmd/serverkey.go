@@ -44,7 +44,7 @@ func (e *env) serverkeyCommand() *cli.Command {
 					"3. Reload all: they take logins for it from now on. 4. Call rotate on each and reload it, in any order and with the same overlap. " +
 					"It is safe to stop between any two of these steps. A replica that lacks the key on record refuses to start, and to reload. " +
 					"Where FILE is lost, in all backups too, --lost takes the fingerprint of the key on record, which serve names: there is no overlap then, and every client has to be told.",
-				UsageText: "keyward serverkey rotate && systemctl reload keyward\nkeyward serverkey rotate --prepare\nkeyward serverkey rotate --overlap 0\nkeyward serverkey rotate --lost sha256:5f0c...",
+				UsageText: "keyward serverkey rotate\nkeyward serverkey rotate --prepare\nkeyward serverkey rotate --overlap 0\nkeyward serverkey rotate --lost sha256:5f0c...",
 				Flags: []cli.Flag{
 					&cli.StringFlag{Name: "overlap", EnvVars: variable("overlap"), Value: "30d", Usage: "the old key is taken for this `TIME` more: 12h, 30d, 2w; 0 ends it at once"},
 					&cli.BoolFlag{Name: "prepare", Usage: "only make the pair, as FILE.next, to be copied to the other replicas"},
