@@ -40,7 +40,7 @@ const (
 func (e *env) serveCommand() *cli.Command {
 	return &cli.Command{
 		Name: "serve", Category: services,
-		Usage: "run the registry: HTTPS REST API v3 over an embedded database or PostgreSQL",
+		Usage: "run the registry: HTTPS REST API v3 over SQLite or PostgreSQL",
 		Description: "The first start in an empty data folder makes all that is needed: the server's NaCl key pair, a root and a server certificate, and the user admin. " +
 			"The admin's first password is asked for at a terminal, or taken from --admin-password-file, or made and written to admin-password in the data folder; that file goes when the password changes. " +
 			"With --store postgres://... several servers serve one registry: each needs the same --server-key and --audit-key. The store has the server's public key on record, and a server with another key does not start. " +

@@ -68,7 +68,7 @@ func (p storePlace) String() string {
 	}
 	u, err := url.Parse(string(p))
 	if err != nil {
-		return "postgres://"
+		return "postgres:"
 	}
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
@@ -90,10 +90,12 @@ func (e *env) storeOf(c *cli.Context, dir string) (storePlace, error) {
 func (e *env) parsePlace(text, flag, variable string) (storePlace, error) {
 	p := storePlace(text)
 	if p.isPostgres() {
-		if u, err := url.Parse(text); err == nil && e.getenv(variable) != text {
-			if _, secret := u.User.Password(); secret || u.Query().Has("password") {
-				e.note("warning: the password in --%s can be seen in the list of processes (put it into PGPASSWORD or PGPASSFILE, or the URL into %s)", flag, variable)
-			}
+		u, err := url.Parse(text)
+		if err != nil || strings.ContainsAny(u.Path+u.Fragment, "@#") { // a password that is not escaped
+			return "", fault.New(fault.Usage, "put the password into PGPASSWORD or PGPASSFILE, or write / @ : # ? % in it as %2F %40 %3A %23 %3F %25", "--%s is no URL", flag)
+		}
+		if _, secret := u.User.Password(); (secret || u.Query().Has("password")) && e.getenv(variable) != text {
+			e.note("warning: the password in --%s can be seen in the list of processes (put it into PGPASSWORD or PGPASSFILE, or the URL into %s)", flag, variable)
 		}
 		return p, nil
 	}

@@ -20,7 +20,7 @@ import (
 func (e *env) storeCommand() *cli.Command {
 	return &cli.Command{
 		Name: "store", Category: services,
-		Usage:       "look at what the registry keeps, and move it between SQLite and PostgreSQL",
+		Usage:       "look at what the registry keeps, and move it to another database",
 		Description: "A store is what `serve --store` names. These commands work on it past the registry, so they need its database, not a login.",
 		UsageText:   "keyward store show --data-dir /var/lib/keyward",
 		Subcommands: []*cli.Command{

@@ -44,11 +44,11 @@ __keyward() {
         'plan:tell what apply would do for a manifest, and why'
         'apply:make, renew and mend certificates as a manifest says'
         'ensure:make, renew or leave one certificate, as it needs'
-        'serve:run the registry: HTTPS REST API v3 over an embedded database or PostgreSQL'
+        'serve:run the registry: HTTPS REST API v3 over SQLite or PostgreSQL'
         'user:add, list and delete the registry'\''s users, change passwords'
         'backup:write what the registry keeps to a file, also while it serves'
-        'restore:put a backup in the place of what the registry keeps, also while it serves'
-        'store:look at what the registry keeps, and move it between SQLite and PostgreSQL'
+        'restore:put a backup in the place of what the registry keeps'
+        'store:look at what the registry keeps, and move it to another database'
         'audit:read and check the registry'\''s audit log'
         'serverkey:look at the server'\''s key files, and replace the key'
         'demo:show the whole story in a temporary folder'
@@ -804,7 +804,7 @@ __keyward_audit_list() {
     _arguments -S \
         '--after=[only records after number SEQ]:SEQ: ' \
         '--since=[only records of the last TIME: 24h, 7 or 7d, 2w, 1y]:TIME: ' \
-        '(--user -u)'{--user,-u}'=[only records by or about user NAME]:NAME: ' \
+        '--user=[only records by or about user NAME]:NAME: ' \
         '--what=[only records of this ACT, as key.add, or of a kind of acts, as key]:ACT: ' \
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
