@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -235,7 +236,11 @@ func (o *ownCertificates) load(ctx context.Context) (*shown, error) {
 	}
 	base := filepath.Join(o.dir, serverBasename)
 	cert, key, err := certs.Load(ctx, base)
-	if err != nil && !errors.Is(err, fault.NotFound) {
+	switch {
+	case errors.Is(err, fault.NotFound) && isThere(base+".cert.pem", base+".key.pem"):
+		return nil, fault.New(fault.NotFound, "bring it back from a backup; for a new key, which clients that pinned the old one refuse, remove what is left of both",
+			"the server's certificate or its key is missing: %w", err)
+	case err != nil && !errors.Is(err, fault.NotFound):
 		return nil, err
 	}
 	if err != nil || !o.stillGood(cert, ca) {
@@ -252,6 +257,14 @@ func (o *ownCertificates) load(ctx context.Context) (*shown, error) {
 		cert, key = issued.Cert, issued.Key
 	}
 	return &shown{tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}, ca.Chain[0]}, nil
+}
+
+// isThere tells whether any of the files is.
+func isThere(files ...string) bool {
+	return slices.ContainsFunc(files, func(file string) bool {
+		_, err := os.Lstat(file)
+		return err == nil
+	})
 }
 
 // stillGood tells whether the certificate has the names, is the CA's, and does not end soon, unless with the CA.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"keyward/certs"
+	"keyward/internal/fault"
 	"keyward/restclient"
 )
 
@@ -106,6 +107,28 @@ func TestKeptCA(t *testing.T) {
 	}
 	if !bytes.Equal(i.now.Load().Leaf.Raw, first.Raw) {
 		t.Error("signed again")
+	}
+}
+
+// TestHalfIdentity loses one of the server's two files: it takes no new key for that, which clients with a pin would refuse.
+func TestHalfIdentity(t *testing.T) {
+	dir := t.TempDir()
+	e := &env{now: time.Now}
+	i, err := e.ownIdentity(t.Context(), slog.New(slog.DiscardHandler), dir, []string{"localhost"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := i.now.Load().Leaf
+	for _, name := range []string{"server.cert.pem", "server.key.pem"} {
+		if err := os.Rename(filepath.Join(dir, name), filepath.Join(dir, "away")); err != nil {
+			t.Fatal(err)
+		}
+		if err := i.look(t.Context()); !errors.Is(err, fault.NotFound) || !strings.Contains(err.Error(), name) || i.now.Load().Leaf != first {
+			t.Errorf("without %s: %v", name, err)
+		}
+		if err := os.Rename(filepath.Join(dir, "away"), filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
