@@ -114,7 +114,7 @@ func (e *env) printOpened(p pipe, h seal.Header) error {
 	if p.out != stdStream {
 		e.note("wrote %s", printable(p.out))
 	}
-	e.note("sealed by %s, with the key %s", h.From, h.FromKey.Fingerprint())
+	e.note("sealed by %s for %s, with the key %s", h.From, h.To, h.FromKey.Fingerprint())
 	if !e.json {
 		return nil
 	}
