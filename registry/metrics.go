@@ -132,8 +132,8 @@ const (
 	metricsTime        = 10 * time.Second
 )
 
-// ServeMetrics answers GET /metrics in plain http on the connections of l, until ctx ends. It
-// closes l, and returns when every goroutine it started has ended: nil after a stop, else what went wrong.
+// ServeMetrics answers GET /metrics in plain http on the connections of l, until ctx ends. Then
+// it cuts them and closes l, and returns nil; before that, what went wrong.
 func (s *Server) ServeMetrics(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.Metrics())
