@@ -239,9 +239,9 @@ _keyward_words() {
             list verify --help -h" ;;
     "keyward audit list")
         words="
-            --after= --since= --user= --what= --as= --password-file=FILE --url=
-            --server= --ca-file=FILE --pin= --allow-http --timeout= --quiet -q
-            --json --help -h" ;;
+            --after= --since= --user= -u= --what= --as= --password-file=FILE
+            --url= --server= --ca-file=FILE --pin= --allow-http --timeout=
+            --quiet -q --json --help -h" ;;
     "keyward audit verify")
         words="
             --audit-key= --head= --as= --password-file=FILE --url= --server=

@@ -202,22 +202,25 @@ func exportEnds(t *testing.T, from, _ store.Store) {
 func logGoesOn(t *testing.T, from, to store.Store) {
 	ctx := t.Context()
 	addUsers(t, from, "ann")
+	addLoginKey(t, from, "ann")
 	old := export(t, from)
+	must(t, from.AddLogin(ctx, login(1), keyToken("ann", 1)))
 	must(t, from.DeleteUser(ctx, "ann", act))
 	must(t, from.Note(ctx, Act("later")))
 	later := export(t, from)
 
 	must(t, from.Import(ctx, each(old), restored))
 	same(t, listUsers(t, from), []string{"ann"})
+	want(t, from.AddLogin(ctx, login(1), keyToken("ann", 2)), store.ErrExists) // used since
 	acts := records(t, from)
-	same(t, []audit.What{acts[2].What, acts[3].What}, []audit.What{"later", audit.Restored})
-	same(t, len(acts), 4)
+	same(t, []audit.What{acts[3].What, acts[4].What}, []audit.What{"later", audit.Restored})
+	same(t, len(acts), 5)
 
 	// A store whose log is the beginning of the one that comes takes the rest.
-	must(t, to.Import(ctx, each(old[:1]), restored)) // without records
+	must(t, to.Import(ctx, each(old[:2]), restored)) // without records
 	want(t, to.Import(ctx, each(old), restored), fault.Policy)
 	must(t, from.Import(ctx, each(later), restored))
-	same(t, len(records(t, from)), 5)
+	same(t, len(records(t, from)), 6)
 	same(t, listUsers(t, from), []string(nil))
 }
 
