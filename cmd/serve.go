@@ -49,7 +49,7 @@ func (e *env) serveCommand() *cli.Command {
 			"Certificates change while it serves, and connections that are open stay. --tls-cert and --tls-key are read again within a minute after they change, and at a SIGHUP; " +
 			"what cannot be used is logged, and the certificate before it stays. The registry's own is made anew two months before its end, for the same key. " +
 			"Its root lives ten years, and has a successor for the same key two years before its end: give the clients the new ca.cert.pem by then. " +
-			"Below systemd it tells when it is ready, reloads and stops, keeps the watchdog quiet, and takes a socket that is passed on in place of --listen.",
+			"Below systemd it tells NOTIFY_SOCKET when it is ready, reloads and stops, keeps the watchdog quiet, and takes a socket that is passed on in place of --listen.",
 		UsageText: "keyward serve\nkeyward serve --listen :9100 --name registry.example.org --data-dir /var/lib/keyward\n" +
 			"keyward serve --tls-cert server.cert.pem --tls-key server.key.pem --metrics-listen 127.0.0.1:9101 --log-format text",
 		Flags: append([]cli.Flag{
