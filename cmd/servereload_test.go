@@ -201,12 +201,7 @@ func TestKeep(t *testing.T) {
 
 // TestNotifyNobody tells a service manager that does not read. It must not keep the server from its end.
 func TestNotifyNobody(t *testing.T) {
-	dir, err := os.MkdirTemp("", "keyward-") // the path of a socket has to be short
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	socket := filepath.Join(dir, "notify")
+	socket := filepath.Join(t.TempDir(), "notify")
 	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
 	if err != nil {
 		t.Skip(err) // Windows has none
