@@ -365,3 +365,12 @@ func TestLog(t *testing.T) {
 		t.Errorf("no line names the path, the caller and the user:\n%s", log)
 	}
 }
+
+// TestLargeHeader sends a header that is over the bound and what net/http adds to it.
+func TestLargeHeader(t *testing.T) {
+	h := start(t)
+	large := http.Header{"X-Large": {strings.Repeat("a", headerBytes+8<<10)}}
+	if got := h.do(request{method: "GET", path: wire.PathHealth, header: large}); got.status != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("it is answered %d", got.status)
+	}
+}
