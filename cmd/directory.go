@@ -17,9 +17,6 @@ import (
 // directory asks the registry for the keys of a user, drops those whose time is over, and holds the others
 // against what was pinned, with --trust-new or without. There is at least one, and none is there twice.
 func (e *env) directory(c *cli.Context, s *session, user string) ([]directoryKey, error) {
-	if err := directoryName(user); err != nil {
-		return nil, err
-	}
 	host, err := s.server.host()
 	if err != nil {
 		return nil, err
