@@ -179,7 +179,7 @@ func (w *worker) step() {
 	if err == nil {
 		return
 	}
-	if e, refused := errors.AsType[*restclient.Error](err); refused && e.Status != 0 && e.Status < 500 {
+	if e, refused := errors.AsType[*restclient.Error](err); refused && e.Status >= 300 && e.Status < 500 {
 		w.t.Errorf("%s: %v", w.user, err)
 	}
 	time.Sleep(20 * time.Millisecond)

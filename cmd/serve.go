@@ -277,11 +277,11 @@ func (e *env) dataFolder(ctx context.Context, dir string) error {
 
 // administrator adds the user admin where there is no user yet.
 func (e *env) administrator(c *cli.Context, dir string, db store.Store, password func() (string, error)) error {
-	users, err := db.Users(c.Context)
+	there, err := anyUser(c.Context, db)
 	if err != nil {
 		return err
 	}
-	if len(users) > 0 {
+	if there {
 		if c.String("admin-password-file") != "" {
 			e.note("note: --admin-password-file is for the first start; there are users already")
 		}
@@ -304,6 +304,15 @@ func (e *env) administrator(c *cli.Context, dir string, db store.Store, password
 		return e.otherWasFirst(c.Context, dir, db, first)
 	}
 	return err
+}
+
+// anyUser tells whether there is a user. Most stores keep the first, so that the others, many perhaps, need not be listed.
+func anyUser(ctx context.Context, db store.Store) (bool, error) {
+	if _, err := db.User(ctx, adminName); !errors.Is(err, store.ErrNotFound) {
+		return err == nil, err
+	}
+	users, err := db.Users(ctx)
+	return len(users) > 0, err
 }
 
 // otherWasFirst is for a server that started at the same time as another, which added the administrator.
