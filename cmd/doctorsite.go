@@ -236,7 +236,7 @@ func lookAtAuditKey(_ context.Context, s *site) finding {
 	signer, err := parseAuditKey(path)
 	switch {
 	case errors.Is(err, fault.NotFound), errors.Is(err, fault.InvalidFile):
-		return isFault(comment("take it from a backup, or move what is there away: `keyward serve` then makes another, which the old records do not verify with"), "%v", err)
+		return isFault(comment("take it from another server of this store, or from a backup with keys; where it is lost, docs/backup.md says how another signs"), "%v", err)
 	case err != nil:
 		return s.failedBy(err)
 	case s.glance == nil:

@@ -91,7 +91,7 @@ func (e *env) parsePlace(text, flag, variable string) (storePlace, error) {
 	p := storePlace(text)
 	if p.isPostgres() {
 		u, err := url.Parse(text)
-		if err != nil || strings.ContainsAny(u.Path+u.Fragment, "@#") { // a password that is not escaped
+		if err != nil || strings.ContainsAny(u.Path+u.RawQuery+u.Fragment, "@#") { // a password that is not escaped
 			return "", fault.New(fault.Usage, "put the password into PGPASSWORD or PGPASSFILE, or write / @ : # ? % in it as %2F %40 %3A %23 %3F %25", "--%s is no URL", flag)
 		}
 		if _, secret := u.User.Password(); (secret || u.Query().Has("password")) && e.getenv(variable) != text {
@@ -99,7 +99,7 @@ func (e *env) parsePlace(text, flag, variable string) (storePlace, error) {
 		}
 		return p, nil
 	}
-	if text == "" || strings.Contains(text, "://") || strings.Contains(text, "password=") {
+	if text == "" || strings.Contains(text, "://") || strings.HasPrefix(text, "postgres") && strings.Contains(text, ":/") || strings.Contains(text, "password=") {
 		return "", fault.New(fault.Usage, "write postgres://USER@HOST/DATABASE, or the path of a file", "--%s is neither a URL of PostgreSQL nor a path", flag)
 	}
 	if err := secretfile.FolderExposed(text); !errors.Is(err, fault.NotFound) {

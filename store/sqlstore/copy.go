@@ -124,6 +124,9 @@ func (s *Store) Import(ctx context.Context, rows iter.Seq2[store.Row, error], ac
 		in := importer{tx: t}
 		for r, err := range rows {
 			if err == nil {
+				err = ctx.Err()
+			}
+			if err == nil {
 				err = in.add(r)
 			}
 			if err != nil {

@@ -89,6 +89,8 @@ func explainCode(place string, e *pgconn.PgError) error {
 		kind, hint = fault.LoginRefused, "give the right user in the URL, and the password in PGPASSWORD or PGPASSFILE"
 	case "3D000":
 		kind, hint = fault.NotFound, "make it: createdb --owner=USER DATABASE"
+	case "42P01": // undefined_table
+		kind, hint = fault.NotFound, "name the database of a registry, or start `keyward serve` on this one once, which makes its tables"
 	case "42501", "3F000": // insufficient_privilege, invalid_schema_name
 		kind, hint = fault.NotPermitted, "make the user of the URL the owner of the database, or of a schema in its search_path"
 	case "53100", "53200":

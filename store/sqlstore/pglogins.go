@@ -109,11 +109,10 @@ func (p *postgres) logInAll(ctx context.Context, grants []grant) ([]error, error
 		return answers, nil
 	}
 	more, err := p.logInAll(ctx, later)
-	if err != nil {
-		return nil, err
-	}
 	for j, i := range laterAt {
-		answers[i] = more[j]
+		if answers[i] = err; err == nil { // else those before are granted all the same
+			answers[i] = more[j]
+		}
 	}
 	return answers, nil
 }

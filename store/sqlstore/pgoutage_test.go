@@ -203,3 +203,29 @@ func TestPostgresStrangers(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestReplicasPrune holds that processes which prune at the same moment do not stand in each other's way.
+func TestReplicasPrune(t *testing.T) {
+	url := pgtest.Database(t)
+	replicas := []store.Store{openPostgres(t, url), openPostgres(t, url), openPostgres(t, url), openPostgres(t, url)}
+	addAlice(t, replicas[0])
+	for range 10 {
+		query(t, url, `WITH tokens AS (INSERT INTO tokens SELECT sha256(n::text::bytea), 'alice', 1, '', 0, 1, n % 7 FROM generate_series(1, 5000) AS n),
+			logins AS (INSERT INTO logins SELECT sha256(n::text::bytea), n % 7 FROM generate_series(1, 5000) AS n)
+			INSERT INTO failures SELECT n::text, 1, n % 7 FROM generate_series(1, 5000) AS n`)
+		var all sync.WaitGroup
+		for n, s := range replicas {
+			all.Go(func() {
+				if err := s.Prune(t.Context(), time.Unix(7200, int64(n))); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		var left int
+		query(t, url, "SELECT count(*) FROM (SELECT FROM tokens UNION ALL SELECT FROM logins UNION ALL SELECT FROM failures) AS rows", &left)
+		if left > 0 {
+			t.Fatalf("%d rows are left", left)
+		}
+	}
+}

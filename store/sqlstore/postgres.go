@@ -37,7 +37,7 @@ func OpenPostgres(ctx context.Context, url string, signer *audit.Signer) (*Store
 	}
 	p := &postgres{place: placeOfDatabase(&config.Config), db: connect(config, size), turn: make(chan struct{}, 1)}
 	p.logins, p.keys = newGather(statements, p.logInAll), newGather(statements, p.keysOfAll)
-	s := &Store{engine: p, signer: signer, reads: p.db}
+	s := &Store{engine: p, signer: signer, reads: p.db, unlocked: " FOR UPDATE SKIP LOCKED"}
 	s.close, s.keysOf = s.closer(), p.keys.get
 	err = p.migrate(ctx)
 	if err == nil {

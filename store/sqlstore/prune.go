@@ -11,12 +11,13 @@ import (
 const pruneStep = 500
 
 const (
+	// Each ends with Store.unlocked and a parenthesis.
 	pruneTokens = `DELETE FROM tokens WHERE hash IN
-		(SELECT hash FROM tokens WHERE expires < $1 ORDER BY expires LIMIT $2)`
+		(SELECT hash FROM tokens WHERE expires < $1 ORDER BY expires LIMIT $2`
 	pruneLogins = `DELETE FROM logins WHERE id IN
-		(SELECT id FROM logins WHERE until < $1 ORDER BY until LIMIT $2)`
+		(SELECT id FROM logins WHERE until < $1 ORDER BY until LIMIT $2`
 	pruneFailures = `DELETE FROM failures WHERE subject IN
-		(SELECT subject FROM failures WHERE last < $1 ORDER BY last LIMIT $2)`
+		(SELECT subject FROM failures WHERE last < $1 ORDER BY last LIMIT $2`
 
 	// The last failure of the oldest that is kept.
 	oldestFailure = `SELECT last FROM failures ORDER BY last DESC LIMIT 1 OFFSET $1`
@@ -47,9 +48,9 @@ func (s *Store) oldestFailure(ctx context.Context) (last int64, err error) {
 }
 
 func (s *Store) prune(ctx context.Context, query string, before int64) error {
-	for pruned := int64(pruneStep); pruned == pruneStep; {
+	for pruned := int64(pruneStep); pruned >= pruneStep; {
 		err := s.write(ctx, func(t *tx) (err error) {
-			pruned, err = t.exec(query, before, pruneStep)
+			pruned, err = t.exec(query+s.unlocked+")", before, pruneStep)
 			return err
 		})
 		if err != nil {

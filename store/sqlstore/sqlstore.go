@@ -26,7 +26,8 @@ type Store struct {
 	reads  *sql.DB
 	keysOf func(ctx context.Context, user string) ([]store.Key, error) // nil where there is no such user
 	selects
-	close func() error
+	unlocked string // ends a select of rows to be deleted, so that it waits for no other process that has some; may be ""
+	close    func() error
 }
 
 var _ store.Store = (*Store)(nil)

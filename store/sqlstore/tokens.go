@@ -17,7 +17,8 @@ const (
 		FROM users AS u LEFT JOIN keys AS k ON k.username = u.name AND k.fingerprint = $3 WHERE u.name = $1
 		ON CONFLICT DO NOTHING`
 	deleteToken = `DELETE FROM tokens WHERE hash = $1 AND EXISTS
-		(SELECT 1 FROM users WHERE users.name = tokens.username AND users.epoch = tokens.epoch)`
+		(SELECT 1 FROM users WHERE users.name = tokens.username AND users.epoch = tokens.epoch) AND (fingerprint = '' OR EXISTS
+		(SELECT 1 FROM keys AS k WHERE k.username = tokens.username AND k.fingerprint = tokens.fingerprint AND k.epoch = tokens.key_epoch))`
 	selectToken = `SELECT t.fingerprint, t.scopes, CASE WHEN k.expires > 0 AND k.expires < t.expires THEN k.expires ELSE t.expires END,
 			u.name, u.admin, u.password, u.created
 		FROM tokens AS t JOIN users AS u ON u.name = t.username AND u.epoch = t.epoch

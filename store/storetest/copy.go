@@ -27,6 +27,7 @@ func copies(t *testing.T, open func(t *testing.T) store.Store) {
 		{"LogGoesOn", logGoesOn},
 		{"TwoLogs", twoLogs},
 		{"FailingRows", failingRows},
+		{"ImportCancelled", importCancelled},
 		{"ImportWhileWriting", importWhileWriting},
 	} {
 		t.Run(check.name, func(t *testing.T) { check.run(t, open(t), open(t)) })
@@ -301,4 +302,31 @@ func importWhileWriting(t *testing.T, from, _ store.Store) {
 	}
 	slices.Sort(there)
 	same(t, listUsers(t, from), there)
+}
+
+// importCancelled sees that the end of the caller's context ends an import, which then changed nothing.
+func importCancelled(t *testing.T, from, to store.Store) {
+	fill(t, from)
+	addUsers(t, to, "Zoe")
+	before := export(t, to)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan struct{})
+	err := to.Import(ctx, func(yield func(store.Row, error) bool) {
+		defer close(ended)
+		more := true
+		for row, err := range from.Export(t.Context()) {
+			more = more && yield(row, err)
+			cancel()
+		}
+		if more {
+			t.Error("it took all rows")
+		}
+	}, restored)
+	want(t, err, context.Canceled)
+	<-ended
+	must(t, to.Note(t.Context(), act))
+	if after := export(t, to); len(after) != len(before)+1 {
+		t.Errorf("%d rows became %d", len(before), len(after))
+	}
 }

@@ -154,6 +154,7 @@ func tokensOfKeys(t *testing.T, s store.Store) {
 	must(t, err)
 	same(t, got, keyToken("ann", 1))
 	must(t, s.DeleteKey(ctx, "ann", got.Key, act))
+	want(t, s.DeleteToken(ctx, got.Hash), store.ErrNotFound)
 	_, _, err = s.Token(ctx, number(1))
 	want(t, err, store.ErrNotFound)
 	for _, n := range []int{2, 3} {
