@@ -63,7 +63,7 @@ func (b *bench) list(ctx context.Context, d database, n int) (peaks, error) {
 		return peaks{}, err
 	}
 	flags := d.flags(place)
-	s, err := b.serve(ctx, append([]string{b.keyward, "serve", "--listen", "127.0.0.1:0"}, flags...)...)
+	s, err := b.serveSigned(ctx, flags...)
 	if err != nil {
 		return peaks{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -91,7 +92,7 @@ func (b *bench) registry(ctx context.Context, data string) (*server, []keys.Pair
 // serveRegistry starts a registry on a folder. All connections come from one address, which may have a quarter of them, and
 // the client dials some more than it keeps.
 func (b *bench) serveRegistry(ctx context.Context, data string, flags ...string) (*server, error) {
-	return b.serve(ctx, append([]string{b.keyward, "serve", "--listen", "127.0.0.1:0", "--max-connections", "16384", "--data-dir", data}, flags...)...)
+	return b.serveSigned(ctx, append([]string{"--max-connections", "16384", "--data-dir", data}, flags...)...)
 }
 
 // identity is the key that logins to a registry are sealed for, and the roots of its certificate.
@@ -100,12 +101,12 @@ func identity(ctx context.Context, data string) (keys.PublicKey, *x509.CertPool,
 	if err != nil {
 		return keys.PublicKey{}, nil, err
 	}
-	pem, err := os.ReadFile(filepath.Join(data, "ca.cert.pem"))
+	text, err := os.ReadFile(filepath.Join(data, "ca.cert.pem"))
 	if err != nil {
 		return keys.PublicKey{}, nil, err
 	}
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(pem)
+	roots.AppendCertsFromPEM(text)
 	return server.Public, roots, nil
 }
 
@@ -137,6 +138,19 @@ func addUser(ctx context.Context, db store.Store, name, hash string, pair keys.P
 // signer signs audit records with a key that nobody else needs.
 func signer() *audit.Signer {
 	return audit.NewSigner(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+}
+
+// serveSigned starts a registry on a store whose audit records signer signed.
+func (b *bench) serveSigned(ctx context.Context, flags ...string) (*server, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	if err != nil {
+		return nil, err
+	}
+	key := filepath.Join(b.dir, "audit-key")
+	if err := os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		return nil, err
+	}
+	return b.serve(ctx, append([]string{b.keyward, "serve", "--listen", "127.0.0.1:0", "--audit-key", key}, flags...)...)
 }
 
 // side is one of two that are compared: a server and its client.

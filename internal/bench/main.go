@@ -130,6 +130,7 @@ func (b *bench) report(ctx context.Context, w io.Writer) error {
 		}
 		more, err := part.measure(ctx)
 		if err != nil {
+			printRows(w, rows) // a run takes long
 			return fmt.Errorf("%s: %w", part.name, err)
 		}
 		rows = append(rows, more...)
