@@ -18,9 +18,8 @@ func (s *Store) Note(ctx context.Context, act audit.Act) error {
 // Audit streams the records after the one with this number, a page at a time.
 func (s *Store) Audit(ctx context.Context, after int64) iter.Seq2[audit.Record, error] {
 	return func(yield func(audit.Record, error) bool) {
-		t := &tx{ctx: ctx, conn: s.reads}
 		for {
-			page, last, err := t.records(after)
+			page, last, err := s.recordsAfter(ctx, after)
 			if err != nil {
 				yield(audit.Record{}, s.explain(err))
 				return
@@ -38,9 +37,11 @@ func (s *Store) Audit(ctx context.Context, after int64) iter.Seq2[audit.Record, 
 	}
 }
 
-// records reads the page after a number, and tells the number of its last.
-func (t *tx) records(after int64) (page []audit.Record, last int64, err error) {
-	rows, err := t.query(selectRecords, after, pageSize)
+// recordsAfter reads the page after a number, and tells the number of its last.
+func (s *Store) recordsAfter(ctx context.Context, after int64) (page []audit.Record, last int64, err error) {
+	ctx, end := s.engine.limited(ctx)
+	defer end()
+	rows, err := s.reads.QueryContext(ctx, selectRecords, after, pageSize)
 	if err != nil {
 		return nil, 0, err
 	}

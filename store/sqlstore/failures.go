@@ -26,6 +26,8 @@ func (s *Store) AddFailure(ctx context.Context, at time.Time, subjects ...string
 
 // Failures tells how often logins of these subjects were refused.
 func (s *Store) Failures(ctx context.Context, subjects ...string) ([]store.Failure, error) {
+	ctx, end := s.engine.limited(ctx)
+	defer end()
 	list := make([]store.Failure, len(subjects))
 	for i, subject := range subjects {
 		var last int64

@@ -100,6 +100,8 @@ func (s *Store) Keys(ctx context.Context, user string) ([]store.Key, error) {
 	list, found, changes := s.cache.get(user)
 	if !found {
 		var err error
+		ctx, end := s.engine.limited(ctx)
+		defer end()
 		if list, err = s.keysOf(ctx, user); err != nil {
 			return nil, s.explain(err)
 		}
@@ -195,6 +197,8 @@ func placeOf(k store.Key) place { return place{k.User, micros(k.Created), k.Publ
 
 // keysAfter reads the page after a place.
 func (s *Store) keysAfter(ctx context.Context, last place) ([]store.Key, error) {
+	ctx, end := s.engine.limited(ctx)
+	defer end()
 	rows, err := s.allKeys.QueryContext(ctx, last.user, last.created, last.fingerprint, pageSize)
 	if err != nil {
 		return nil, err

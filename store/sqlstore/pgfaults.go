@@ -30,7 +30,7 @@ func sqlState(err error) string {
 }
 
 // explainPostgres adds kind and hint to a fault of the database at a place; store.ErrUnavailable is among its causes where
-// another try may succeed. The ends of contexts stay as they are.
+// another try may succeed. The end of a context stays among the causes.
 func explainPostgres(place string, err error) error {
 	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err
@@ -46,8 +46,8 @@ func explainPostgres(place string, err error) error {
 		return err
 	case lost(err):
 		return unavailable(place, err)
-	case ended(err):
-		return err
+	case ended(err): // the caller's limit, or a call's own
+		return fault.New(fault.Unreachable, "see that the database server answers", "database %s: %w: %w", place, store.ErrUnavailable, err)
 	}
 	return fault.New(fault.Failed, "", "database %s: %w", place, err)
 }

@@ -98,6 +98,51 @@ func loginsUntil(t *testing.T, s store.Store, fingerprint string, round int) (st
 	}
 }
 
+// TestPostgresSilent has a server that neither answers nor ends its connections, as one whose machine lost its power: calls
+// without a limit of their own end with ErrUnavailable, and are as before once it answers.
+func TestPostgresSilent(t *testing.T) {
+	proxy := newProxy(t, pgtest.Database(t))
+	s := openPostgres(t, proxy.url)
+	addAlice(t, s)
+	all := func(check func(what string, err error)) {
+		var running sync.WaitGroup
+		for what, call := range map[string]func() error{
+			"User":       func() error { _, err := s.User(t.Context(), "alice"); return err },
+			"Users":      func() error { _, err := s.Users(t.Context()); return err },
+			"Keys":       func() error { _, err := s.Keys(t.Context(), "alice"); return err },
+			"Note":       func() error { return s.Note(t.Context(), storetest.Act(audit.LoginRefused)) },
+			"AddFailure": func() error { return s.AddFailure(t.Context(), time.Unix(1, 0), "account alice") },
+			"Failures":   func() error { _, err := s.Failures(t.Context(), "account alice"); return err },
+			"ServerKeys": func() error { _, err := s.ServerKeys(t.Context()); return err },
+			"AllKeys": func() (err error) {
+				for _, err = range s.AllKeys(t.Context()) {
+				}
+				return err
+			},
+			"Audit": func() (err error) {
+				for _, err = range s.Audit(t.Context(), 0) {
+				}
+				return err
+			},
+		} {
+			running.Go(func() { check(what, call()) })
+		}
+		running.Wait()
+	}
+	proxy.mute.Store(true)
+	all(func(what string, err error) {
+		if !errors.Is(err, store.ErrUnavailable) || fault.KindOf(err) != fault.Unreachable {
+			t.Errorf("%s: %v", what, err)
+		}
+	})
+	proxy.mute.Store(false)
+	all(func(what string, err error) {
+		if err != nil {
+			t.Errorf("%s, once it answers: %v", what, err)
+		}
+	})
+}
+
 // calls makes a call of each sort.
 func calls(ctx context.Context, s store.Store) map[string]error {
 	_, errKeys := s.Keys(ctx, "alice")

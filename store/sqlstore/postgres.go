@@ -98,6 +98,8 @@ func (p *postgres) transact(ctx context.Context, options *sql.TxOptions, do func
 }
 
 func (p *postgres) change(ctx context.Context, do func(*tx) error, then func()) error {
+	ctx, end := p.limited(ctx)
+	defer end()
 	return p.changeWith(ctx, lock, do, then)
 }
 
@@ -126,10 +128,14 @@ func (p *postgres) changeWith(ctx context.Context, begin func(context.Context, *
 }
 
 func (p *postgres) write(ctx context.Context, do func(*tx) error) error {
+	ctx, end := p.limited(ctx)
+	defer end()
 	return p.transact(ctx, nil, func(ctx context.Context, t *sql.Tx) error { return do(&tx{ctx: ctx, conn: t}) })
 }
 
 func (p *postgres) logIn(ctx context.Context, l store.Login, t store.Token) error {
+	ctx, end := p.limited(ctx)
+	defer end()
 	answer, err := p.logins.get(ctx, grant{l, t})
 	if sqlState(err) == uniqueViolation {
 		return about("token of", t.User, store.ErrExists)
@@ -148,6 +154,11 @@ func (p *postgres) snapshot(ctx context.Context) (*tx, func(), error) {
 		return nil, nil, err
 	}
 	return &tx{ctx: ctx, conn: t}, end, nil
+}
+
+// limited is for what is no longer than answerLimit unless the server is gone without a word.
+func (*postgres) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, answerLimit)
 }
 
 func (p *postgres) explain(err error) error { return explainPostgres(p.place, err) }

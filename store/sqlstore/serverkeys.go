@@ -16,6 +16,8 @@ const (
 
 // ServerKeys lists the servers' public keys on record, the current one first.
 func (s *Store) ServerKeys(ctx context.Context) ([]store.ServerKey, error) {
+	ctx, end := s.engine.limited(ctx)
+	defer end()
 	list, err := (&tx{ctx: ctx, conn: s.reads}).serverKeys()
 	return list, s.explain(err)
 }

@@ -142,6 +142,10 @@ func (q *embedded) snapshot(ctx context.Context) (*tx, func(), error) {
 	return &tx{ctx: ctx, conn: t}, func() { _ = t.Rollback() }, nil
 }
 
+func (*embedded) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	return ctx, func() {}
+}
+
 func (q *embedded) explain(err error) error {
 	if ended(err) {
 		return err

@@ -46,7 +46,9 @@ type engine interface {
 	logIn(ctx context.Context, l store.Login, t store.Token) error
 	// snapshot begins a transaction that reads as of one moment. The caller calls end.
 	snapshot(ctx context.Context) (t *tx, end func(), err error)
-	// explain adds kind and hint to a fault of the database, and leaves the end of the caller's context as it is.
+	// limited gives a call a limit, where a database could be silent for ever. The caller calls end.
+	limited(ctx context.Context) (limited context.Context, end context.CancelFunc)
+	// explain adds kind and hint to a fault of the database; the end of a context stays among the causes.
 	explain(err error) error
 	// close ends what was opened.
 	close() error

@@ -91,6 +91,8 @@ func (t *tx) grant(token store.Token) error {
 
 // Token finds a token by its hash, together with its user. It ends with its key at the latest.
 func (s *Store) Token(ctx context.Context, hash [32]byte) (store.Token, store.User, error) {
+	ctx, end := s.engine.limited(ctx)
+	defer end()
 	t := store.Token{Hash: hash}
 	var u store.User
 	var expires, created int64

@@ -45,6 +45,8 @@ func (t *tx) insertUser(u store.User) (int64, error) {
 
 // User finds a user by name.
 func (s *Store) User(ctx context.Context, name string) (store.User, error) {
+	ctx, end := s.engine.limited(ctx)
+	defer end()
 	u, err := scanUser(s.user.QueryRowContext(ctx, name))
 	if errors.Is(err, sql.ErrNoRows) {
 		return store.User{}, about("user", name, store.ErrNotFound)
@@ -54,6 +56,8 @@ func (s *Store) User(ctx context.Context, name string) (store.User, error) {
 
 // Users lists all users.
 func (s *Store) Users(ctx context.Context) ([]store.User, error) {
+	ctx, end := s.engine.limited(ctx)
+	defer end()
 	rows, err := s.users.QueryContext(ctx)
 	if err != nil {
 		return nil, s.explain(err)
