@@ -14,7 +14,7 @@ func (e *env) getkeyCommand() *cli.Command {
 		Usage: "print the public key of the user key file, or the keys of another user",
 		Description: "Prints one line and nothing else. With --json also the path, the fingerprint (SHA-256 of the key's 32 bytes) and when the pair was made.\n\n" +
 			"With -u it asks a registry for that user's keys and prints a line each. It logs in with the user key file's key, or with the password where --password-file or VOV_PASSWORD gives one. " +
-			"The keys that it sees first are trusted, and kept in the file known_keys of the config folder; the note tells their fingerprints, to be compared with that user. " +
+			"The keys that it sees first are trusted, and kept in the file known_keys of the config folder; the note tells their fingerprints, to be compared with what `getkey --json` tells that user. " +
 			"A key that comes later is refused with exit code 8 until --trust-new says that it is meant. One that the registry no longer shows, or whose time is over, is not used and no longer trusted. " +
 			"With --json an array of objects with user, key, fingerprint, expires and new.",
 		UsageText: "keyward getkey\nkeyward addkey -kv \"$(keyward getkey)\" -kd laptop\nkeyward getkey -u bob\nkeyward getkey -u bob --trust-new",

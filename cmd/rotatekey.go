@@ -27,7 +27,7 @@ func (e *env) rotatekeyCommand() *cli.Command {
 		Description: "Makes a new pair beside the user key file, as FILE.next; registers it wherever the old key is, under the old one's description, labels and expiry; logs in with it at each; " +
 			"puts it in the place of the user key file, and keeps the old pair as a dated backup; then has the old key expire after an overlap. It logs in with the password. " +
 			"The servers are those of --server or --url; without them all of `servers list` that have the old key, and that of KEYWARD_URL. " +
-			"A failure at any step leaves the old key working, and says at which server and step it stopped; called again, it goes on from there. " +
+			"A failure at any step leaves the old key working, and says at which server and step it stopped; called again, it goes on from there. Others trust the new key with `getkey -u NAME --trust-new`, and files that were sealed for the old one are opened with the backup, `open --keyfile`. " +
 			"With --json an object with old and new (fingerprints), overlap_ends, backup, and servers: server, url, user and done, a list of register, prove, expire and delete; with --dry-run it is what would be done.",
 		UsageText: "keyward rotatekey\nkeyward rotatekey --server work --server lab --overlap 1w\nkeyward rotatekey --dry-run --password-file ./password",
 		Flags: severalServers(e.loginFlags(
