@@ -16,7 +16,7 @@ const maxCached = 1 << 16
 // that there is no such user too, as a nil list: else the time of a read would tell a
 // stranger which names are users. The file has one process, whose writer forgets a name
 // before a change of the user or the keys is acknowledged. Another process that imports says so
-// by the time of a file. The zero value is ready; a nil cache keeps nothing.
+// by the time of a file: nothing is kept while that is importing. The zero value is ready; a nil cache keeps nothing.
 type keyCache struct {
 	imported string // the file; may be ""
 
@@ -61,14 +61,23 @@ func (c *keyCache) importedAt() time.Time {
 	return info.ModTime()
 }
 
-// tellOthers says that this process imported.
-func (c *keyCache) tellOthers() error {
+// importing is the time of the file, in seconds since 1970, from before the commit of an import until after it. A process that
+// is killed between leaves it.
+const importing = 0
+
+// beginImport says that this process is about to commit an import, and gives what says that it is over.
+func (c *keyCache) beginImport() (end func() error, err error) {
 	if c == nil {
-		return nil
+		return func() error { return nil }, nil
 	}
-	now := time.Now()
-	c.follow(now)
-	return os.Chtimes(c.imported, now, now)
+	next := c.importedAt().Add(time.Second) // the coarsest step of a file system
+	return func() error { return c.tell(next) }, c.tell(time.Unix(importing, 0))
+}
+
+// tell sets the time of the file.
+func (c *keyCache) tell(at time.Time) error {
+	c.follow(at)
+	return os.Chtimes(c.imported, at, at)
 }
 
 // put keeps what was read, unless something changed since get. Where the cache is full any other makes room.
@@ -78,7 +87,7 @@ func (c *keyCache) put(user string, list []store.Key, changes uint64) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.changes != changes {
+	if c.changes != changes || c.as.Equal(time.Unix(importing, 0)) {
 		return
 	}
 	if c.of == nil {

@@ -40,3 +40,36 @@ func TestCacheUnknown(t *testing.T) {
 		t.Error("a name of any length is kept")
 	}
 }
+
+// TestCacheWhileImporting sees that nothing is kept from before the commit of another process's import until after it, and
+// from there on where that process was killed in between.
+func TestCacheWhileImporting(t *testing.T) {
+	s := opened(t)
+	other := &keyCache{imported: s.cache.imported}
+	kept := func() bool {
+		t.Helper()
+		if _, err := s.Keys(t.Context(), "ann"); !errors.Is(err, store.ErrNotFound) {
+			t.Fatal(err)
+		}
+		_, found, _ := s.cache.get("ann")
+		return found
+	}
+	for range 2 {
+		if !kept() {
+			t.Error("it is not kept")
+		}
+		end, err := other.beginImport()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kept() {
+			t.Error("it is kept during an import")
+		}
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+		if _, found, _ := s.cache.get("ann"); found {
+			t.Error("it is kept from before an import")
+		}
+	}
+}

@@ -113,7 +113,9 @@ func (s *Store) Import(ctx context.Context, rows iter.Seq2[store.Row, error], ac
 	if s.signer == nil {
 		return errNoSigner
 	}
-	err := s.engine.changeAlone(ctx, s.recorded(act, func(t *tx) error {
+	var end func() error // of the import for the caches of others; nil before
+	var told error
+	err := s.engine.changeAlone(ctx, s.recorded(act, func(t *tx) (err error) {
 		for _, query := range []string{
 			"DELETE FROM keys", "DELETE FROM users", "DELETE FROM tokens", "DELETE FROM failures", deleteServerKeys,
 		} {
@@ -133,12 +135,17 @@ func (s *Store) Import(ctx context.Context, rows iter.Seq2[store.Row, error], ac
 				return err
 			}
 		}
-		return nil
-	}), nil)
+		end, err = s.cache.beginImport()
+		return err
+	}), func() {
+		if end != nil {
+			told = end()
+		}
+	})
 	if err != nil {
 		return s.explain(err)
 	}
-	return s.cache.tellOthers()
+	return told
 }
 
 // importer adds rows.
