@@ -195,8 +195,8 @@ type Store interface {
 	// keys, audit records, each in the order of its list. An error ends it.
 	Export(ctx context.Context) iter.Seq2[Row, error]
 	// Import replaces all that Export streams by the rows, and forgets tokens and failures, in one
-	// transaction; the first error of rows undoes it. Audit records are only added: where the store has
-	// some, one chain must be the beginning of the other, else it is fault.Policy and nothing changed. Last it records the act.
+	// transaction; the first error of rows undoes it. Used logins and audit records are only added: where the store has
+	// records, one chain must be the beginning of the other, else it is fault.Policy and nothing changed. Last it records the act.
 	Import(ctx context.Context, rows iter.Seq2[Row, error], act audit.Act) error
 
 	// Ping tells whether the store answers.
