@@ -89,6 +89,10 @@ func (e *env) restore(c *cli.Context) error {
 	if target.empty {
 		e.note("note: a login that was used after the backup could be used again: let four minutes pass between the end of the old registry and the start of this one")
 	}
+	if !c.Bool("with-keys") && len(sum.Files) > 0 {
+		e.note("note: the key files of the backup were not put in place: that needs --with-keys")
+		sum.Files = nil
+	}
 	return e.printBackup("restored", file, sum)
 }
 
