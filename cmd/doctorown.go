@@ -306,5 +306,8 @@ func (p *ownPlace) toVisit() (all []server, err error) {
 		return all, nil
 	}
 	one, err := p.flaggedServer(p.c)
+	if slices.ContainsFunc(all, one.isSame) {
+		return all, err
+	}
 	return append(all, one), err
 }

@@ -78,6 +78,13 @@ func (s server) host() (string, error) {
 	return u.Host, nil
 }
 
+// isSame tells whether both are one registry, whatever they are called and whoever logs in.
+func (s server) isSame(other server) bool {
+	a, errA := restclient.ParseURL(s.URL)
+	b, errB := restclient.ParseURL(other.URL)
+	return errA == nil && errB == nil && *a == *b
+}
+
 // title names the server to people.
 func (s server) title() string { return printable(cmp.Or(s.Name, s.URL)) }
 
