@@ -3,6 +3,7 @@ package cmd
 import (
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -37,6 +38,9 @@ func (e *env) openFile(c *cli.Context) error {
 	p, err := e.pipe(c, func(in string) (string, error) {
 		if out, found := strings.CutSuffix(in, sealedSuffix); found && filepath.Base(in) != sealedSuffix {
 			return out, nil
+		}
+		if _, err := os.Stat(in); err != nil {
+			return "", unreadable(err)
 		}
 		return "", fault.New(fault.Usage, "name a file with --output, or - for stdout", "%s is no name that ends with %s", in, sealedSuffix)
 	})
