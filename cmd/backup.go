@@ -46,6 +46,9 @@ func (e *env) backup(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := missing(where, "store"); err != nil {
+		return err
+	}
 	var files []backup.File
 	if c.Bool("with-keys") {
 		if files, err = readKeyFiles(c.Context, keyFiles(c, dir)); err != nil {

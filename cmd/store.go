@@ -108,6 +108,14 @@ func (e *env) parsePlace(text, flag, variable string) (storePlace, error) {
 	return p, nil // the folder may be made yet
 }
 
+// missing refuses an SQLite file that is not there; flag is the one that names it.
+func missing(p storePlace, flag string) error {
+	if _, err := os.Stat(string(p)); p.isPostgres() || !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return fault.New(fault.NotFound, "name the store with --"+flag+", or its folder with --data-dir", "there is no database %s", p)
+}
+
 // openStore opens a store, and makes an SQLite file where there is none. No other process then has that file.
 func openStore(ctx context.Context, p storePlace, signer *audit.Signer) (*sqlstore.Store, error) {
 	if p.isPostgres() {

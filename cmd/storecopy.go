@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
 	"os"
 
@@ -119,6 +118,9 @@ func (e *env) copyPlaces(c *cli.Context) (from, to storePlace, err error) {
 	if from, err = e.parsePlace(fileOr(c, "from", dir, databaseFile), "from", "KEYWARD_STORE_FROM"); err != nil {
 		return "", "", err
 	}
+	if c.String("to") == "" {
+		return "", "", fault.New(fault.Usage, "give --to postgres://USER@HOST/DATABASE, or the path of a file", "--to is missing")
+	}
 	if to, err = e.parsePlace(c.String("to"), "to", "KEYWARD_STORE_TO"); err != nil {
 		return "", "", err
 	}
@@ -136,8 +138,8 @@ func sameFile(a, b string) bool {
 
 // openSource opens a store to copy it, and keeps others from changing an SQLite file meanwhile.
 func (e *env) openSource(ctx context.Context, from storePlace) (*sqlstore.Store, error) {
-	if _, err := os.Stat(string(from)); !from.isPostgres() && errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.NotFound, "name the store with --from, or its folder with --data-dir", "there is no database %s", from)
+	if err := missing(from, "from"); err != nil {
+		return nil, err
 	}
 	db, shared, err := openEither(ctx, from, nil)
 	if err == nil && shared && !from.isPostgres() {

@@ -28,6 +28,9 @@ func (e *env) storeShow(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := missing(where, "store"); err != nil {
+		return err
+	}
 	glance, err := look(c.Context, where)
 	if err != nil {
 		return err
