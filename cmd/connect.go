@@ -15,6 +15,7 @@ import (
 	"keyward/internal/fault"
 	"keyward/internal/term"
 	"keyward/keys"
+	"keyward/registry/wire"
 	"keyward/restclient"
 )
 
@@ -186,6 +187,9 @@ func (e *env) login(c *cli.Context) (*session, error) {
 // login logs in with the password.
 func (conn *connection) login(ctx context.Context, password string) (*session, error) {
 	token, err := conn.LoginPassword(ctx, conn.server.User, password)
+	if e, ok := errors.AsType[*restclient.Error](err); ok && e.Code == wire.CodeLoginRefused {
+		return nil, fault.New(fault.LoginRefused, "check the password, and the user name, which --as gives", "login as %s: %w", conn.server.User, err)
+	}
 	if err != nil {
 		return nil, err
 	}
