@@ -209,6 +209,8 @@ func lookAtServerPair(_ context.Context, s *site) finding {
 		return isSkipped("%s is sound; there is no store to hold it against", path)
 	case len(s.glance.ServerKeys) == 0:
 		return isWarning(s.serve(), "%s is not on record in the store yet", path)
+	case s.glance.ServerKeys[0].Public != pair.Public && isMisplaced(path, s.glance.ServerKeys[0].Public):
+		return isFault(comment("move %s to %s, and reload the registry", path+oldSuffix, path), "the server key in %s replaces another than the one on record, which is in %s", path, path+oldSuffix)
 	case s.glance.ServerKeys[0].Public != pair.Public && isBeside(path, s.glance.ServerKeys[0].Public):
 		return isWarning("sudo systemctl reload keyward", "the server key was rotated in the files, and no registry has read them yet; or another replica was, and here it is still to be")
 	case s.glance.ServerKeys[0].Public != pair.Public:
@@ -225,6 +227,13 @@ func isBeside(path string, key keys.PublicKey) bool {
 		}
 	}
 	return false
+}
+
+// isMisplaced tells whether a key is the old one of a file that says that it replaces another.
+func isMisplaced(path string, key keys.PublicKey) bool {
+	text, _, err := secretfile.Read(path, maxServerKey)
+	old, errOld := readPair(path + oldSuffix)
+	return err == nil && errOld == nil && old.Public == key && parseReplacement(string(text)).replaces != key.Fingerprint()
 }
 
 // lookAtAuditKey holds the last record against the key. The whole log is for `audit verify`.

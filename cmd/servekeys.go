@@ -76,6 +76,10 @@ func (k *servedKeys) read(ctx context.Context) error {
 		k.files = before
 		return err
 	}
+	if k.files.replaces != "" && !slices.ContainsFunc(k.onRecord, func(r store.ServerKey) bool { return r.Public == k.files.own.Public }) {
+		k.log.Warn("the server key in "+k.path+" is not put on record: it says that it replaces another key than the one on record",
+			"server_key", k.files.own.Public.String(), "replaces", k.files.replaces, "on_record", k.onRecord[0].Public.Fingerprint())
+	}
 	for _, r := range k.onRecord[1:] {
 		if !k.files.hold(r.Public) {
 			k.log.Warn("logins for an old server key are refused, since it is not in "+k.path+oldSuffix, "server_key", r.Public.String())

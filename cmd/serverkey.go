@@ -1,11 +1,11 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -43,7 +43,8 @@ func (e *env) serverkeyCommand() *cli.Command {
 					"With several replicas every one must hold the new key before the first tells it. 1. Call rotate --prepare on one, which makes FILE.next. 2. Copy that to all the others, mode 0600. " +
 					"3. Reload all: they take logins for it from now on. 4. Call rotate on each and reload it, in any order and with the same overlap. " +
 					"It is safe to stop between any two of these steps. A replica that lacks the key on record refuses to start, and to reload. " +
-					"Where FILE is lost, in all backups too, --lost takes the fingerprint of the key on record, which serve names: there is no overlap then, and every client has to be told.",
+					"Where FILE is lost, in all backups too, --lost takes the fingerprint of the key on record, which serve names: there is no overlap then, and every client has to be told. " +
+					"It is refused while there is a FILE: move one that is damaged, or is another key, away first.",
 				UsageText: "keyward serverkey rotate\nkeyward serverkey rotate --prepare\nkeyward serverkey rotate --overlap 0\nkeyward serverkey rotate --lost sha256:5f0c...",
 				Flags: []cli.Flag{
 					&cli.StringFlag{Name: "overlap", EnvVars: variable("overlap"), Value: "30d", Usage: "the old key is taken for this `TIME` more: 12h, 30d, 2w; 0 ends it at once"},
@@ -160,7 +161,10 @@ func (e *env) serverkeyRotate(c *cli.Context) error {
 	}
 	defer release()
 	files, err := readServerKeys(c.Context, path)
-	if lost != "" && (err == nil || errors.Is(err, fault.NotFound)) {
+	if lost != "" {
+		if files, err = besideLost(c.Context, path, lost, err); err != nil {
+			return err
+		}
 		return e.replaceServerKey(c, path, files, replacement{replaces: lost, rotated: e.now()})
 	}
 	if err != nil {
@@ -219,15 +223,32 @@ func (e *env) replaceServerKey(c *cli.Context, path string, files serverKeyFiles
 	return e.endRotation(path, serverKeyFiles{own: pair, old: was.own, next: was.next, replacement: r})
 }
 
-// checkRotation refuses a rotation that would end another before its time, or replace what is not lost.
-func checkRotation(c *cli.Context, files serverKeyFiles, r replacement) error {
-	digits, ok := strings.CutPrefix(r.replaces, fingerprintPrefix)
+// besideLost are the files beside a server key file that is lost. One that could be read, or is damaged, is not lost, nor
+// is a key that a file beside it has: in its place a registry would look for the wrong key on record, and find none.
+func besideLost(ctx context.Context, path, lost string, read error) (f serverKeyFiles, err error) {
+	digits, ok := strings.CutPrefix(lost, fingerprintPrefix)
 	if !ok || len(digits) != 64 || strings.Trim(digits, "0123456789abcdef") != "" {
-		return fault.New(fault.Usage, "give the fingerprint of the key on record, sha256: and 64 hex digits, as `serve` names it", "--lost %.80q is no fingerprint", r.replaces)
+		return f, fault.New(fault.Usage, "give the fingerprint of the key on record, sha256: and 64 hex digits, as `serve` names it", "--lost %.80q is no fingerprint", lost)
 	}
-	if c.String("lost") != "" && slices.ContainsFunc(files.all(), func(p keys.Pair) bool { return p.Public.Fingerprint() == r.replaces }) {
-		return fault.New(fault.Usage, "rotate without --lost", "the key %s is not lost", r.replaces)
+	if read == nil || errors.Is(read, fault.InvalidFile) {
+		return f, fault.New(fault.Policy, "rotate without --lost; where that file is damaged, or is not the key on record, move it away first", "the server key is not lost: it is in %s", path)
 	}
+	if !errors.Is(read, fault.NotFound) {
+		return f, read
+	}
+	for suffix, pair := range map[string]*keys.Pair{oldSuffix: &f.old, nextSuffix: &f.next} {
+		if *pair, err = loadIfThere(ctx, path+suffix); err != nil {
+			return f, err
+		}
+		if pair.Public.Fingerprint() == lost {
+			return f, fault.New(fault.Policy, "move that file to "+path, "the server key is not lost: it is in %s", path+suffix)
+		}
+	}
+	return f, nil
+}
+
+// checkRotation refuses a rotation that would end another before its time.
+func checkRotation(c *cli.Context, files serverKeyFiles, r replacement) error {
 	over := files.ends()
 	if earliest := files.rotated.Add(settling); over.Before(earliest) {
 		over = earliest
