@@ -205,8 +205,9 @@ func (e *env) replaceServerKey(c *cli.Context, path string, files serverKeyFiles
 	if err := checkRotation(c, files, r); err != nil {
 		return err
 	}
-	was, pair, err := files, files.next, error(nil)
+	was, pair := files, files.next
 	if pair == (keys.Pair{}) {
+		var err error
 		if pair, err = keys.Generate(); err != nil {
 			return err
 		}
