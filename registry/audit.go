@@ -3,8 +3,6 @@ package registry
 import (
 	"encoding/base64"
 	"encoding/json"
-	"io"
-	"net/http"
 	"net/netip"
 	"strconv"
 
@@ -36,24 +34,9 @@ func (s *Server) auditLog(c *call) error {
 		}
 	}
 	key, _ := json.Marshal(base64.StdEncoding.EncodeToString(s.cfg.AuditKey)) // a string
-	separator := `{"key":` + string(key) + `,"records":[`
-	out := json.NewEncoder(c)
-	for r, err := range s.cfg.Store.Audit(c.r.Context(), after) {
-		if err != nil {
-			return err
-		}
-		if c.status == 0 {
-			c.begin(http.StatusOK)
-		}
-		_, _ = io.WriteString(c, separator)
-		separator = ","
-		if err := out.Encode(wire.AuditRecord{Line: string(r.Line), Signature: base64.StdEncoding.EncodeToString(r.Signature[:])}); err != nil {
-			return err
-		}
-	}
-	if c.status == 0 {
-		return c.answer(http.StatusOK, wire.Audit{Key: base64.StdEncoding.EncodeToString(s.cfg.AuditKey), Records: []wire.AuditRecord{}})
-	}
-	_, err := io.WriteString(c, "]}")
-	return err
+	return stream(c, `{"key":`+string(key)+`,"records":[`, s.cfg.Store.Audit(c.r.Context(), after), wireRecord)
+}
+
+func wireRecord(r audit.Record) wire.AuditRecord {
+	return wire.AuditRecord{Line: string(r.Line), Signature: base64.StdEncoding.EncodeToString(r.Signature[:])}
 }

@@ -2,10 +2,8 @@ package registry
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
@@ -85,26 +83,7 @@ func parseTime(field, text string) (time.Time, error) {
 
 // allKeys streams a wire.Keys as the store gives it: there may be millions.
 func (s *Server) allKeys(c *call) error {
-	out := json.NewEncoder(c)
-	separator := `{"keys":[`
-	for k, err := range s.cfg.Store.AllKeys(c.r.Context()) {
-		if err != nil {
-			return err
-		}
-		if c.status == 0 {
-			c.begin(http.StatusOK)
-		}
-		_, _ = io.WriteString(c, separator)
-		separator = ","
-		if err := out.Encode(wireKey(k)); err != nil {
-			return err
-		}
-	}
-	if c.status == 0 {
-		return c.answer(http.StatusOK, wire.Keys{Keys: []wire.Key{}})
-	}
-	_, err := io.WriteString(c, "]}")
-	return err
+	return stream(c, `{"keys":[`, s.cfg.Store.AllKeys(c.r.Context()), wireKey)
 }
 
 func (s *Server) addKey(c *call) error {

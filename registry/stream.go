@@ -1,0 +1,38 @@
+package registry
+
+import (
+	"encoding/json"
+	"io"
+	"iter"
+	"net/http"
+)
+
+// stream answers with a list as the store gives it, however long it is: before is the JSON up to its first thing. Where the
+// store fails at the start the answer is still an error, later it is cut off.
+func stream[T, W any](c *call, before string, list iter.Seq2[T, error], form func(T) W) error {
+	out := json.NewEncoder(c)
+	for one, err := range list {
+		if err != nil {
+			return err
+		}
+		c.separate(before)
+		if err := out.Encode(form(one)); err != nil {
+			return err
+		}
+	}
+	if c.status == 0 {
+		c.separate(before)
+	}
+	_, err := io.WriteString(c, "]}")
+	return err
+}
+
+// separate writes what stands before the first thing of a list, and between two.
+func (c *call) separate(before string) {
+	if c.status == 0 {
+		c.begin(http.StatusOK)
+		_, _ = io.WriteString(c, before)
+		return
+	}
+	_, _ = io.WriteString(c, ",")
+}
