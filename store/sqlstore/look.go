@@ -58,8 +58,6 @@ func LookPostgres(ctx context.Context, url string) (g Glance, err error) {
 	return g, nil
 }
 
-const selectLastRecord = `SELECT seq, line, signature FROM audit ORDER BY seq DESC LIMIT 1`
-
 func glance(ctx context.Context, db *sql.DB, steps string) (g Glance, err error) {
 	if g.Version, err = upToDate(ctx, db, steps); err != nil {
 		return g, err
@@ -68,17 +66,6 @@ func glance(ctx context.Context, db *sql.DB, steps string) (g Glance, err error)
 	if g.ServerKeys, err = t.serverKeys(); err != nil {
 		return g, err
 	}
-	rows, err := t.query(selectLastRecord)
-	if err != nil {
-		return g, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		last, _, err := scanRecord(rows)
-		if err != nil {
-			return g, err
-		}
-		g.Last = &last
-	}
-	return g, rows.Err()
+	g.Last, _, err = t.last()
+	return g, err
 }

@@ -12,9 +12,12 @@ import (
 )
 
 const (
-	insertToken = `INSERT INTO tokens (hash, username, epoch, fingerprint, key_epoch, scopes, expires)
-		SELECT $2, u.name, u.epoch, $3, coalesce(k.epoch, 0), $4, $5
-		FROM users AS u LEFT JOIN keys AS k ON k.username = u.name AND k.fingerprint = $3 WHERE u.name = $1
+	// The second is for the token of a key, which must be there.
+	insertToken    = intoTokens + ` LEFT JOIN ` + tokenOfKey
+	insertKeyToken = intoTokens + ` JOIN ` + tokenOfKey
+	intoTokens     = `INSERT INTO tokens (hash, username, epoch, fingerprint, key_epoch, scopes, expires)
+		SELECT $2, u.name, u.epoch, $3, coalesce(k.epoch, 0), $4, $5 FROM users AS u`
+	tokenOfKey = `keys AS k ON k.username = u.name AND k.fingerprint = $3 WHERE u.name = $1
 		ON CONFLICT DO NOTHING`
 	deleteToken = `DELETE FROM tokens WHERE hash = $1 AND EXISTS
 		(SELECT 1 FROM users WHERE users.name = tokens.username AND users.epoch = tokens.epoch) AND (fingerprint = '' OR EXISTS
@@ -39,7 +42,7 @@ var errNoToken = fmt.Errorf("token: %w", store.ErrNotFound)
 // AddToken adds a token.
 func (s *Store) AddToken(ctx context.Context, token store.Token) error {
 	return s.write(ctx, func(t *tx) error {
-		n, err := t.insertToken(token)
+		n, err := t.insertToken(insertToken, token)
 		if err != nil || n > 0 {
 			return err
 		}
@@ -47,8 +50,8 @@ func (s *Store) AddToken(ctx context.Context, token store.Token) error {
 	})
 }
 
-func (t *tx) insertToken(token store.Token) (int64, error) {
-	return t.exec(insertToken, token.User, token.Hash[:], token.Key, int64(token.Scopes), micros(token.Expires))
+func (t *tx) insertToken(query string, token store.Token) (int64, error) {
+	return t.exec(query, token.User, token.Hash[:], token.Key, int64(token.Scopes), micros(token.Expires))
 }
 
 // AddLogin notes a used key login, adds the token it was granted, and notes the use of the key.
@@ -75,6 +78,10 @@ func (t *tx) logIn(l store.Login, token store.Token) (used bool, err error) {
 
 // grant adds the token of a key that is there.
 func (t *tx) grant(token store.Token) error {
+	n, err := t.insertToken(insertKeyToken, token)
+	if err != nil || n > 0 {
+		return err
+	}
 	found, err := t.has(hasKey, token.User, token.Key)
 	if err != nil {
 		return err
@@ -82,11 +89,7 @@ func (t *tx) grant(token store.Token) error {
 	if !found {
 		return noKey(token.User, token.Key)
 	}
-	n, err := t.insertToken(token)
-	if err == nil && n == 0 {
-		return about("token of", token.User, store.ErrExists)
-	}
-	return err
+	return about("token of", token.User, store.ErrExists)
 }
 
 // Token finds a token by its hash, together with its user. It ends with its key at the latest.

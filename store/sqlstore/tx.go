@@ -26,15 +26,17 @@ type conn interface {
 
 // exec runs a statement and tells how many rows it changed.
 func (t *tx) exec(query string, args ...any) (int64, error) {
-	var result sql.Result
-	if stmt, err := t.prepared(query); err != nil {
+	stmt, err := t.prepared(query)
+	if err != nil {
 		return 0, err
-	} else if stmt == nil {
+	}
+	var result sql.Result
+	if stmt == nil {
 		result, err = t.conn.ExecContext(t.ctx, query, args...)
-		if err != nil {
-			return 0, err
-		}
-	} else if result, err = stmt.ExecContext(t.ctx, args...); err != nil {
+	} else {
+		result, err = stmt.ExecContext(t.ctx, args...)
+	}
+	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected()
@@ -42,10 +44,12 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 
 // get scans the row that a query finds; found is false where it finds none.
 func (t *tx) get(query string, args []any, dest ...any) (found bool, err error) {
-	var row *sql.Row
-	if stmt, err := t.prepared(query); err != nil {
+	stmt, err := t.prepared(query)
+	if err != nil {
 		return false, err
-	} else if stmt == nil {
+	}
+	var row *sql.Row
+	if stmt == nil {
 		row = t.conn.QueryRowContext(t.ctx, query, args...)
 	} else {
 		row = stmt.QueryRowContext(t.ctx, args...)
@@ -80,7 +84,7 @@ func (t *tx) prepared(query string) (*sql.Stmt, error) {
 
 const (
 	insertRecord = `INSERT INTO audit (seq, line, signature) VALUES ($1, $2, $3)`
-	selectHead   = `SELECT seq, line FROM audit ORDER BY seq DESC LIMIT 1`
+	selectLast   = `SELECT seq, line, signature FROM audit ORDER BY seq DESC LIMIT 1`
 )
 
 // record writes the act as the next record.
@@ -99,11 +103,22 @@ func (t *tx) insert(seq int64, r audit.Record) error {
 
 // head is the end of the chain.
 func (t *tx) head() (audit.Head, error) {
-	var seq int64
-	var line []byte
-	found, err := t.get(selectHead, nil, &seq, &line)
-	if err != nil || !found {
+	last, seq, err := t.last()
+	if err != nil || last == nil {
 		return audit.Head{}, err
 	}
-	return audit.Head{Seq: seq, Hash: audit.Record{Line: line}.Hash()}, nil
+	return audit.Head{Seq: seq, Hash: last.Hash()}, nil
+}
+
+// last is the last record and its number; nil for none.
+func (t *tx) last() (*audit.Record, int64, error) {
+	var r audit.Record
+	var seq int64
+	var signature []byte
+	found, err := t.get(selectLast, nil, &seq, &r.Line, &signature)
+	if err != nil || !found {
+		return nil, 0, err
+	}
+	copy(r.Signature[:], signature)
+	return &r, seq, nil
 }
