@@ -130,26 +130,27 @@ func machine(host string) string {
 
 // move puts another value in the place of the one that is known, if the file still has it.
 func (k *knownServers) move(ctx context.Context, host, what, from, to string) error {
-	return changeTrusted(ctx, k.path, func() ([]byte, error) {
-		if err := k.read(); err != nil {
-			return nil, err
-		}
+	return k.change(ctx, func() {
 		for i, line := range k.lines {
 			if slices.Equal(strings.Fields(line), []string{host, what, from}) {
 				k.lines[i] = host + " " + what + " " + to
 			}
 		}
-		return []byte(strings.Join(k.lines, "\n") + "\n"), nil
 	})
 }
 
 // set adds a line to what the file holds by now.
 func (k *knownServers) set(ctx context.Context, host, what, value string) error {
+	return k.change(ctx, func() { k.lines = append(k.lines, host+" "+what+" "+value) })
+}
+
+// change edits the lines that the file holds by now, and writes them.
+func (k *knownServers) change(ctx context.Context, edit func()) error {
 	return changeTrusted(ctx, k.path, func() ([]byte, error) {
 		if err := k.read(); err != nil {
 			return nil, err
 		}
-		k.lines = append(k.lines, host+" "+what+" "+value)
+		edit()
 		return []byte(strings.Join(k.lines, "\n") + "\n"), nil
 	})
 }

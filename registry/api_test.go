@@ -355,7 +355,7 @@ func TestExpiredKey(t *testing.T) {
 	pair := newPair(t)
 	admin := h.tokenOf("admin")
 	expires := h.clock.Now().Add(10 * time.Minute)
-	add := wire.NewKey{Key: pair.Public.String(), Expires: stampText(expires)}
+	add := wire.NewKey{Key: pair.Public.String(), Expires: wire.Time(expires)}
 	if a := h.do(request{method: "POST", path: wire.UserKeysPath("alice"), token: admin, json: add}); a.status != http.StatusCreated {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
@@ -364,7 +364,7 @@ func TestExpiredKey(t *testing.T) {
 	}
 	change := func(to time.Time) {
 		t.Helper()
-		q := request{method: "PATCH", path: wire.UserKeyPath("alice", pair.Public.Fingerprint()), token: admin, json: wire.KeyChange{Expires: stampText(to)}}
+		q := request{method: "PATCH", path: wire.UserKeyPath("alice", pair.Public.Fingerprint()), token: admin, json: wire.KeyChange{Expires: wire.Time(to)}}
 		if a := h.do(q); a.status != http.StatusNoContent {
 			t.Fatalf("%d %s", a.status, a.body)
 		}

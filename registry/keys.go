@@ -53,23 +53,15 @@ func wireKey(k store.Key) wire.Key {
 		Key:         k.Public.String(),
 		Fingerprint: k.Public.Fingerprint(),
 		Description: k.Description,
-		Created:     stampText(k.Created),
+		Created:     wire.Time(k.Created),
 		Labels:      k.Labels,
-		Expires:     stampText(k.Expires),
-		LastUsed:    stampText(k.LastUsed),
+		Expires:     wire.Time(k.Expires),
+		LastUsed:    wire.Time(k.LastUsed),
 		LastFrom:    k.LastFrom,
 	}
 }
 
-// stampText is a time on the wire; "" where there is none.
-func stampText(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
-}
-
-// parseTime reads what stampText writes, in any zone.
+// parseTime reads what wire.Time writes, in any zone.
 func parseTime(field, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -181,7 +173,7 @@ func (s *Server) directory(c *call) error {
 	for _, k := range list {
 		if !s.over(k.Expires) {
 			out.Keys = append(out.Keys, wire.DirectoryKey{
-				Key: k.Public.String(), Fingerprint: k.Public.Fingerprint(), Created: stampText(k.Created), Expires: stampText(k.Expires),
+				Key: k.Public.String(), Fingerprint: k.Public.Fingerprint(), Created: wire.Time(k.Created), Expires: wire.Time(k.Expires),
 			})
 		}
 	}

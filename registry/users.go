@@ -34,7 +34,7 @@ func (s *Server) users(c *call) error {
 }
 
 func wireUser(u store.User) wire.User {
-	return wire.User{Name: u.Name, Admin: u.Admin, Keys: u.Keys, Created: stampText(u.Created)}
+	return wire.User{Name: u.Name, Admin: u.Admin, Keys: u.Keys, Created: wire.Time(u.Created)}
 }
 
 func (s *Server) addUser(c *call) error {

@@ -80,14 +80,14 @@ func (c *Client) ExpireKey(ctx context.Context, token Token, user, fingerprint s
 		method: http.MethodPatch,
 		path:   wire.UserKeyPath(user, fingerprint),
 		token:  token,
-		body:   wire.KeyChange{Expires: timeText(at)},
+		body:   wire.KeyChange{Expires: wire.Time(at)},
 	}, nil)
 }
 
 // PruneKeys deletes the keys of all users that expired before then, and returns them; an administrator's act.
 // The zero time is now.
 func (c *Client) PruneKeys(ctx context.Context, token Token, before time.Time) ([]wire.Key, error) {
-	k := call{method: http.MethodPost, path: wire.PathPrune, token: token, body: wire.Prune{Before: timeText(before)}}
+	k := call{method: http.MethodPost, path: wire.PathPrune, token: token, body: wire.Prune{Before: wire.Time(before)}}
 	gone := []wire.Key{}
 	for key, err := range stream[wire.Key](ctx, c, k, "keys") {
 		if err != nil {
@@ -106,12 +106,4 @@ func (c *Client) Directory(ctx context.Context, token Token, user string) ([]wir
 	var answer wire.Directory
 	err := c.do(ctx, call{method: http.MethodGet, path: wire.DirectoryPath(user), token: token, need: "keys"}, &answer)
 	return answer.Keys, err
-}
-
-// timeText is a time as package wire has it, "" for none.
-func timeText(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
 }

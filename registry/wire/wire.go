@@ -4,7 +4,10 @@
 // page: those here are keyward's own, kept in this one table.
 package wire
 
-import "net/url"
+import (
+	"net/url"
+	"time"
+)
 
 // The paths. A {name} is a path segment, percent-encoded.
 const (
@@ -75,6 +78,14 @@ const (
 	ScopeKeys  = "keys"  // change the user's own keys and password; for a password only
 	ScopeAdmin = "admin" // what an administrator may; for an administrator's password only
 )
+
+// Time is how a time stands in JSON: RFC 3339 in UTC, to the second; "" for none.
+func Time(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
 
 // Token answers a login. Altair's access_token is a JWT; ours is opaque, with 256 random bits.
 type Token struct {
