@@ -22,6 +22,7 @@ const module = "keyward"
 const list = `
 cmd/keyward         -> cmd
 cmd                 -> completions keys keys/seal certs certs/export certs/ledger certs/plan certs/verify store store/audit store/backup store/sqlstore registry registry/wire restclient
+cmd                 -> relay relay/message internal/limit
 cmd                 -> internal/fault internal/durable internal/nearest internal/secretfile internal/term
 cmd                 -> github.com/coreos/go-systemd/v22 github.com/urfave/cli/v2
 completions         ->
@@ -41,6 +42,8 @@ store/storetest     -> internal/fault keys store store/audit github.com/google/g
 registry            -> internal/fault keys store store/audit registry/wire golang.org/x/crypto
 registry/wire       ->
 restclient          -> internal/fault keys registry/wire
+relay               -> internal/fault internal/limit relay/message github.com/gobwas/ws
+relay/message       ->
 
 internal/arrows     ->
 internal/bench      -> internal/pgtest keys certs store store/audit store/sqlstore registry registry/wire restclient golang.org/x/crypto
@@ -48,6 +51,7 @@ internal/durable    -> internal/fault internal/secretfile github.com/gofrs/flock
 internal/fault      ->
 internal/gen        -> cmd
 internal/killsweep  ->
+internal/limit      ->
 internal/nearest    ->
 internal/pgtest     -> github.com/jackc/pgx/v5
 internal/sbom       ->
