@@ -194,7 +194,7 @@ func (h *harness) patient() {
 		h.t.Fatal(err)
 	}
 	served := make(chan error)
-	go func() { served <- srv.ServeTLS(limit(l, h.cfg.MaxConnections, &h.metrics.connections), "", "") }()
+	go func() { served <- srv.ServeTLS(limited(l, h.cfg.MaxConnections, &h.metrics.connections), "", "") }()
 	h.t.Cleanup(func() { srv.Close(); <-served })
 	h.url = "https://" + l.Addr().String()
 	h.client.Transport.(*http.Transport).TLSClientConfig.RootCAs.AddCert(cert.Leaf)
@@ -248,7 +248,7 @@ func TestSlowClients(t *testing.T) {
 		}
 	}
 	rounds := []time.Duration{user.honest(pair), user.honest(pair), user.honest(pair)}
-	open := h.metrics.connections.open.Load()
+	open := h.metrics.connections.Open.Load()
 	t.Logf("p99 alone %s, with %d connections open %s", alone, open, rounds)
 	if open < clients {
 		t.Errorf("only %d connections are open", open)

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"time"
 
+	"keyward/internal/limit"
 	"keyward/registry/wire"
 	"keyward/store"
 )
@@ -41,7 +42,7 @@ func (s *Server) claim(c *call, name string) claim {
 	mac := hmac.New(sha256.New, s.cfg.Key.Private[:])
 	mac.Write([]byte("account of a failed login\x00" + name))
 	account := base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
-	from := source(c.r.RemoteAddr)
+	from := limit.Source(c.r.RemoteAddr)
 	return claim{"source:" + from.String(), "account:" + account, "nearby:" + account + "@" + neighbourhood(from).String()}
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"keyward/internal/limit"
 	"keyward/registry/wire"
 	"keyward/store"
 )
@@ -258,7 +259,7 @@ func TestClaim(t *testing.T) {
 		"[::ffff:192.0.2.7]:1":           "192.0.2.0/24",
 		"a socket, which has no address": netip.Prefix{}.String(),
 	} {
-		if got := neighbourhood(source(from)).String(); got != want {
+		if got := neighbourhood(limit.Source(from)).String(); got != want {
 			t.Errorf("%s: %s, want %s", from, got, want)
 		}
 	}

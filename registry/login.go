@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"keyward/internal/limit"
 	"keyward/keys"
 	"keyward/registry/wire"
 	"keyward/store"
@@ -67,7 +68,7 @@ func (s *Server) passwordLogin(c *call, name, password string, asked store.Scope
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	if err := s.hashing.do(c.r.Context(), source(c.r.RemoteAddr), func() { err = s.compare(c, who, want, password) }); err != nil {
+	if err := s.hashing.do(c.r.Context(), limit.Source(c.r.RemoteAddr), func() { err = s.compare(c, who, want, password) }); err != nil {
 		return err
 	}
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"keyward/internal/limit"
 	"keyward/registry/wire"
 )
 
@@ -42,7 +43,7 @@ type outcome struct{ grant, result string }
 // metrics count what a server did since its start.
 type metrics struct {
 	started     time.Time
-	connections connections
+	connections limit.Count // of the API
 	storeErrors atomic.Int64
 	panics      atomic.Int64
 	limited     atomic.Int64
@@ -51,9 +52,6 @@ type metrics struct {
 	routes map[routeMethod]*answers
 	logins map[outcome]int64
 }
-
-// connections counts those of the API.
-type connections struct{ open, refused atomic.Int64 }
 
 func newMetrics() *metrics {
 	m := &metrics{started: time.Now(), routes: map[routeMethod]*answers{}, logins: map[outcome]int64{}}
@@ -151,7 +149,7 @@ func (s *Server) ServeMetrics(ctx context.Context, l net.Listener) error {
 		<-ctx.Done()
 		_ = srv.Close()
 	})
-	err := srv.Serve(limit(l, metricsConnections, new(connections)))
+	err := srv.Serve(limited(l, metricsConnections, new(limit.Count)))
 	stop()
 	wg.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
@@ -170,9 +168,9 @@ func (s *Server) page() []byte {
 	p.metric("keyward_rate_limited_total", "counter", "Requests refused since there were too many (429).", float64(m.limited.Load()))
 	p.metric("keyward_store_errors_total", "counter", "Requests and clean-ups that failed at the store.", float64(m.storeErrors.Load()))
 	p.metric("keyward_panics_total", "counter", "Requests that ended in a panic.", float64(m.panics.Load()))
-	p.metric("keyward_connections_open", "gauge", "Connections to the API that are open.", float64(m.connections.open.Load()))
+	p.metric("keyward_connections_open", "gauge", "Connections to the API that are open.", float64(m.connections.Open.Load()))
 	p.metric("keyward_connections_limit", "gauge", "How many may be open, a quarter of them from one address.", float64(s.cfg.MaxConnections))
-	p.metric("keyward_connections_refused_total", "counter", "Connections closed at once, since their address had its share.", float64(m.connections.refused.Load()))
+	p.metric("keyward_connections_refused_total", "counter", "Connections closed at once, since their address had its share.", float64(m.connections.Refused.Load()))
 	p.metric("keyward_hashing_queue", "gauge", "Passwords being hashed or waiting for it.", float64(s.hashing.turns.held()))
 	p.metric("keyward_hashing_queue_limit", "gauge", "How many of them there may be.", float64(s.hashing.turns.places+s.hashing.turns.most))
 	memory(p)

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/crypto/argon2"
 
 	"keyward/internal/fault"
+	"keyward/internal/limit"
 )
 
 // The cost of a password's hash: OWASP's second choice for argon2id, about 75 ms.
@@ -135,19 +136,19 @@ func between[T cmp.Ordered](low, n, high T) bool { return low <= n && n <= high 
 // hashing bounds how many passwords are hashed at a time, and how many wait for it.
 type hashing struct {
 	turns *turns
-	tally *tally // of whom the places are
+	tally *limit.Tally // of whom the places are
 }
 
 func newHashing() hashing {
-	return hashing{newTurns(min(runtime.GOMAXPROCS(0), maxHashing), hashQueue), newTally(hashShare)}
+	return hashing{newTurns(min(runtime.GOMAXPROCS(0), maxHashing), hashQueue), limit.NewTally(hashShare)}
 }
 
 // do runs work for a source when its turn comes; errBusy where that would be too late.
 func (h hashing) do(ctx context.Context, from netip.Prefix, work func()) error {
-	if !h.tally.enter(from) {
+	if !h.tally.Enter(from) {
 		return errBusy
 	}
-	defer h.tally.leave(from)
+	defer h.tally.Leave(from)
 	ctx, cancel := context.WithTimeout(ctx, hashWait)
 	defer cancel()
 	if !h.turns.enter(ctx, from) {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/crypto/argon2"
 
 	"keyward/internal/fault"
+	"keyward/internal/limit"
 )
 
 func TestHashPassword(t *testing.T) {
@@ -104,14 +105,14 @@ func TestHashing(t *testing.T) {
 		atWork := 0
 		start := func(from string) {
 			go func() {
-				ended <- h.do(t.Context(), source(from), func() { atWork++; <-release })
+				ended <- h.do(t.Context(), limit.Source(from), func() { atWork++; <-release })
 			}()
 			synctest.Wait()
 		}
 		busy := func(ctx context.Context, from, why string) {
 			t.Helper()
 			began := time.Now()
-			err := h.do(ctx, source(from), func() { t.Error(why, "and still work is done") })
+			err := h.do(ctx, limit.Source(from), func() { t.Error(why, "and still work is done") })
 			if waited := time.Since(began); err != errBusy || waited > 0 {
 				t.Errorf("%s: %v, after %s", why, err, waited)
 			}
@@ -139,7 +140,7 @@ func TestHashing(t *testing.T) {
 				t.Errorf("for room in the queue: %v", err)
 			}
 		}
-		if first := len(h.turns.queues[source(one)]); first != 1 {
+		if first := len(h.turns.queues[limit.Source(one)]); first != 1 {
 			t.Errorf("the first source still has %d in the queue", first)
 		}
 		busy(t.Context(), "203.0.113.1:1", "the queue is full of sources that wait once")
@@ -158,8 +159,8 @@ func TestHashing(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if h.turns.held()+len(h.turns.queues)+len(h.turns.order)+len(h.tally.held) != 0 {
-			t.Errorf("after the work %d places are held, by %v", h.turns.held(), h.tally.held)
+		if h.turns.held()+len(h.turns.queues)+len(h.turns.order)+h.tally.Sources() != 0 {
+			t.Errorf("after the work %d places are held, by %d sources", h.turns.held(), h.tally.Sources())
 		}
 	})
 }

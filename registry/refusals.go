@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"keyward/internal/limit"
 	"keyward/store/audit"
 )
 
@@ -76,7 +77,7 @@ func (s *Server) noteRefusal(c *call, err error) error {
 	if !ok || r.status != http.StatusUnauthorized && r.status != http.StatusTooManyRequests {
 		return err
 	}
-	if !s.refused.add(source(c.r.RemoteAddr)) {
+	if !s.refused.add(limit.Source(c.r.RemoteAddr)) {
 		return err
 	}
 	act := s.act(c, audit.LoginRefused)

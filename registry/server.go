@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"keyward/internal/limit"
 	"keyward/keys"
 	"keyward/store"
 )
@@ -102,6 +103,11 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
+// limited gives one source at most a quarter of the connections that may be open.
+func limited(l net.Listener, most int, count *limit.Count) net.Listener {
+	return limit.NewListener(l, most, max(1, most/4), count)
+}
+
 // Serve answers the connections of l over TLS, 1.2 or newer, until ctx ends. Running
 // requests then get ten seconds to finish. It closes l, and returns when every
 // goroutine it started has ended: nil after a stop, else what went wrong.
@@ -114,7 +120,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, config *tls.Config) 
 		<-ctx.Done()
 		s.shutdown(srv)
 	})
-	err := srv.ServeTLS(limit(l, s.cfg.MaxConnections, &s.metrics.connections), "", "")
+	err := srv.ServeTLS(limited(l, s.cfg.MaxConnections, &s.metrics.connections), "", "")
 	stop()
 	wg.Wait()
 	s.noteLast(ctx)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"keyward/internal/limit"
 	"keyward/registry/wire"
 	"keyward/store"
 	"keyward/store/audit"
@@ -66,7 +67,7 @@ func (s *Server) hash(c *call, password string) (hash string, err error) {
 	if err := CheckPassword(password); err != nil {
 		return "", policy(err)
 	}
-	busy := s.hashing.do(c.r.Context(), source(c.r.RemoteAddr), func() { hash, err = HashPassword(password) })
+	busy := s.hashing.do(c.r.Context(), limit.Source(c.r.RemoteAddr), func() { hash, err = HashPassword(password) })
 	return hash, errors.Join(busy, err)
 }
 

@@ -39,7 +39,7 @@ store/audit         -> internal/fault
 store/backup        -> internal/fault keys store store/audit
 store/sqlstore      -> internal/fault internal/secretfile keys store store/audit github.com/gofrs/flock github.com/jackc/pgx/v5 modernc.org/sqlite
 store/storetest     -> internal/fault keys store store/audit github.com/google/go-cmp
-registry            -> internal/fault keys store store/audit registry/wire golang.org/x/crypto
+registry            -> internal/fault internal/limit keys store store/audit registry/wire golang.org/x/crypto
 registry/wire       ->
 restclient          -> internal/fault keys registry/wire
 relay               -> internal/fault internal/limit relay/message github.com/gobwas/ws
