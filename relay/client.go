@@ -1,0 +1,175 @@
+package relay
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"keyward/internal/fault"
+	"keyward/relay/message"
+)
+
+// DefaultMaxMessage is how many bytes a message may have where nothing else is said: as many as in the original.
+const DefaultMaxMessage = 1 << 20
+
+const (
+	firstPause = 500 * time.Millisecond // before the second try to connect, and doubled for each that follows
+	lastPause  = 20 * time.Second
+)
+
+// ErrNoPeer is the error of a call while no peer is met.
+var ErrNoPeer = errors.New("no peer is met")
+
+// ErrPeerGone is the error of a call whose peer went away before it answered.
+var ErrPeerGone = errors.New("the peer went away")
+
+// ErrTooLarge is the error of what does not fit a message.
+var ErrTooLarge = errors.New("it does not fit a message")
+
+// Client is the client's end of a relay: it meets the peer that comes to the same meetup id and serves both directions at
+// once. Its fields are set before Run; its methods may be called from many goroutines.
+type Client struct {
+	URL string // wss://host:port/prefix/meetup-id
+	// TLS has our certificate and says whom to trust. With RootCAs the relay's chain is always verified, and its name wherever
+	// its certificate has a SAN: Micronets certificates have none. A ServerName is demanded of any. Without RootCAs it is the
+	// system's roots, and the name. Nothing switches that off.
+	TLS        *tls.Config
+	Hello      message.Hello
+	MaxMessage int64 // bytes of the largest message, either way; DefaultMaxMessage where zero
+
+	// Handle answers the peer's requests, several at once. Its context ends with the connection to the peer, and then it has
+	// to return. Without it they get 501.
+	Handle func(context.Context, *message.Request) *message.Response
+	// OnEvent is told the peer's events, in order and one at a time. While it does not return, and many wait, nothing more is
+	// read from the peer.
+	OnEvent func(message.Event)
+	// OnPeer is told whom we met, and nil when it is gone.
+	OnPeer func(*message.Hello)
+
+	Log  *slog.Logger // nil is none
+	Once bool         // no second connection
+
+	lastID atomic.Int64 // one more than the last message's id, over all connections
+
+	mu      sync.Mutex
+	session *session // with the peer that is met
+}
+
+// Run connects, and again whenever the connection ends, until ctx does; then it closes with 1000 and returns nil. It ends
+// earlier with the error where it is of no use to try again: fault.NotTrusted, fault.NotPermitted where the relay does not
+// take us, fault.NotFound for a path that is none, fault.Usage. With Once it returns after the first connection. When it
+// returns, all that it started has ended. It is called once.
+func (c *Client) Run(ctx context.Context) error {
+	target, err := parseURL(c.URL)
+	if err != nil {
+		return err
+	}
+	for tries := 0; ; tries++ {
+		s, err := c.connect(ctx, target)
+		if err == nil {
+			err = s.run(ctx)
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if s != nil && s.met {
+			tries = 0
+		}
+		if c.Once || hopeless(err) {
+			return err
+		}
+		pause := backoff(tries, rand.Float64())
+		c.log().Info("no connection to a peer", "cause", err, "retry", pause)
+		if !sleep(ctx, pause) {
+			return nil
+		}
+	}
+}
+
+// hopeless says whether an error will be the same the next time.
+func hopeless(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.NotTrusted, fault.NotPermitted, fault.NotFound, fault.Usage:
+		return true
+	}
+	return false
+}
+
+// backoff is how long to wait after so many tries that led to no meeting. The half of it is chance, a number below 1: so
+// that not all who lost the same relay come back at once.
+func backoff(tries int, chance float64) time.Duration {
+	pause := lastPause
+	if tries < 6 {
+		pause = min(pause, firstPause<<tries)
+	}
+	return pause/2 + time.Duration(chance*float64(pause/2))
+}
+
+// sleep waits, and says whether ctx let it.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Do sends a request to the peer and waits for its response. Its errors are ErrNoPeer, ErrPeerGone, ErrTooLarge, that of
+// ctx, and what the codec says of a request that cannot be written.
+func (c *Client) Do(ctx context.Context, r *message.Request) (*message.Response, error) {
+	s := c.current()
+	if s == nil {
+		return nil, ErrNoPeer
+	}
+	return s.do(ctx, r)
+}
+
+// Publish sends an event to the peer. Its errors are those of Do. Nobody says whether the peer took it.
+func (c *Client) Publish(ctx context.Context, e message.Event) error {
+	s := c.current()
+	if s == nil {
+		return ErrNoPeer
+	}
+	return s.send(ctx, &message.Message{ID: c.nextID(), Type: message.EventPrefix + e.Name, Event: &e})
+}
+
+func (c *Client) current() *session {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.session
+}
+
+// meet makes s, or nil, what calls go to.
+func (c *Client) meet(s *session, peer *message.Hello) {
+	c.mu.Lock()
+	c.session = s
+	c.mu.Unlock()
+	if c.OnPeer != nil {
+		c.OnPeer(peer)
+	}
+}
+
+// nextID gives each message an id of its own: 0 for the first hello.
+func (c *Client) nextID() int64 { return c.lastID.Add(1) - 1 }
+
+func (c *Client) limit() int64 {
+	if c.MaxMessage > 0 {
+		return c.MaxMessage
+	}
+	return DefaultMaxMessage
+}
+
+func (c *Client) log() *slog.Logger {
+	if c.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return c.Log
+}
