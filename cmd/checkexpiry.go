@@ -102,25 +102,26 @@ func windowEnd(within string, now time.Time) (time.Time, error) {
 
 // verdict is the exit code: what is due goes before what could not be read.
 func verdict(all []expiry, faults []error, within string) error {
-	due, what, hint := 0, "certificates", "renew them"
+	due, what, are, hint := 0, "certificates", "have expired or end within "+within, "renew them"
 	for _, x := range all {
 		if x.Due {
 			due++
 		}
 		if x.Role == crlRole {
 			what, hint = "certificates and CRLs", "renew them; a CRL with `keyward gen-crl`"
+			are = "are due within " + within + " (a CRL in the last quarter of its life)"
 		}
 	}
 	failed := unread(faults)
 	switch {
 	case due > 0 && failed != nil:
-		return fault.New(fault.Due, hint, "%d of %d %s have expired or end within %s; and %w", due, len(all), what, within, failed)
+		return fault.New(fault.Due, hint, "%d of %d %s %s; and %w", due, len(all), what, are, failed)
 	case due > 0:
-		return fault.New(fault.Due, hint, "%d of %d %s have expired or end within %s", due, len(all), what, within)
+		return fault.New(fault.Due, hint, "%d of %d %s %s", due, len(all), what, are)
 	case failed != nil:
 		return failed
 	}
-	return fault.New(fault.NothingDue, "", "none of %d %s ends within %s", len(all), what, within)
+	return fault.New(fault.NothingDue, "", "none of %d %s %s", len(all), what, are)
 }
 
 // expiries reads the targets and lists each certificate and CRL once, what ends first at the top.
