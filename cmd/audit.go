@@ -13,6 +13,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -22,6 +23,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"keyward/internal/fault"
+	"keyward/internal/nearest"
 	"keyward/internal/secretfile"
 	"keyward/store/audit"
 )
@@ -44,7 +46,7 @@ func (e *env) auditCommand() *cli.Command {
 					&cli.StringFlag{Name: "after", EnvVars: variable("after"), Usage: "only records after number `SEQ`", DefaultText: "all"},
 					&cli.StringFlag{Name: "since", EnvVars: variable("since"), Usage: "only records of the last `TIME`: 24h, 7 or 7d, 2w, 1y"},
 					&cli.StringFlag{Name: "user", Aliases: []string{"u"}, Usage: "only records by or about user `NAME`"},
-					&cli.StringFlag{Name: "what", Usage: "only records of this `ACT`, as key.add, or of a kind of acts, as key"},
+					&cli.StringFlag{Name: "what", Usage: "only records of this `ACT`: " + strings.Join(actNames(), ", ") + "; or of a kind of them, as key"},
 				),
 				Action: e.auditList,
 			},
@@ -119,11 +121,34 @@ func (e *env) wantedRecords(c *cli.Context) (func(audit.Act) bool, error) {
 		since = e.now().Add(-span)
 	}
 	user, what := c.String("user"), c.String("what")
+	if err := checkAct(what); err != nil {
+		return nil, err
+	}
 	return func(a audit.Act) bool {
 		return !a.Time.Before(since) &&
 			(user == "" || a.By == user || a.User == user) &&
-			(what == "" || string(a.What) == what || strings.HasPrefix(string(a.What), what+"."))
+			(what == "" || a.What.Is(what))
 	}, nil
+}
+
+// checkAct refuses the name of no act and of no kind of acts; "" is all of them.
+func checkAct(name string) error {
+	is := func(act audit.What) bool { return act.Is(name) }
+	if name == "" || slices.ContainsFunc(audit.Acts(), is) {
+		return nil
+	}
+	hint := "give one of " + strings.Join(actNames(), ", ")
+	if near := nearest.Word(name, actNames()); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	return fault.New(fault.Usage, hint, "--what %q is no act", name)
+}
+
+func actNames() (names []string) {
+	for _, act := range audit.Acts() {
+		names = append(names, string(act))
+	}
+	return names
 }
 
 // records are those of the registry's log after a number.

@@ -39,6 +39,16 @@ const (
 	LoginRefused    What = "login.refused"
 )
 
+// Acts are all that a record may be of.
+func Acts() []What {
+	return []What{UserAdded, PasswordChanged, UserDeleted, KeyAdded, KeyExpiry, KeyDeleted, KeyPruned, ServerKeySet, Restored, LoginRefused}
+}
+
+// Is tells whether an act is of that name, or of a kind of that name: key.add is of the kind key.
+func (w What) Is(name string) bool {
+	return string(w) == name || strings.HasPrefix(string(w), name+".")
+}
+
 // Act is what somebody did, or tried. It holds no secret.
 type Act struct {
 	Time    time.Time
