@@ -68,9 +68,7 @@ func (e *env) backup(c *cli.Context) error {
 	if file == "-" {
 		return write(e.stdout)
 	}
-	err = durable.Put(c.Context, filepath.Dir(file), filepath.Base(file),
-		[]durable.File{{Name: filepath.Base(file), Mode: 0o600, Write: write}}, c.Bool("force"))
-	if err != nil {
+	if err := putStream(c.Context, file, 0o600, c.Bool("force"), write); err != nil {
 		return err
 	}
 	return e.printBackup("wrote", file, sum)

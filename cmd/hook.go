@@ -16,8 +16,6 @@ import (
 	"keyward/internal/fault"
 )
 
-var errInterrupted = errors.New("interrupted")
-
 // hookGrace is how long a hook that is told to end has to do so.
 const hookGrace = 5 * time.Second
 

@@ -6,11 +6,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
-	"keyward/internal/durable"
 	"keyward/internal/fault"
 	"keyward/internal/term"
 	"keyward/keys"
@@ -204,8 +202,5 @@ func (p pipe) write(c *cli.Context, mode fs.FileMode, do func(io.Writer) error) 
 	if p.out == stdStream {
 		return do(p.stdout)
 	}
-	dir, name := filepath.Dir(p.out), filepath.Base(p.out)
-	return durable.Change(c.Context, durable.Set{Dir: dir, Name: name, Replace: c.Bool("force"), Build: func() ([]durable.File, error) {
-		return []durable.File{{Name: name, Mode: mode, Write: do}}, nil
-	}})
+	return putStream(c.Context, p.out, mode, c.Bool("force"), do)
 }

@@ -1,0 +1,43 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"keyward/internal/durable"
+	"keyward/internal/fault"
+)
+
+var errInterrupted = errors.New("interrupted")
+
+// putStream has do write a file that is put in place when it is whole. An interrupt leaves nothing of it.
+func putStream(ctx context.Context, path string, mode fs.FileMode, replace bool, do func(io.Writer) error) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second one ends the program
+	name := filepath.Base(path)
+	err := durable.Put(ctx, filepath.Dir(path), name, []durable.File{{Name: name, Mode: mode, Write: func(w io.Writer) error {
+		return copyUntilDone(ctx, w, do)
+	}}}, replace)
+	if errors.Is(err, context.Canceled) {
+		return fault.New(fault.Failed, "", "%w: %s is not written", errInterrupted, path)
+	}
+	return err
+}
+
+// copyUntilDone passes on to w what do writes, until ctx ends. It does not wait for do then, which may be in a read of
+// stdin that nothing ends: that is left to the end of the program.
+func copyUntilDone(ctx context.Context, w io.Writer, do func(io.Writer) error) error {
+	out, in := io.Pipe()
+	defer func() { _ = out.Close() }()
+	defer context.AfterFunc(ctx, func() { _ = in.CloseWithError(ctx.Err()) })()
+	go func() { _ = in.CloseWithError(do(in)) }()
+	_, err := io.Copy(w, out)
+	return err
+}
