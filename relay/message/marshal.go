@@ -6,48 +6,47 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
 // Each message has its members in the order of the README of the Micronets proxy. The body is put behind them.
 type (
-	head struct {
+	headJSON struct {
 		MessageID        int64  `json:"messageId"`
 		MessageType      string `json:"messageType"`
 		RequiresResponse bool   `json:"requiresResponse"`
 		InResponseTo     *int64 `json:"inResponseTo,omitempty"`
 	}
-	body struct {
+	formatJSON struct {
 		DataFormat  string `json:"dataFormat,omitempty"`
 		ContentType string `json:"contentType,omitempty"`
 	}
-	hello struct {
-		head
+	helloJSON struct {
+		headJSON
 		PeerClass string `json:"peerClass,omitempty"`
 		PeerID    string `json:"peerId,omitempty"`
 	}
-	request struct {
-		head
-		Method       string  `json:"method"`
-		Path         string  `json:"path"`
-		QueryStrings []field `json:"queryStrings,omitempty"`
-		Headers      []field `json:"headers,omitempty"`
-		body
+	requestJSON struct {
+		headJSON
+		Method       string      `json:"method"`
+		Path         string      `json:"path"`
+		QueryStrings []fieldJSON `json:"queryStrings,omitempty"`
+		Headers      []fieldJSON `json:"headers,omitempty"`
+		formatJSON
 	}
-	response struct {
-		head
-		StatusCode   int     `json:"statusCode"`
-		ReasonPhrase string  `json:"reasonPhrase,omitempty"`
-		Headers      []field `json:"headers,omitempty"`
-		body
+	responseJSON struct {
+		headJSON
+		StatusCode   int         `json:"statusCode"`
+		ReasonPhrase string      `json:"reasonPhrase,omitempty"`
+		Headers      []fieldJSON `json:"headers,omitempty"`
+		formatJSON
 	}
-	event struct {
-		head
-		body
+	eventJSON struct {
+		headJSON
+		formatJSON
 	}
-	field struct {
+	fieldJSON struct {
 		Name  string  `json:"name"`
 		Value string  `json:"value"`
 		Val   *string `json:"val,omitempty"`
@@ -58,47 +57,80 @@ type (
 // in a header or a path is written as U+FFFD. A JSON body is written byte for byte. The error says what of m is missing or
 // is not what it says to be.
 func (m *Message) Marshal() ([]byte, error) {
-	h := head{m.ID, m.Type, m.RequiresResponse, m.InResponseTo}
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("a message of type %q: %w", m.Type, err)
+	}
+	head := headJSON{m.ID, m.Type, m.RequiresResponse, m.InResponseTo}
+	switch {
+	case m.Type == TypeHello:
+		return encode(helloJSON{head, m.Hello.PeerClass, m.Hello.PeerID}, Body{})
+	case m.Type == TypeRequest:
+		r := m.Request
+		return encode(requestJSON{head, r.Method, r.Path, plain(r.Query), plain(carried(r.Headers)), format(r.Body)}, r.Body)
+	case m.Type == TypeResponse:
+		r := m.Response
+		return encode(responseJSON{head, r.StatusCode, r.Reason, doubled(carried(r.Headers)), format(r.Body)}, r.Body)
+	case m.Event != nil:
+		return encode(eventJSON{head, format(m.Event.Body)}, m.Event.Body)
+	}
+	return encode(head, Body{})
+}
+
+// check says whether m is what its type says.
+func (m *Message) check() error {
+	name, event := strings.CutPrefix(m.Type, EventPrefix)
 	switch {
 	case m.Type == "":
-		return nil, errors.New("the message has no type")
-	case m.Type == TypeHello && m.Hello != nil:
-		return encode(hello{h, m.Hello.PeerClass, m.Hello.PeerID}, Body{})
-	case m.Type == TypeRequest && m.Request != nil:
-		r := m.Request
-		return encode(request{h, r.Method, r.Path, plain(r.Query), plain(carried(r.Headers)), formats(r.Body)}, r.Body)
-	case m.Type == TypeResponse && m.Response != nil && m.InResponseTo != nil:
-		r := m.Response
-		return encode(response{h, r.StatusCode, r.Reason, doubled(carried(r.Headers)), formats(r.Body)}, r.Body)
-	case m.Event != nil && m.Type == EventPrefix+m.Event.Name:
-		return encode(event{h, formats(m.Event.Body)}, m.Event.Body)
-	case known(m.Type):
-		return nil, fmt.Errorf("%s: the message lacks what its type says", m.Type)
+		return errNoType
+	case event && name == "":
+		return errNoName
+	case (m.Type == TypeHello) != (m.Hello != nil), (m.Type == TypeRequest) != (m.Request != nil),
+		(m.Type == TypeResponse) != (m.Response != nil), event != (m.Event != nil), event && name != m.Event.Name:
+		return errors.New("it holds something else")
+	case m.Request != nil && m.Request.Method == "":
+		return errNoMethod
+	case m.Response != nil && m.InResponseTo == nil:
+		return errNoRequest
+	case m.Response != nil && !isStatus(m.Response.StatusCode):
+		return fmt.Errorf("%d is no status code of HTTP", m.Response.StatusCode)
 	}
-	return encode(h, Body{})
+	return nil
 }
 
-func known(messageType string) bool {
-	return messageType == TypeHello || messageType == TypeRequest || messageType == TypeResponse || strings.HasPrefix(messageType, EventPrefix)
-}
+// What both ends of a message refuse.
+var (
+	errNoType    = errors.New("it has no messageType")
+	errNoName    = errors.New("the event has no name")
+	errNoMethod  = errors.New("the request has no method")
+	errNoRequest = errors.New("the response has no inResponseTo")
+)
 
-// carried are the headers that travel as headers.
+// isStatus says whether net/http would write it.
+func isStatus(code int) bool { return code >= 100 && code <= 999 }
+
+// carried are the headers that travel as headers; the body stands for the others.
 func carried(all []Field) []Field {
-	return slices.DeleteFunc(slices.Clone(all), func(f Field) bool {
-		return strings.EqualFold(f.Name, "Content-Length") || strings.EqualFold(f.Name, "Content-Type") || strings.EqualFold(f.Name, "Content-Encoding")
-	})
+	var list []Field
+	for _, f := range all {
+		switch strings.ToLower(f.Name) {
+		case "content-length", "content-type", "content-encoding":
+		default:
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
-func plain(fields []Field) []field {
-	list := make([]field, len(fields))
+func plain(fields []Field) []fieldJSON {
+	list := make([]fieldJSON, len(fields))
 	for i, f := range fields {
-		list[i] = field{Name: f.Name, Value: f.Value}
+		list[i] = fieldJSON{Name: f.Name, Value: f.Value}
 	}
 	return list
 }
 
 // doubled has each value twice, for readers of "val" and of "value".
-func doubled(fields []Field) []field {
+func doubled(fields []Field) []fieldJSON {
 	list := plain(fields)
 	for i := range list {
 		list[i].Val = &list[i].Value
@@ -106,11 +138,11 @@ func doubled(fields []Field) []field {
 	return list
 }
 
-func formats(b Body) body {
+func format(b Body) formatJSON {
 	if b.Bytes == nil {
-		return body{}
+		return formatJSON{}
 	}
-	return body{b.Format, b.ContentType}
+	return formatJSON{b.Format, b.ContentType}
 }
 
 // encode writes the members of a message and its body behind them.
@@ -126,7 +158,7 @@ func encode(members any, b Body) ([]byte, error) {
 	if b.Bytes != nil {
 		out.WriteString(`,"messageBody":`)
 		if err := encodeBody(&out, enc, b); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("the body of a message: %w", err)
 		}
 	}
 	out.WriteString("}}")
@@ -137,7 +169,7 @@ func encodeBody(out *bytes.Buffer, enc *json.Encoder, b Body) error {
 	switch b.Format {
 	case JSON:
 		if _, err := jsonBody(JSON, b.Bytes); err != nil {
-			return fmt.Errorf("the body: %w", err)
+			return err
 		}
 		out.Write(b.Bytes)
 	case OctetStream:
@@ -145,10 +177,10 @@ func encodeBody(out *bytes.Buffer, enc *json.Encoder, b Body) error {
 		out.Write(base64.StdEncoding.AppendEncode(out.AvailableBuffer(), b.Bytes))
 		out.WriteByte('"')
 	case "":
-		return errors.New("the body has no format")
+		return errors.New("it has no format")
 	default:
 		if !utf8.Valid(b.Bytes) {
-			return fmt.Errorf("the body is not UTF-8, as %s must be", b.Format)
+			return fmt.Errorf("it is not UTF-8, as %s must be", b.Format)
 		}
 		if err := enc.Encode(string(b.Bytes)); err != nil {
 			return err
