@@ -3,7 +3,6 @@ package relay
 import (
 	"bufio"
 	"bytes"
-	"compress/flate"
 	"errors"
 	"fmt"
 	"io"
@@ -16,11 +15,14 @@ import (
 )
 
 const (
-	writeTime = 10 * time.Second // for one frame
-	closeTime = 5 * time.Second  // for the other end's close frame
+	writeTime  = 10 * time.Second // for one frame
+	hurryTime  = time.Second      // for a frame that is on its way when the connection is to end
+	closeTime  = 5 * time.Second  // for the other end's close frame
+	maxReason  = ws.MaxControlFramePayloadSize - 2
+	bufferSize = 512 // of what is read at a time: headers. Larger payloads go past it.
 
-	headroom  = ws.MaxHeaderSize // before a payload, for its frame's header
-	chunkSize = 16 << 10         // of the payload that is passed on at a time
+	headroom  = ws.MaxHeaderSize  // before a payload, for its frame's header
+	chunkSize = 16<<10 - headroom // of the payload that is passed on at a time, so that its frame fits one TLS record
 )
 
 // chunk is room for a frame: its header and a part of a message.
@@ -37,19 +39,21 @@ type conn struct {
 	deflate bool  // permessage-deflate was agreed on, without context takeover (RFC 7692)
 	limit   int64 // the bytes of the largest message that is read
 
-	heard atomic.Int64 // when the last frame came, in nanoseconds of Unix time
+	heard atomic.Bool            // something came; who looks at it sets it back
+	room  [ws.MaxHeaderSize]byte // for a header that is read
 
 	// The message that is read.
-	open bool // it has not ended
-	last bool // its last frame's header was read
-	mask [4]byte
-	left int64 // of the frame's payload
-	at   int   // bytes of the frame's payload that were read, for the mask
-	size int64 // of all its frames so far, as they came
-	flat *inflating
+	open   bool // it has not ended
+	last   bool // its last frame's header was read
+	mask   [4]byte
+	left   int64 // of the frame's payload
+	at     int   // bytes of the frame's payload that were read, for the mask
+	size   int64 // of all its frames so far, as they came
+	frames int64 // so far
+	flat   *inflating
 
 	writing sync.Mutex
-	closing bool // a close frame was sent
+	closing bool // a close frame was sent, or nothing more can be
 }
 
 // newConn makes one of a connection whose handshake is done. in may hold what came with it.
@@ -80,7 +84,7 @@ func (c *conn) begin() (ws.OpCode, error) {
 	if err != nil {
 		return 0, err
 	}
-	c.size, c.flat = 0, nil
+	c.size, c.frames, c.flat = 0, 0, nil
 	if err := c.enter(h); err != nil {
 		return 0, err
 	}
@@ -111,15 +115,16 @@ func (c *conn) fillRaw(p []byte) (n int, end bool, err error) {
 				err = c.enter(h)
 			}
 			if err != nil {
-				return n, false, err
+				return n, false, cut(err)
 			}
 			continue
 		}
 		part := p[n:min(len(p), n+int(min(c.left, chunkSize)))]
 		got, err := io.ReadFull(c.in, part)
 		if err != nil {
-			return n, false, err
+			return n, false, cut(err)
 		}
+		c.heard.Store(true)
 		if c.side.ServerSide() {
 			ws.Cipher(part, c.mask, c.at)
 		}
@@ -131,13 +136,21 @@ func (c *conn) fillRaw(p []byte) (n int, end bool, err error) {
 	return n, !c.open, nil
 }
 
-// enter begins a frame of a message.
+// cut is the error of a message that breaks off.
+func cut(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// enter begins a frame of a message. A message has no more frames than it may have bytes, so that empty ones end too.
 func (c *conn) enter(h ws.Header) error {
 	c.open, c.last, c.mask, c.left, c.at = true, h.Fin, h.Mask, h.Length, 0
-	c.size += h.Length
-	if h.Length > c.limit || c.size > c.limit {
+	if c.frames++; h.Length > c.limit-c.size || c.frames > max(c.limit, 1) {
 		return c.tooBig()
 	}
+	c.size += h.Length
 	return nil
 }
 
@@ -147,9 +160,8 @@ func (c *conn) tooBig() error {
 
 // header reads the next header of a data frame, and does what the control frames before it ask for.
 func (c *conn) header() (ws.Header, error) {
-	var room [ws.MaxHeaderSize]byte
 	for {
-		h, err := ws.ReadHeaderBuffer(c.in, room[:])
+		h, err := ws.ReadHeaderBuffer(c.in, c.room[:])
 		if errors.Is(err, ws.ErrHeaderLengthMSB) || errors.Is(err, ws.ErrHeaderLengthUnexpected) {
 			return h, &closure{code: ws.StatusProtocolError, reason: err.Error()}
 		}
@@ -159,7 +171,7 @@ func (c *conn) header() (ws.Header, error) {
 		if err := c.check(h); err != nil {
 			return h, &closure{code: ws.StatusProtocolError, reason: err.Error()}
 		}
-		c.heard.Store(time.Now().UnixNano())
+		c.heard.Store(true)
 		if !h.OpCode.IsControl() {
 			return h, nil
 		}
@@ -196,10 +208,21 @@ func (c *conn) control(h ws.Header) error {
 			return err
 		}
 	case ws.OpClose:
-		code, reason := ws.ParseCloseFrameData(payload)
-		return &closure{code: code, reason: reason, theirs: true}
+		return closed(payload)
 	}
 	return nil
+}
+
+// closed is what a close frame says. One that breaks the protocol is answered as such.
+func closed(payload []byte) *closure {
+	if len(payload) == 0 {
+		return &closure{code: ws.StatusNoStatusRcvd, theirs: true}
+	}
+	code, reason := ws.ParseCloseFrameData(payload)
+	if len(payload) == 1 || ws.CheckCloseFrameData(code, reason) != nil {
+		return &closure{code: ws.StatusProtocolError, reason: "a close frame that says nothing valid", theirs: true}
+	}
+	return &closure{code: code, reason: reason, theirs: true}
 }
 
 // read reads a whole message.
@@ -225,20 +248,23 @@ func (c *conn) read() (ws.OpCode, []byte, error) {
 
 // write sends a whole message in one frame.
 func (c *conn) write(op ws.OpCode, message []byte) error {
-	frame := make([]byte, headroom+len(message))
-	copy(frame[headroom:], message)
-	return c.writeFrame(op, true, frame)
+	return c.writeFrame(op, true, framed(message))
+}
+
+// framed is a message behind its headroom.
+func framed(message []byte) []byte {
+	return append(make([]byte, headroom, headroom+len(message)), message...)
 }
 
 // writeFrame sends a frame whose payload is what is behind the headroom; the header is put before it, and a client's
-// payload is masked where it is. Who does not take it for ten seconds has failed.
+// payload is masked where it is. Who does not take it for ten seconds has failed, and the connection with it.
 func (c *conn) writeFrame(op ws.OpCode, last bool, frame []byte) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	return c.writeLocked(op, last, frame)
+	return c.writeLocked(op, last, frame, writeTime)
 }
 
-func (c *conn) writeLocked(op ws.OpCode, last bool, frame []byte) error {
+func (c *conn) writeLocked(op ws.OpCode, last bool, frame []byte, within time.Duration) error {
 	if c.closing {
 		return errClosing
 	}
@@ -251,123 +277,103 @@ func (c *conn) writeLocked(op ws.OpCode, last bool, frame []byte) error {
 	if err := ws.WriteHeader(bytes.NewBuffer(frame[start:start]), h); err != nil {
 		return err
 	}
-	if err := c.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+	if err := c.SetWriteDeadline(time.Now().Add(within)); err != nil {
 		return err
 	}
 	_, err := c.Conn.Write(frame[start:])
+	if err != nil {
+		c.shut()
+	}
 	return err
+}
+
+// shut makes a frame the last one that is sent. Who reads has closeTime left.
+func (c *conn) shut() {
+	c.closing = true
+	_ = c.SetReadDeadline(time.Now().Add(closeTime))
 }
 
 // writeControl sends a ping, a pong or a close frame, with at most 125 bytes.
 func (c *conn) writeControl(op ws.OpCode, payload []byte) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	return c.writeControlLocked(op, payload)
+	return c.writeControlLocked(op, payload, writeTime)
 }
 
-func (c *conn) writeControlLocked(op ws.OpCode, payload []byte) error {
+func (c *conn) writeControlLocked(op ws.OpCode, payload []byte, within time.Duration) error {
 	var frame [headroom + ws.MaxControlFramePayloadSize]byte
-	return c.writeLocked(op, true, frame[:headroom+copy(frame[headroom:], payload)])
+	return c.writeLocked(op, true, frame[:headroom+copy(frame[headroom:], payload)], within)
 }
 
-// ping sends a ping, unless another frame is on its way: that one shows as well whether the other end takes what it is sent.
-func (c *conn) ping() error {
+// ping sends a ping and says so, unless another frame is on its way: that one shows as well whether the other end takes
+// what it is sent.
+func (c *conn) ping() bool {
 	if !c.writing.TryLock() {
-		return nil
+		return false
 	}
 	defer c.writing.Unlock()
-	return c.writeControlLocked(ws.OpPing, nil)
+	return c.writeControlLocked(ws.OpPing, nil, writeTime) == nil
 }
 
-// end sends a close frame, once. Who reads has closeTime to read to the other end's. A write that hangs is given up.
+// end sends a close frame, once. Who reads has closeTime to read to the other end's. A frame that is on its way has a
+// second to arrive; then the connection is broken.
 func (c *conn) end(code ws.StatusCode, reason string) {
-	now := time.Now()
-	_ = c.SetReadDeadline(now.Add(closeTime))
 	if !c.writing.TryLock() {
-		_ = c.SetWriteDeadline(now) // this also breaks a TLS connection, for which it is too late
+		_ = c.SetWriteDeadline(time.Now().Add(hurryTime))
 		c.writing.Lock()
 	}
 	defer c.writing.Unlock()
-	_ = c.writeControlLocked(ws.OpClose, ws.NewCloseFrameBody(code, reason))
-	c.closing = true
-}
-
-// finish frees the connection. Where we closed first it reads on to the other end's close frame, for closeTime: a connection
-// that is closed with something unread is reset, and our close frame may be lost with it. It is for who reads.
-func (c *conn) finish(cause error) {
-	defer c.Close()
-	if theirs, ok := errors.AsType[*closure](cause); !ok || theirs.theirs {
+	if c.closing {
 		return
 	}
-	for c.skip() == nil {
-		h, err := c.header()
-		if err != nil {
-			return
+	var body []byte
+	if code != ws.StatusNoStatusRcvd {
+		body = ws.NewCloseFrameBody(code, reason[:min(len(reason), maxReason)])
+	}
+	_ = c.writeControlLocked(ws.OpClose, body, hurryTime)
+	c.shut()
+}
+
+// readUntil sets the time by which something has to come; none where zero. A connection that ends keeps its own.
+func (c *conn) readUntil(t time.Time) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if c.closing {
+		return errClosing
+	}
+	return c.SetReadDeadline(t)
+}
+
+// finish ends the connection as cause says and frees it; it is for who reads. The other end's close frame is answered.
+// Where we closed first it reads on to that, for closeTime: a connection that is closed with something unread is reset,
+// and our close frame may be lost with it.
+func (c *conn) finish(cause error) {
+	defer c.Close()
+	how, ok := errors.AsType[*closure](cause)
+	if !ok {
+		how = &closure{code: ws.StatusGoingAway}
+	}
+	if how.theirs {
+		c.end(how.code, "")
+		return
+	}
+	c.end(how.code, how.reason)
+	err := c.skip()
+	for err == nil {
+		var h ws.Header
+		if h, err = c.header(); err == nil {
+			c.open, c.last, c.left = true, h.Fin, h.Length
+			err = c.skip()
 		}
-		c.open, c.last, c.left = true, h.Fin, h.Length
+	}
+	if broken, ok := errors.AsType[*closure](err); ok && !broken.theirs {
+		_, _ = io.Copy(io.Discard, c.in)
 	}
 }
 
 // skip reads over the rest of a frame.
 func (c *conn) skip() error {
 	_, err := io.CopyN(io.Discard, c.in, c.left)
-	c.left, c.open = 0, !c.last
+	c.left, c.open = 0, c.open && !c.last
 	return err
-}
-
-// inflating is a compressed message while it is read.
-type inflating struct {
-	out  io.ReadCloser
-	size int64
-	c    *conn
-}
-
-var inflaters = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
-
-// tail ends a message's deflate stream (RFC 7692, section 7.2.2), with an empty last block so that its reader ends too.
-const tail = "\x00\x00\xff\xff\x01\x00\x00\xff\xff"
-
-func inflate(c *conn) *inflating {
-	out := inflaters.Get().(io.ReadCloser)
-	_ = out.(flate.Resetter).Reset(io.MultiReader(rawMessage{c}, bytes.NewReader([]byte(tail))), nil) // never fails
-	return &inflating{out: out, c: c}
-}
-
-// fill is conn.fill. A message that grows above the limit is as much too big as one that comes so.
-func (f *inflating) fill(p []byte, limit int64) (n int, end bool, err error) {
-	for n < len(p) && err == nil {
-		var got int
-		got, err = f.out.Read(p[n:])
-		n += got
-	}
-	if f.size += int64(n); f.size > limit {
-		return n, false, f.c.tooBig()
-	}
-	if errors.Is(err, io.EOF) {
-		return n, true, f.close()
-	}
-	var corrupt flate.CorruptInputError
-	if errors.As(err, &corrupt) || errors.Is(err, io.ErrUnexpectedEOF) {
-		err = &closure{code: ws.StatusInvalidFramePayloadData, reason: "the message is not compressed as it says"}
-	}
-	return n, false, err
-}
-
-// close reads over what follows the last block.
-func (f *inflating) close() error {
-	inflaters.Put(f.out)
-	f.c.flat = nil
-	_, err := io.Copy(io.Discard, rawMessage{f.c})
-	return err
-}
-
-// rawMessage reads the message that was begun as it came.
-type rawMessage struct{ c *conn }
-
-func (r rawMessage) Read(p []byte) (int, error) {
-	n, end, err := r.c.fillRaw(p[:min(len(p), chunkSize)])
-	if err == nil && n == 0 && end {
-		err = io.EOF
-	}
-	return n, err
 }

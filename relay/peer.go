@@ -1,0 +1,285 @@
+package relay
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"keyward/relay/message"
+)
+
+const (
+	helloSize = 16 << 10         // bytes of the largest HELLO, which is kept while its peer waits
+	beatTime  = 10 * time.Second // between two pings, and for the answer to one
+)
+
+// peer is a client behind its upgrade. One goroutine reads from it, from greet to dismiss.
+type peer struct {
+	*conn
+	Visitor
+	server *Server
+	target string // of its request
+	since  time.Time
+
+	mate   atomic.Pointer[peer] // nil until they met
+	meetup *meetup              // guarded by Server.mu
+	about  *message.Hello       // guarded by Server.mu; nil until the HELLO is in
+	hello  []byte               // kept until it was passed on
+
+	messages, bytes atomic.Int64 // that came from it and were passed on
+	held            atomic.Bool  // nothing is read from it while its mate takes what was
+
+	beatLock sync.Mutex
+	beat     *time.Timer
+	still    bool // no more beats
+	pinged   bool // at the last beat
+}
+
+// admit makes a peer of a connection, unless the server stops.
+func (s *Server) admit(tc *tls.Conn, up upgraded, who Visitor) (*peer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return nil, errClosing
+	}
+	c := newConn(tc, up.in, ws.StateServerSide, s.cfg.MaxMessage)
+	c.deflate = up.deflate
+	p := &peer{conn: c, Visitor: who, server: s, target: up.target, since: time.Now()}
+	s.peers[p] = true
+	return p, nil
+}
+
+// greet takes the peer's HELLO and finds its place: alone, or with who waits. Its error says why it must go.
+func (p *peer) greet() error {
+	if _, err := meetupOf(p.target, p.server.cfg.PathPrefix); err != nil {
+		return err
+	}
+	if p.server.crowded(p.Meetup) {
+		return full
+	}
+	if err := p.permitted(nil); err != nil {
+		return err
+	}
+	if err := p.readHello(); err != nil {
+		return err
+	}
+	for {
+		met, err := p.settle()
+		if met || err != nil {
+			return err
+		}
+	}
+}
+
+// readHello reads the first message.
+func (p *peer) readHello() error {
+	if err := p.readUntil(time.Now().Add(p.server.cfg.HelloTime)); err != nil {
+		return err
+	}
+	p.limit = min(helloSize, p.server.cfg.MaxMessage)
+	_, text, err := p.read()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &closure{code: ws.StatusNormalClosure, reason: "no HELLO came in time"}
+	}
+	if err != nil {
+		return err
+	}
+	p.limit = p.server.cfg.MaxMessage
+	m, err := message.ParseHello(text)
+	if err != nil {
+		return &closure{code: ws.StatusNormalClosure, reason: "the first message is no HELLO"}
+	}
+	p.server.mu.Lock()
+	defer p.server.mu.Unlock()
+	p.about, p.hello = m.Hello, text
+	return nil
+}
+
+// settle tries to wait or to meet who waits. It is tried again where others were quicker.
+func (p *peer) settle() (done bool, err error) {
+	m := p.server.at(p.Meetup)
+	if m == nil {
+		return p.wait()
+	}
+	if err := p.permitted(m.first); err != nil {
+		return false, err
+	}
+	return p.meet(m)
+}
+
+func (p *peer) wait() (bool, error) {
+	var until time.Time
+	if w := p.server.cfg.WaitTime; w > 0 {
+		until = time.Now().Add(w)
+	}
+	if err := p.readUntil(until); err != nil {
+		return false, err
+	}
+	return p.server.wait(p), nil
+}
+
+// meet joins the first at a meetup, and gives each the other's HELLO. Until that is done nobody else writes to p, so that it
+// is the first message that p gets; it is the first that the other gets, since p is not read meanwhile.
+func (p *peer) meet(m *meetup) (bool, error) {
+	if err := p.readUntil(time.Time{}); err != nil {
+		return false, err
+	}
+	first, err := p.joinFirst(m)
+	if first == nil || err != nil {
+		return false, err
+	}
+	if err := first.readUntil(time.Time{}); err != nil {
+		return false, alone
+	}
+	if err := first.write(ws.OpText, p.hello); err != nil {
+		return false, alone
+	}
+	p.hello, first.hello = nil, nil
+	return true, nil
+}
+
+// joinFirst publishes the pair and sends p the first one's HELLO, in one.
+func (p *peer) joinFirst(m *meetup) (*peer, error) {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	if p.closing {
+		return nil, errClosing
+	}
+	if !p.server.join(p, m) {
+		return nil, p.lost()
+	}
+	return m.first, p.writeLocked(ws.OpText, true, framed(m.first.hello), writeTime)
+}
+
+// lost says why p did not join: two are there, or it is to try again.
+func (p *peer) lost() error {
+	if p.server.crowded(p.Meetup) {
+		return full
+	}
+	return nil
+}
+
+// pass gives the mate what the peer sends, as it comes, until one of them ends.
+func (p *peer) pass() error {
+	for {
+		op, err := p.begin()
+		mate := p.mate.Load()
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && mate == nil:
+			return &closure{code: ws.StatusNormalClosure, reason: "no peer came in time"}
+		case err != nil:
+			return err
+		case mate == nil:
+			return &closure{code: ws.StatusNormalClosure, reason: "a message came before the peer"}
+		}
+		if err := p.passMessage(op, mate); err != nil {
+			return err
+		}
+	}
+}
+
+// passMessage gives the mate one message in parts, each when the one before was taken.
+func (p *peer) passMessage(op ws.OpCode, mate *peer) error {
+	part := chunks.Get().(*chunk)
+	defer chunks.Put(part)
+	for {
+		n, end, err := p.fill(part[headroom:])
+		if err != nil {
+			return err
+		}
+		p.held.Store(true)
+		err = mate.writeFrame(op, end, part[:headroom+n])
+		p.held.Store(false)
+		if err != nil {
+			return alone
+		}
+		p.bytes.Add(int64(n))
+		if end {
+			p.messages.Add(1)
+			return nil
+		}
+		op = ws.OpContinuation
+	}
+}
+
+// permitted asks whether p may be here, with that mate.
+func (p *peer) permitted(mate *peer) error {
+	var other *Visitor
+	if mate != nil {
+		other = &mate.Visitor
+	}
+	if err := p.server.cfg.Permit(p.Visitor, other); err != nil {
+		p.server.cfg.Log.Warn("not permitted", "meetup", p.Meetup, "remote", p.Address, "error", err)
+		return &closure{code: ws.StatusPolicyViolation, reason: "not permitted"}
+	}
+	return nil
+}
+
+// expel ends a peer from elsewhere than its own goroutine. Its id is free at once, whatever it still does.
+func (p *peer) expel(cause error) {
+	mate := p.server.leave(p)
+	if how, ok := errors.AsType[*closure](cause); ok {
+		p.end(how.code, how.reason)
+	}
+	mate.abandoned()
+}
+
+// abandoned tells a peer, where there is one, that its mate is gone.
+func (p *peer) abandoned() {
+	if p == nil {
+		return
+	}
+	why := alone
+	if p.server.isStopping() {
+		why = stopped
+	}
+	p.end(why.code, why.reason)
+}
+
+// dismiss is the end of a peer.
+func (p *peer) dismiss(cause error) {
+	p.server.leave(p).abandoned()
+	p.stopBeat()
+	p.finish(cause)
+	p.server.forget(p, cause)
+}
+
+// startBeat pings the peer now and every ten seconds.
+func (p *peer) startBeat() {
+	p.pinged = p.ping()
+	p.beatLock.Lock()
+	defer p.beatLock.Unlock()
+	p.server.running.Add(1)
+	p.beat = time.AfterFunc(beatTime, p.onBeat)
+}
+
+func (p *peer) onBeat() {
+	defer p.server.running.Done()
+	heard := p.heard.Swap(false)
+	if p.pinged && !heard && !p.held.Load() {
+		p.expel(&closure{code: ws.StatusProtocolError, reason: fmt.Sprintf("Ping timed out (%d seconds)", beatTime/time.Second)})
+		return
+	}
+	p.pinged = p.ping()
+	p.beatLock.Lock()
+	defer p.beatLock.Unlock()
+	if !p.still {
+		p.server.running.Add(1)
+		p.beat.Reset(beatTime)
+	}
+}
+
+func (p *peer) stopBeat() {
+	p.beatLock.Lock()
+	defer p.beatLock.Unlock()
+	p.still = true
+	if p.beat.Stop() {
+		p.server.running.Done()
+	}
+}

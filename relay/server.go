@@ -1,0 +1,267 @@
+// Package relay lets two peers meet over websockets with mutual TLS, as the Micronets websocket proxy does. The Server is
+// the relay itself: two peers that come to one meetup id say HELLO, and from then on each gets what the other sends. It reads
+// no message but the HELLO. The Client is one of the peers.
+package relay
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"keyward/internal/limit"
+)
+
+// DefaultPathPrefix is what a meetup id follows in a URL: as in the original.
+const DefaultPathPrefix = "/micronets/v1/ws-proxy/"
+
+// Config is what a Server needs. TLS is required; what is zero has the default that stands with it.
+type Config struct {
+	TLS           *tls.Config   // has our certificate, and the roots for clients' in ClientCAs
+	PathPrefix    string        // DefaultPathPrefix
+	MaxMessage    int64         // bytes of the largest message, DefaultMaxMessage
+	MaxPeers      int           // connections that may be open: 4096. More wait until they are accepted.
+	MaxPerAddress int           // of them from one IPv4 address or IPv6 /64: a quarter. More are closed at once.
+	HelloTime     time.Duration // from the upgrade to the HELLO: 10 seconds
+	WaitTime      time.Duration // for a peer; 0 is no limit
+	// Permit says who may come to the meetup id that they ask for (mate is nil), and who may meet there. Its error is for the
+	// log. It is asked often and by many goroutines, so it must be quick. Nil permits all.
+	Permit func(who Visitor, mate *Visitor) error
+	Log    *slog.Logger // nil is none
+}
+
+// Visitor is who comes to a meetup id.
+type Visitor struct {
+	Certificate *x509.Certificate
+	Chains      [][]*x509.Certificate // that lead to a root
+	Address     netip.AddrPort        // zero where the network has none
+	Meetup      string
+}
+
+const shakeTime = 10 * time.Second // for the TLS handshake, and again for the request to upgrade
+
+// aeadSuites is what TLS 1.2 takes where the caller does not say: forward secrecy with AEAD only. TLS 1.3 has no others.
+var aeadSuites = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+}
+
+// Server is a relay. Its methods may be called at any time.
+type Server struct {
+	cfg         Config
+	connections limit.Count
+	metrics     metrics
+	running     sync.WaitGroup // of all that works for a connection
+
+	mu       sync.Mutex
+	stopping bool
+	shaking  map[net.Conn]bool // connections before their upgrade
+	peers    map[*peer]bool    // and behind it
+	meetups  map[string]*meetup
+}
+
+// NewServer makes a Server, which Serve starts.
+func NewServer(c Config) *Server {
+	c.PathPrefix = cmp.Or(c.PathPrefix, DefaultPathPrefix)
+	c.MaxMessage = cmp.Or(c.MaxMessage, DefaultMaxMessage)
+	c.MaxPeers = cmp.Or(c.MaxPeers, 4096)
+	c.MaxPerAddress = cmp.Or(c.MaxPerAddress, max(2, c.MaxPeers/4))
+	c.HelloTime = cmp.Or(c.HelloTime, 10*time.Second)
+	if c.Permit == nil {
+		c.Permit = func(Visitor, *Visitor) error { return nil }
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.TLS = hardened(c.TLS)
+	return &Server{cfg: c, metrics: newMetrics(), shaking: map[net.Conn]bool{}, peers: map[*peer]bool{}, meetups: map[string]*meetup{}}
+}
+
+// hardened demands and verifies a certificate of each client. Sessions are not resumed: so each connection's certificate is
+// held against the roots and lists of today.
+func hardened(config *tls.Config) *tls.Config {
+	config = config.Clone()
+	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
+	config.ClientAuth = tls.RequireAndVerifyClientCert
+	config.SessionTicketsDisabled = true
+	if config.CipherSuites == nil {
+		config.CipherSuites = aeadSuites
+	}
+	if choose := config.GetConfigForClient; choose != nil {
+		config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			chosen, err := choose(hello)
+			if err != nil || chosen == nil {
+				return nil, err
+			}
+			chosen.GetConfigForClient = nil
+			return hardened(chosen), nil
+		}
+	}
+	return config
+}
+
+// Serve answers the connections of l until ctx ends; then every peer is closed with 1001. It closes l, and returns when all
+// that it started has ended, some seconds later where peers do not answer: nil after a stop, else what went wrong. It is
+// called once.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	limited := limit.NewListener(l, s.cfg.MaxPeers, s.cfg.MaxPerAddress, &s.connections)
+	ctx, stop := context.WithCancel(ctx)
+	s.running.Go(func() {
+		<-ctx.Done()
+		_ = limited.Close()
+		s.stop()
+	})
+	err := s.accept(ctx, limited)
+	stop()
+	s.running.Wait()
+	if err != nil {
+		return fmt.Errorf("serve on %s: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+// accept takes connections until ctx ends or no more can come.
+func (s *Server) accept(ctx context.Context, l net.Listener) error {
+	for {
+		nc, err := l.Accept()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				_ = nc.Close()
+			}
+			return nil
+		case passing(err):
+			s.cfg.Log.Warn("accept", "error", err)
+			if !sleep(ctx, time.Second) {
+				return nil
+			}
+		case err != nil:
+			return err
+		default:
+			s.running.Go(func() { s.receive(nc) })
+		}
+	}
+}
+
+// passing says whether an error of Accept goes away by itself: the system is short of something, or the client was quick.
+func passing(err error) bool {
+	for _, code := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
+		if errors.Is(err, code) {
+			return true
+		}
+	}
+	return false
+}
+
+// receive brings a connection to its HELLO. The rest runs in a goroutine of its own, since the stack that a handshake needs
+// does not get smaller, and most peers wait for long.
+func (s *Server) receive(nc net.Conn) {
+	p, err := s.shake(nc)
+	if err != nil {
+		_ = nc.Close()
+		s.metrics.shakesFailed.Add(1)
+		s.cfg.Log.Debug("no websocket", "remote", nc.RemoteAddr().String(), "error", err)
+		return
+	}
+	p.startBeat()
+	if err := p.greet(); err != nil {
+		p.dismiss(err)
+		return
+	}
+	s.running.Go(func() { p.dismiss(p.pass()) })
+}
+
+// shake does both handshakes.
+func (s *Server) shake(nc net.Conn) (*peer, error) {
+	tc := tls.Server(nc, s.cfg.TLS)
+	if !s.enter(nc) {
+		return nil, errClosing
+	}
+	defer s.exit(nc)
+	_ = nc.SetDeadline(time.Now().Add(shakeTime))
+	if err := tc.Handshake(); err != nil {
+		return nil, err
+	}
+	state := tc.ConnectionState()
+	if len(state.VerifiedChains) == 0 {
+		return nil, errors.New("no certificate that was verified")
+	}
+	_ = nc.SetDeadline(time.Now().Add(shakeTime))
+	up, err := upgrade(tc)
+	if err != nil {
+		return nil, err
+	}
+	_ = nc.SetDeadline(time.Time{})
+	return s.admit(tc, up, Visitor{
+		Certificate: state.PeerCertificates[0],
+		Chains:      state.VerifiedChains,
+		Address:     addressOf(nc),
+		Meetup:      strings.TrimPrefix(up.target, s.cfg.PathPrefix),
+	})
+}
+
+func addressOf(nc net.Conn) netip.AddrPort {
+	a, _ := netip.ParseAddrPort(nc.RemoteAddr().String())
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
+
+// enter keeps a connection for the case that the server stops, unless it does already.
+func (s *Server) enter(nc net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.stopping {
+		s.shaking[nc] = true
+	}
+	return !s.stopping
+}
+
+func (s *Server) exit(nc net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.shaking, nc)
+}
+
+// stop closes what is open: connections that are no websockets yet at once, peers with a close frame.
+func (s *Server) stop() {
+	s.mu.Lock()
+	s.stopping = true
+	for nc := range s.shaking {
+		_ = nc.Close()
+	}
+	s.mu.Unlock()
+	for _, p := range s.everybody() {
+		s.running.Go(func() { p.end(stopped.code, stopped.reason) })
+	}
+}
+
+// Review asks Permit again about all who are here, for when what it knows has changed. Who may not is closed with 1008.
+func (s *Server) Review() {
+	for _, p := range s.everybody() {
+		if err := p.permitted(p.mate.Load()); err != nil {
+			p.expel(err)
+		}
+	}
+}
+
+func (s *Server) everybody() []*peer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*peer, 0, len(s.peers))
+	for p := range s.peers {
+		all = append(all, p)
+	}
+	return all
+}

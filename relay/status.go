@@ -1,0 +1,97 @@
+package relay
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"slices"
+	"time"
+)
+
+// Status is who is at a relay, in the order of their meetup ids.
+type Status struct {
+	Arriving int      `json:"arriving"` // connections before their HELLO
+	Meetups  []Meetup `json:"meetups"`
+}
+
+// Meetup is an id that somebody is at.
+type Meetup struct {
+	ID    string       `json:"meetup"`
+	State string       `json:"state"` // StateWaiting or StatePaired
+	Since time.Time    `json:"since"` // when the state began
+	Peers []PeerStatus `json:"peers"` // one or two, the first one first
+}
+
+// The states of a Meetup.
+const (
+	StateWaiting = "waiting"
+	StatePaired  = "paired"
+)
+
+// PeerStatus is one peer. What came from the network is as it came.
+type PeerStatus struct {
+	Address   string    `json:"address"`
+	Subject   string    `json:"subject"` // of its certificate, RFC 2253
+	Names     []string  `json:"names"`   // its alternative names, with their kind: dns:, ip:, email:, uri:
+	Pin       string    `json:"pin"`     // SHA-256 of its SubjectPublicKeyInfo, in hex
+	PeerClass string    `json:"peerClass"`
+	PeerID    string    `json:"peerId"`
+	Since     time.Time `json:"since"`    // when it connected
+	Messages  int64     `json:"messages"` // that came from it and were passed on
+	Bytes     int64     `json:"bytes"`
+}
+
+// Status tells who is here.
+func (s *Server) Status() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := Status{Arriving: len(s.shaking), Meetups: make([]Meetup, 0, len(s.meetups))}
+	for p := range s.peers {
+		if p.about == nil {
+			out.Arriving++
+		}
+	}
+	for id, m := range s.meetups {
+		row := Meetup{ID: id, State: StateWaiting, Since: m.since, Peers: []PeerStatus{m.first.status()}}
+		if m.second != nil {
+			row.State, row.Peers = StatePaired, append(row.Peers, m.second.status())
+		}
+		out.Meetups = append(out.Meetups, row)
+	}
+	slices.SortFunc(out.Meetups, func(a, b Meetup) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+// status needs Server.mu.
+func (p *peer) status() PeerStatus {
+	pin := sha256.Sum256(p.Certificate.RawSubjectPublicKeyInfo)
+	return PeerStatus{
+		Address:   p.Address.String(),
+		Subject:   p.Certificate.Subject.String(),
+		Names:     namesOf(p.Certificate),
+		Pin:       hex.EncodeToString(pin[:]),
+		PeerClass: p.about.PeerClass,
+		PeerID:    p.about.PeerID,
+		Since:     p.since,
+		Messages:  p.messages.Load(),
+		Bytes:     p.bytes.Load(),
+	}
+}
+
+func namesOf(cert *x509.Certificate) []string {
+	names := []string{}
+	for _, name := range cert.DNSNames {
+		names = append(names, "dns:"+name)
+	}
+	for _, address := range cert.IPAddresses {
+		names = append(names, "ip:"+address.String())
+	}
+	for _, address := range cert.EmailAddresses {
+		names = append(names, "email:"+address)
+	}
+	for _, name := range cert.URIs {
+		names = append(names, "uri:"+name.String())
+	}
+	return names
+}
