@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -12,8 +13,8 @@ const (
 	addFailure = `INSERT INTO failures (subject, count, last) VALUES ($1, 1, $2)
 		ON CONFLICT (subject) DO UPDATE SET last = excluded.last,
 			count = CASE WHEN failures.last < $3 THEN 1 ELSE failures.count + 1 END`
-	selectFailure = `SELECT count, last FROM failures WHERE subject = $1`
-	deleteFailure = `DELETE FROM failures WHERE subject = $1`
+	selectFailures = `SELECT subject, count, last FROM failures WHERE subject IN `
+	deleteFailure  = `DELETE FROM failures WHERE subject = $1`
 )
 
 // AddFailure counts one more refused login for each subject. A count that is too old begins anew.
@@ -28,16 +29,43 @@ func (s *Store) AddFailure(ctx context.Context, at time.Time, subjects ...string
 func (s *Store) Failures(ctx context.Context, subjects ...string) ([]store.Failure, error) {
 	ctx, end := s.engine.limited(ctx)
 	defer end()
+	of, err := s.failuresOf(ctx, subjects)
+	if err != nil {
+		return nil, s.explain(err)
+	}
 	list := make([]store.Failure, len(subjects))
 	for i, subject := range subjects {
-		var last int64
-		t := &tx{ctx: ctx, conn: s.reads}
-		if _, err := t.get(selectFailure, []any{plain(subject)}, &list[i].Count, &last); err != nil {
-			return nil, s.explain(err)
-		}
-		list[i].Last = fromMicrosOrNone(last)
+		list[i] = of[plain(subject)]
 	}
 	return list, nil
+}
+
+// failuresOf reads the failures of those subjects that have any.
+func (s *Store) failuresOf(ctx context.Context, subjects []string) (map[string]store.Failure, error) {
+	of := make(map[string]store.Failure, len(subjects))
+	if len(subjects) == 0 {
+		return of, nil
+	}
+	marks, args := make([]string, len(subjects)), make([]any, len(subjects))
+	for i, subject := range subjects {
+		marks[i], args[i] = fmt.Sprint("$", i+1), plain(subject)
+	}
+	rows, err := s.reads.QueryContext(ctx, selectFailures+"("+strings.Join(marks, ", ")+")", args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var subject string
+		var f store.Failure
+		var last int64
+		if err := rows.Scan(&subject, &f.Count, &last); err != nil {
+			return nil, err
+		}
+		f.Last = fromMicrosOrNone(last)
+		of[subject] = f
+	}
+	return of, rows.Err()
 }
 
 // ForgetFailures sets the counts of these subjects back to none.

@@ -59,6 +59,9 @@ func openSQLite(ctx context.Context, path string, signer *audit.Signer, beside b
 		s.reads = q.reads
 		err = s.prepare(ctx)
 	}
+	if err == nil {
+		s.keys, err = s.reads.PrepareContext(ctx, selectKeys)
+	}
 	if err != nil {
 		_ = s.close()
 		return nil, explain(path, err)

@@ -56,7 +56,9 @@ type engine interface {
 
 // selects are the prepared statements that read.
 type selects struct {
-	user, users, keys, allKeys, token *sql.Stmt
+	user, users, allKeys, token *sql.Stmt
+
+	keys *sql.Stmt // of SQLite alone
 }
 
 // prepare prepares what reads, on the pool of connections for it.
@@ -67,7 +69,6 @@ func (s *Store) prepare(ctx context.Context) error {
 	}{
 		{&s.user, selectUser},
 		{&s.users, selectUsers},
-		{&s.keys, selectKeys},
 		{&s.allKeys, selectAllKeys},
 		{&s.token, selectToken},
 	} {
