@@ -57,15 +57,26 @@ func (k *keeper) keep(ctx context.Context, stop func(), hangup <-chan os.Signal)
 // reload reads everything anew, and what fails does not stop the rest.
 func (k *keeper) reload(ctx context.Context) {
 	tellSystemd(k.log, daemon.SdNotifyReloading+"\n"+daemon.SdNotifyMonotonicUsec())
+	var failed []string
 	for _, r := range k.reloads {
-		k.do(ctx, r)
+		if !k.do(ctx, r) {
+			failed = append(failed, r.what)
+		}
 	}
-	k.log.Info("reloaded")
+	if failed == nil {
+		k.log.Info("reloaded")
+	} else {
+		k.log.Warn("not all is reloaded", "failed", failed)
+	}
 	tellSystemd(k.log, daemon.SdNotifyReady)
 }
 
-func (k *keeper) do(ctx context.Context, r reload) {
-	if err := r.read(ctx); err != nil && ctx.Err() == nil {
-		k.log.Error("cannot reload, what was before stays", "what", r.what, "error", err, "hint", fault.HintOf(err))
+// do tells whether it was read, or need not be any more.
+func (k *keeper) do(ctx context.Context, r reload) bool {
+	err := r.read(ctx)
+	if err == nil || ctx.Err() != nil {
+		return true
 	}
+	k.log.Error("cannot reload, what was before stays", "what", r.what, "error", err, "hint", fault.HintOf(err))
+	return false
 }

@@ -193,7 +193,7 @@ func TestKeep(t *testing.T) {
 		gone = true
 		hangup <- os.Interrupt
 		<-ended
-		if want := []string{"certificate", "certificate", "ERROR certificate", "ERROR other", "certificate", "reloaded"}; !slices.Equal(lines(t, &text), want) {
+		if want := []string{"certificate", "certificate", "ERROR certificate", "ERROR other", "certificate", "not all is reloaded"}; !slices.Equal(lines(t, &text), want) {
 			t.Errorf("the log has %q, want %q", lines(t, &text), want)
 		}
 	})
