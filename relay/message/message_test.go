@@ -196,6 +196,23 @@ func TestLiberal(t *testing.T) {
 	}
 }
 
+func TestRequiresResponse(t *testing.T) {
+	for members, want := range map[string]bool{
+		`"x":1`:                    true,
+		`"requiresResponse":null`:  true,
+		`"requiresResponse":false`: false,
+		`"messageType":"EVENT:e"`:  false,
+		`"messageType":"EVENT:e","requiresResponse":true`:                 true,
+		`"messageType":"CONN:INFO"`:                                       false,
+		`"messageType":"REST:RESPONSE","statusCode":200,"inResponseTo":1`: false,
+	} {
+		m, err := Parse([]byte(aRequest(members)))
+		if err != nil || m.RequiresResponse != want {
+			t.Errorf("%s: %+v, %v", members, m, err)
+		}
+	}
+}
+
 func TestIDs(t *testing.T) {
 	for text, want := range map[string]int64{
 		`5`: 5, `"5"`: 5, `"007"`: 7, `-1`: -1, `0`: 0, `-0`: 0, `9223372036854775807`: 1<<63 - 1,

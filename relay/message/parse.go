@@ -35,8 +35,8 @@ func (e *ContentError) Unwrap() error { return e.Err }
 type members map[string]json.RawMessage
 
 // Parse reads a message. It takes what peers are known to send beside what the README of the Micronets proxy says: ids
-// that are strings of digits, "val" for "value" in headers, no requiresResponse, and JSON text in a string where the
-// dataFormat has parameters. A CONN:HELLO is held to the rules of ParseHello. The error is a *ContentError where only
+// that are strings of digits, "val" for "value" in headers, no requiresResponse (a request then requires one), and JSON text in
+// a string where the dataFormat has parameters. A CONN:HELLO is held to the rules of ParseHello. The error is a *ContentError where only
 // the content is unsound. Nothing of text is kept.
 func Parse(text []byte) (*Message, error) {
 	in, err := open(text)
@@ -190,6 +190,7 @@ func (in members) head() (*Message, error) {
 	if m.InResponseTo, err = in.id("inResponseTo"); err != nil {
 		return nil, err
 	}
+	m.RequiresResponse = m.Type == TypeRequest // where it is not said
 	return m, in.read("requiresResponse", &m.RequiresResponse)
 }
 
