@@ -13,9 +13,11 @@ import (
 
 // call is what the arguments ask for.
 type call struct {
-	path  []*cli.Command // from the outermost command in
-	help  bool
-	given map[string]bool // the flags that are there, by every name of each
+	path   []*cli.Command // from the outermost command in
+	help   bool
+	given  map[string]bool   // the flags that are there, by every name of each
+	values map[string]string // of the flags that take one
+	twice  error             // a flag has two values, of which urfave/cli takes the last
 }
 
 func (c *call) command() *cli.Command {
@@ -33,7 +35,7 @@ func (c *call) name() string { return strings.Join(names(c.path), " ") }
 // stand anywhere until a "--". Unknown flags and commands end here, with the
 // nearest known one named.
 func tidy(app *cli.App, args []string) (*call, []string, error) {
-	c := &call{given: map[string]bool{}}
+	c := &call{given: map[string]bool{}, values: map[string]string{}}
 	head, flags, rest := args[:1:1], []string(nil), []string(nil)
 	subcommands := app.Commands
 	for i := 1; i < len(args); i++ {
@@ -53,12 +55,18 @@ func tidy(app *cli.App, args []string) (*call, []string, error) {
 				c.given[name] = true
 			}
 			flags = append(flags, arg)
-			if takesValue(found) && !strings.Contains(arg, "=") {
+			if !takesValue(found) {
+				continue
+			}
+			_, value, within := strings.Cut(arg, "=")
+			if !within {
 				if i++; i == len(args) {
 					return c, args, fault.New(fault.Usage, c.helpHint(), "the flag %s needs a value", arg)
 				}
-				flags = append(flags, args[i])
+				value = args[i]
+				flags = append(flags, value)
 			}
+			c.takeValue(found, value)
 		case len(subcommands) > 0:
 			sub := lookup(subcommands, arg)
 			if sub == nil {
@@ -107,6 +115,16 @@ func find(c *call, arg string) (cli.Flag, error) {
 		hint = "did you mean " + dashed(near) + "?"
 	}
 	return nil, fault.New(fault.Usage, hint, "%s has no flag %s", c.name(), dashed(name))
+}
+
+// takeValue sees whether a flag that takes one value has two.
+func (c *call) takeValue(f cli.Flag, value string) {
+	name := f.Names()[0]
+	before, given := c.values[name]
+	if _, many := f.(cli.DocGenerationSliceFlag); given && !many && before != value {
+		c.twice = fault.New(fault.Usage, "give it once, or run "+c.name()+" once for each", "%s is given twice, with two values", dashed(name))
+	}
+	c.values[name] = value
 }
 
 func takesValue(f cli.Flag) bool {

@@ -27,6 +27,9 @@ const (
 	helpful      = "HELP"
 )
 
+// ownName is the program's. Under other names it is one of the originals.
+const ownName = "keyward"
+
 // Main runs the program on the process's own arguments and files and returns its exit code.
 func Main(version string) int {
 	e := &env{
@@ -46,6 +49,8 @@ func (e *env) main(ctx context.Context, args []string) int {
 	case err != nil:
 	case c.help:
 		err = e.help(app, c)
+	case c.twice != nil && e.name == ownName: // an original takes the last value, and scripts may rely on it
+		err = c.twice
 	default:
 		e.call = c
 		dropEmpty(c.command().Flags, e.getenv)
@@ -67,7 +72,7 @@ func (e *env) called(args []string) (*cli.App, []string) {
 		return e.app(e.name), append([]string{"keyward", e.name}, args[1:]...)
 	case "vovsecurity":
 	default:
-		e.name = "keyward"
+		e.name = ownName
 	}
 	if len(args) > 1 && args[1] == "--version" {
 		args = append([]string{e.name, "version"}, args[2:]...)

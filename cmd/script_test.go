@@ -245,7 +245,10 @@ func cmdRegistry(ts *testscript.TestScript, neg bool, args []string) {
 func startRegistry(ts *testscript.TestScript, folder string, flags []string) *running {
 	log, err := os.OpenFile(ts.MkAbs(folder+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	ts.Check(err)
-	args := append([]string{"serve", "--listen", "127.0.0.1:0", "--data-dir", folder}, flags...)
+	args := append([]string{"serve", "--data-dir", folder}, flags...)
+	if !slices.Contains(flags, "--listen") {
+		args = append(args, "--listen", "127.0.0.1:0")
+	}
 	c := exec.Command(filepath.Join(program, "keyward"+exe()), args...)
 	c.Dir, c.Env, c.Stderr = ts.MkAbs("."), environ(ts), log
 	stdout, err := c.StdoutPipe()
