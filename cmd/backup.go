@@ -38,15 +38,8 @@ func (e *env) backup(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	dir, err := e.dataFolderName(c)
+	dir, where, err := e.storeThere(c)
 	if err != nil {
-		return err
-	}
-	where, err := e.storeOf(c, dir)
-	if err != nil {
-		return err
-	}
-	if err := missing(where, "store"); err != nil {
 		return err
 	}
 	var files []backup.File

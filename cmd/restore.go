@@ -49,11 +49,7 @@ func (e *env) restore(c *cli.Context) error {
 		return err
 	}
 	defer func() { _ = in.Close() }()
-	dir, err := e.dataFolderName(c)
-	if err != nil {
-		return err
-	}
-	where, err := e.storeOf(c, dir)
+	dir, where, err := e.folderAndStore(c)
 	if err != nil {
 		return err
 	}

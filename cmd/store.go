@@ -86,6 +86,22 @@ func (e *env) storeOf(c *cli.Context, dir string) (storePlace, error) {
 	return e.parsePlace(fileOr(c, "store", dir, databaseFile), "store", "KEYWARD_STORE")
 }
 
+// folderAndStore are the data folder and the store that the flags name, whether they are there or not.
+func (e *env) folderAndStore(c *cli.Context) (dir string, where storePlace, err error) {
+	if dir, err = e.dataFolderName(c); err == nil {
+		where, err = e.storeOf(c, dir)
+	}
+	return dir, where, err
+}
+
+// storeThere is folderAndStore for a store that must be there.
+func (e *env) storeThere(c *cli.Context) (dir string, where storePlace, err error) {
+	if dir, where, err = e.folderAndStore(c); err == nil {
+		err = missing(where, "store")
+	}
+	return dir, where, err
+}
+
 // parsePlace reads the value of a flag. It never shows one: there may be a password in it.
 func (e *env) parsePlace(text, flag, variable string) (storePlace, error) {
 	p := storePlace(text)

@@ -20,15 +20,8 @@ type serverKeyInfo struct {
 }
 
 func (e *env) storeShow(c *cli.Context) error {
-	dir, err := e.dataFolderName(c)
+	_, where, err := e.storeThere(c)
 	if err != nil {
-		return err
-	}
-	where, err := e.storeOf(c, dir)
-	if err != nil {
-		return err
-	}
-	if err := missing(where, "store"); err != nil {
 		return err
 	}
 	glance, err := look(c.Context, where)
