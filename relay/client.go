@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,8 @@ const DefaultMaxMessage = 1 << 20
 const (
 	firstPause = 500 * time.Millisecond // before the second try to connect, and doubled for each that follows
 	lastPause  = 20 * time.Second
+
+	mostSilence = 30 * time.Second // of a relay, which pings every 10 seconds
 )
 
 // ErrNoPeer is the error of a call while no peer is met.
@@ -54,6 +57,8 @@ type Client struct {
 	Log  *slog.Logger // nil is none
 	Once bool         // no second connection
 
+	mostSilence time.Duration // for tests; mostSilence where zero
+
 	lastID atomic.Int64 // one more than the last message's id, over all connections
 
 	mu      sync.Mutex
@@ -70,7 +75,7 @@ func (c *Client) Run(ctx context.Context) error {
 		return err
 	}
 	for tries := 0; ; tries++ {
-		s, err := c.connect(ctx, target)
+		s, err := c.dial(ctx, target)
 		if err == nil {
 			err = s.run(ctx)
 		}
@@ -147,13 +152,39 @@ func (c *Client) current() *session {
 	return c.session
 }
 
-// meet makes s, or nil, what calls go to.
-func (c *Client) meet(s *session, peer *message.Hello) {
+// enter makes s what calls go to.
+func (c *Client) enter(s *session) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.session = s
-	c.mu.Unlock()
+}
+
+// leave makes calls fail until the next peer is met.
+func (c *Client) leave() { c.enter(nil) }
+
+func (c *Client) tellPeer(h *message.Hello) {
 	if c.OnPeer != nil {
-		c.OnPeer(peer)
+		c.OnPeer(h)
+	}
+}
+
+// handle answers a request of the peer.
+func (c *Client) handle(ctx context.Context, r *message.Request) *message.Response {
+	if c.Handle == nil {
+		return problem(http.StatusNotImplemented, "this peer serves no requests")
+	}
+	if response := c.Handle(ctx, r); response != nil {
+		return response
+	}
+	return problem(http.StatusInternalServerError, "there is no response")
+}
+
+// problem is a response that says what went wrong.
+func problem(status int, text string) *message.Response {
+	return &message.Response{
+		StatusCode: status,
+		Reason:     http.StatusText(status),
+		Body:       message.Body{Format: "text/plain; charset=utf-8", Bytes: []byte(text + "\n")},
 	}
 }
 
@@ -165,6 +196,13 @@ func (c *Client) limit() int64 {
 		return c.MaxMessage
 	}
 	return DefaultMaxMessage
+}
+
+func (c *Client) silence() time.Duration {
+	if c.mostSilence > 0 {
+		return c.mostSilence
+	}
+	return mostSilence
 }
 
 func (c *Client) log() *slog.Logger {

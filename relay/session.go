@@ -3,26 +3,330 @@ package relay
 import (
 	"context"
 	"errors"
-	"net/url"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
 
+	"github.com/gobwas/ws"
+
+	"keyward/internal/fault"
 	"keyward/relay/message"
 )
 
-// session is one connection to the relay.
+const (
+	mostRequests = 64              // of the peer, that are answered at once
+	mostEvents   = 32              // that wait for OnEvent
+	busyTime     = 2 * time.Second // how long requests wait for others to end, before they get 503
+)
+
+var errSilent = errors.New("nothing was heard of the relay for too long")
+
+// session is one connection to a relay, and the peer that is met on it.
 type session struct {
-	met bool // the peer's hello came
+	c    *Client
+	conn *conn
+
+	gone   <-chan struct{}    // closed when the session ends
+	turn   chan struct{}      // is held by who writes
+	slots  chan struct{}      // are held by the requests that are answered
+	busy   time.Time          // since when there is no slot; zero where there was one. Only the reader has it
+	events chan message.Event // for OnEvent
+	met    bool               // the peer's hello came. Only the reader has it
+
+	mu      sync.Mutex
+	waiting map[int64]chan<- answer // for the responses to our requests, by their ids
 }
 
-func parseURL(raw string) (*url.URL, error) { return url.Parse(raw) }
-
-func (c *Client) connect(ctx context.Context, target *url.URL) (*session, error) {
-	return nil, errors.ErrUnsupported
+// answer is a response, or why it is none.
+type answer struct {
+	response *message.Response
+	err      error
 }
 
-func (s *session) run(ctx context.Context) error { return errors.ErrUnsupported }
+func newSession(c *Client, conn *conn) *session {
+	return &session{
+		c:       c,
+		conn:    conn,
+		turn:    make(chan struct{}, 1),
+		slots:   make(chan struct{}, mostRequests),
+		events:  make(chan message.Event, mostEvents),
+		waiting: map[int64]chan<- answer{},
+	}
+}
 
+// run says hello and serves both directions until the connection or ctx ends. When it returns, all of the session has ended.
+func (s *session) run(outer context.Context) error {
+	ctx, cancel := context.WithCancelCause(outer)
+	s.gone = ctx.Done()
+
+	var parts sync.WaitGroup
+	parts.Go(func() { s.watch(ctx, outer, cancel) })
+	parts.Go(s.tellEvents)
+
+	err := s.greet(ctx)
+	if err == nil {
+		err = s.readAll(ctx, &parts)
+	}
+	s.c.leave()
+	cause := context.Cause(ctx)
+	cancel(err)
+	s.conn.finish(err)
+	close(s.events)
+	parts.Wait()
+	if s.met {
+		s.c.tellPeer(nil)
+	}
+	if errors.Is(cause, errSilent) {
+		err = errSilent
+	}
+	return s.verdict(err)
+}
+
+// watch closes the connection when Run shall end, and ends it when the relay is not heard of any more: it pings us often.
+func (s *session) watch(ctx, outer context.Context, cancel context.CancelCauseFunc) {
+	const looks = 3 // in the time that it may be silent
+	tick := time.NewTicker(s.c.silence() / looks)
+	defer tick.Stop()
+	for quiet := 0; quiet < looks; quiet++ {
+		select {
+		case <-ctx.Done():
+			if outer.Err() != nil {
+				s.conn.end(ws.StatusNormalClosure, "")
+			}
+			return
+		case <-tick.C:
+			if s.conn.heard.Swap(false) {
+				quiet = -1
+			}
+		}
+	}
+	cancel(errSilent)
+	s.conn.Close()
+}
+
+func (s *session) tellEvents() {
+	for e := range s.events {
+		s.c.OnEvent(e)
+	}
+}
+
+func (s *session) greet(ctx context.Context) error {
+	return s.send(ctx, &message.Message{ID: s.c.nextID(), Type: message.TypeHello, Hello: &s.c.Hello})
+}
+
+// readAll reads messages and sees to each, until the connection ends. What is read while it is closed goes nowhere.
+func (s *session) readAll(ctx context.Context, parts *sync.WaitGroup) error {
+	for {
+		_, text, err := s.conn.read()
+		if err != nil {
+			return err
+		}
+		if ctx.Err() == nil {
+			s.take(ctx, parts, text)
+		}
+	}
+}
+
+func (s *session) take(ctx context.Context, parts *sync.WaitGroup, text []byte) {
+	m, err := message.Parse(text)
+	unsound, isUnsound := errors.AsType[*message.ContentError](err)
+	switch {
+	case isUnsound && s.met:
+		s.refuse(ctx, unsound)
+	case err != nil:
+		s.c.log().Debug("a message of the peer is none", "error", err)
+	case m.Hello != nil && !s.met:
+		s.met = true
+		s.c.enter(s)
+		s.c.tellPeer(m.Hello)
+	case !s.met || m.Hello != nil:
+		s.c.log().Debug("a message where none of its type belongs", "type", m.Type)
+	case m.Request != nil:
+		s.serve(ctx, parts, m)
+	case m.Response != nil:
+		s.settle(*m.InResponseTo, answer{response: m.Response})
+	case m.Event != nil && s.c.OnEvent != nil:
+		select {
+		case s.events <- *m.Event:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// refuse sees to a message whose head alone is sound.
+func (s *session) refuse(ctx context.Context, e *message.ContentError) {
+	s.c.log().Debug("a message of the peer is not what it should be", "id", e.Head.ID, "error", e)
+	switch {
+	case e.Head.Type == message.TypeRequest:
+		s.respond(ctx, &e.Head, problem(http.StatusBadRequest, e.Error()))
+	case e.Head.Type == message.TypeResponse && e.Head.InResponseTo != nil:
+		s.settle(*e.Head.InResponseTo, answer{err: e})
+	}
+}
+
+// serve answers a request, beside others.
+func (s *session) serve(ctx context.Context, parts *sync.WaitGroup, m *message.Message) {
+	if !s.slot(ctx) {
+		s.respond(ctx, m, problem(http.StatusServiceUnavailable, "too many requests at once"))
+		return
+	}
+	parts.Go(func() {
+		defer func() { <-s.slots }()
+		s.respond(ctx, m, s.c.handle(ctx, m.Request))
+	})
+}
+
+// slot waits for one to be free. While none is, all requests together wait for busyTime: a peer is slowed down, but what
+// comes behind its requests, pings and responses to ours, is not held up for long.
+func (s *session) slot(ctx context.Context) bool {
+	select {
+	case s.slots <- struct{}{}:
+		s.busy = time.Time{}
+		return true
+	default:
+	}
+	if s.busy.IsZero() {
+		s.busy = time.Now()
+	}
+	timer := time.NewTimer(busyTime - time.Since(s.busy))
+	defer timer.Stop()
+	select {
+	case s.slots <- struct{}{}:
+		s.busy = time.Time{}
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// respond sends the response to a request, where it wants one. A response that cannot be sent is told as 502.
+func (s *session) respond(ctx context.Context, to *message.Message, r *message.Response) {
+	if !to.RequiresResponse {
+		return
+	}
+	m := &message.Message{ID: s.c.nextID(), Type: message.TypeResponse, InResponseTo: &to.ID, Response: r}
+	text, err := s.encode(m)
+	if err != nil {
+		s.c.log().Debug("a response cannot be sent", "id", to.ID, "error", err)
+		m.Response = problem(http.StatusBadGateway, "the response cannot be sent: "+err.Error())
+		text, err = s.encode(m)
+	}
+	if err == nil {
+		err = s.write(ctx, text)
+	}
+	if err != nil {
+		s.c.log().Debug("a response was not sent", "id", to.ID, "error", err)
+	}
+}
+
+// do sends a request and waits for its response.
 func (s *session) do(ctx context.Context, r *message.Request) (*message.Response, error) {
-	return nil, errors.ErrUnsupported
+	m := &message.Message{ID: s.c.nextID(), Type: message.TypeRequest, RequiresResponse: true, Request: r}
+	came := make(chan answer, 1)
+	s.wait(m.ID, came)
+	defer s.forget(m.ID)
+	if err := s.send(ctx, m); err != nil {
+		return nil, err
+	}
+	select {
+	case a := <-came:
+		return a.response, a.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-s.gone:
+	}
+	select {
+	case a := <-came: // just before the end
+		return a.response, a.err
+	default:
+		return nil, ErrPeerGone
+	}
 }
 
-func (s *session) send(ctx context.Context, m *message.Message) error { return errors.ErrUnsupported }
+func (s *session) wait(id int64, came chan<- answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting[id] = came
+}
+
+func (s *session) forget(id int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.waiting, id)
+}
+
+// settle hands the answer with this id to who waits for it. One that is late, or comes twice, is for nobody.
+func (s *session) settle(id int64, a answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	came, ok := s.waiting[id]
+	if !ok {
+		s.c.log().Debug("a response that nobody waits for", "inResponseTo", id)
+		return
+	}
+	delete(s.waiting, id)
+	came <- a // has room for one
+}
+
+func (s *session) send(ctx context.Context, m *message.Message) error {
+	text, err := s.encode(m)
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, text)
+}
+
+func (s *session) encode(m *message.Message) ([]byte, error) {
+	text, err := m.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	if limit := s.c.limit(); int64(len(text)) > limit {
+		return nil, fmt.Errorf("%w: it has %d bytes, and a message at most %d", ErrTooLarge, len(text), limit)
+	}
+	return text, nil
+}
+
+// write sends a message when its turn comes. One that is half written is not given up for ctx, but for the connection's own
+// time to write.
+func (s *session) write(ctx context.Context, text []byte) error {
+	select {
+	case s.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.gone:
+		return ErrPeerGone
+	}
+	defer func() { <-s.turn }()
+	err := s.conn.write(ws.OpText, text)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, errClosing) {
+		s.conn.Close() // the reader notices
+	}
+	return fmt.Errorf("%w: %w", ErrPeerGone, err)
+}
+
+// verdict says what the end of the connection means.
+func (s *session) verdict(err error) error {
+	end, ok := errors.AsType[*closure](err)
+	if !ok || !end.theirs {
+		return fault.New(fault.Unreachable, hintRelay, "the connection to the relay at %s is lost: %w", s.c.URL, err)
+	}
+	switch {
+	case end.code == ws.StatusPolicyViolation:
+		return fault.New(fault.NotPermitted, "ask who runs the relay to let this certificate come to this meetup id",
+			"the relay at %s does not permit it: %w", s.c.URL, end)
+	case end.code == ws.StatusInternalServerError && !s.met:
+		return fault.New(fault.NotFound, "check the path: a relay's is /micronets/v1/ws-proxy/ and a meetup id, where it was not given another",
+			"the relay at %s has no such path: %w", s.c.URL, end)
+	case s.met:
+		return fault.New(fault.Unreachable, "", "%w: %w", ErrPeerGone, end)
+	case end.code == ws.StatusNormalClosure:
+		return fault.New(fault.Unreachable, "are there two peers at this meetup id already?", "the relay at %s sends us away: %w", s.c.URL, end)
+	}
+	return fault.New(fault.Unreachable, hintRelay, "the relay at %s: %w", s.c.URL, end)
+}
