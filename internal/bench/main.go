@@ -3,7 +3,7 @@
 // what a machine does not have the tools for is printed as not measured.
 //
 //	go run -tags urfave_cli_no_docs ./internal/bench [-short] [start] [leaf] [apply] [plan] [verify] [logins]
-//		[pglogins] [replicas] [lookup] [listing] [packages]
+//		[pglogins] [replicas] [lookup] [listing] [relay] [packages]
 package main
 
 import (
@@ -52,6 +52,7 @@ const (
 	bareFolder    = "./internal/bench/testdata/bare"
 	limitFolder   = "./internal/bench/testdata/limit"
 	verifyFolder  = "./internal/bench/testdata/bareverify"
+	rawFolder     = "./internal/bench/testdata/rawrelay"
 	minicaFolder  = "internal/bench/testdata/minica" // a module of its own
 	scriptFile    = "internal/bench/testdata/micronets.sh"
 )
@@ -66,7 +67,7 @@ type bench struct {
 	mem   string   // temporary, in memory; empty where there is no such thing
 	env   []string // added to the environment of what is measured
 
-	keyward, hello, bare, limit, bareVerify string // programs
+	keyward, hello, bare, limit, bareVerify, rawRelay string // programs
 }
 
 // prepare builds the programs.
@@ -90,6 +91,7 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 		{&b.bare, "bare", bareFolder},
 		{&b.limit, "limit", limitFolder},
 		{&b.bareVerify, "bareverify", verifyFolder},
+		{&b.rawRelay, "rawrelay", rawFolder},
 	} {
 		fmt.Fprintln(b.log, "building", p.name)
 		if *p.program, err = b.build(ctx, p.name, tag, p.folder); err != nil {
@@ -124,6 +126,7 @@ func (b *bench) report(ctx context.Context, w io.Writer) error {
 		{"replicas", b.replicas},
 		{"lookup", b.lookup},
 		{"listing", b.listing},
+		{"relay", b.relayed},
 	} {
 		if !b.wants(part.name) {
 			continue

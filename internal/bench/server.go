@@ -77,12 +77,18 @@ func (s *server) cpu() float64 {
 func (s *server) peak() float64 { return peakOf(s.process.Pid) }
 
 // peakOf is that of a process.
-func peakOf(pid int) float64 {
+func peakOf(pid int) float64 { return memoryOf(pid, "VmHWM") }
+
+// resident is the memory that the server holds now, in MiB; 0 where the system does not tell.
+func (s *server) resident() float64 { return memoryOf(s.process.Pid, "VmRSS") }
+
+// memoryOf is a number of a process that proc_pid_status(5) has, in MiB; 0 where the system does not tell.
+func memoryOf(pid int, field string) float64 {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
-	_, rest, _ := strings.Cut(string(data), "VmHWM:")
+	_, rest, _ := strings.Cut(string(data), field+":")
 	line, _, _ := strings.Cut(rest, "kB")
 	kib, _ := strconv.Atoi(strings.TrimSpace(line))
 	return float64(kib) / 1024
