@@ -26,19 +26,12 @@ var (
 	stopped = &closure{code: ws.StatusGoingAway, reason: "the relay is stopping"}
 )
 
-// at is the meetup of an id, nil where nobody is there.
-func (s *Server) at(id string) *meetup {
+// at is the meetup of an id, nil where nobody is there. It is crowded with two.
+func (s *Server) at(id string) (m *meetup, crowded bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.meetups[id]
-}
-
-// crowded says whether two are at an id.
-func (s *Server) crowded(id string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m := s.meetups[id]
-	return m != nil && m.second != nil
+	m = s.meetups[id]
+	return m, m != nil && m.second != nil
 }
 
 // wait makes p the first at its id, unless somebody is.

@@ -60,7 +60,7 @@ func (p *peer) greet() error {
 	if _, err := meetupOf(p.target, p.server.cfg.PathPrefix); err != nil {
 		return err
 	}
-	if p.server.crowded(p.Meetup) {
+	if _, crowded := p.server.at(p.Meetup); crowded {
 		return full
 	}
 	if err := p.permitted(nil); err != nil {
@@ -103,9 +103,12 @@ func (p *peer) readHello() error {
 
 // settle tries to wait or to meet who waits. It is tried again where others were quicker.
 func (p *peer) settle() (done bool, err error) {
-	m := p.server.at(p.Meetup)
+	m, crowded := p.server.at(p.Meetup)
 	if m == nil {
 		return p.wait()
+	}
+	if crowded {
+		return false, full
 	}
 	if err := p.permitted(m.first); err != nil {
 		return false, err
@@ -144,7 +147,7 @@ func (p *peer) meet(m *meetup) (bool, error) {
 	return true, nil
 }
 
-// joinFirst publishes the pair and sends p the first one's HELLO, in one.
+// joinFirst publishes the pair and sends p the first one's HELLO, in one. It returns no first where p did not join.
 func (p *peer) joinFirst(m *meetup) (*peer, error) {
 	p.writing.Lock()
 	defer p.writing.Unlock()
@@ -152,17 +155,9 @@ func (p *peer) joinFirst(m *meetup) (*peer, error) {
 		return nil, errClosing
 	}
 	if !p.server.join(p, m) {
-		return nil, p.lost()
+		return nil, nil
 	}
 	return m.first, p.writeLocked(ws.OpText, true, framed(m.first.hello), writeTime)
-}
-
-// lost says why p did not join: two are there, or it is to try again.
-func (p *peer) lost() error {
-	if p.server.crowded(p.Meetup) {
-		return full
-	}
-	return nil
 }
 
 // pass gives the mate what the peer sends, as it comes, until one of them ends.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"strings"
 
 	"github.com/gobwas/ws"
@@ -66,8 +65,7 @@ func meetupOf(target, prefix string) (id string, err error) {
 	return id, nil
 }
 
-var errRequest = ws.RejectConnectionError(
-	ws.RejectionStatus(http.StatusRequestHeaderFieldsTooLarge), ws.RejectionReason("the request is too large"))
+var errRequest = fmt.Errorf("the request is larger than %d KiB", requestSize>>10)
 
 // request gives the lines of a request one at a time, so that what follows it stays unread.
 type request struct {
