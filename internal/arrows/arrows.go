@@ -42,7 +42,7 @@ store/storetest     -> internal/fault keys store store/audit github.com/google/g
 registry            -> internal/fault internal/limit keys store store/audit registry/wire golang.org/x/crypto
 registry/wire       ->
 restclient          -> internal/fault keys registry/wire
-relay               -> internal/fault internal/limit relay/message github.com/gobwas/ws
+relay               -> internal/fault internal/limit internal/nearest relay/message github.com/gobwas/ws
 relay/message       ->
 
 internal/arrows     ->
