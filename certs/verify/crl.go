@@ -27,6 +27,9 @@ type CRL struct {
 	twice   bool                                 // a serial number is listed twice
 }
 
+// List is the CRL as crypto/x509 has it.
+func (crl *CRL) List() *x509.RevocationList { return crl.list }
+
 // ReadCRLs reads a file of at most 16 MiB with CRLs: any number in PEM, or one in DER. What does not parse
 // is fault.InvalidFile; nothing of such a file is used.
 func ReadCRLs(file string) ([]*CRL, error) {

@@ -106,6 +106,14 @@ func New(opts Options) (*Verifier, error) {
 	return v, nil
 }
 
+// At is the same Verifier for another time. What was found out of the signatures of CRLs, both know.
+func (v *Verifier) At(t time.Time) *Verifier {
+	at := *v
+	at.opts.At = t.Truncate(time.Second)
+	at.x509.CurrentTime = at.opts.At
+	return &at
+}
+
 // Chain is New and Verifier.Chain for one certificate.
 func Chain(cert *x509.Certificate, opts Options) ([]*x509.Certificate, error) {
 	v, err := New(opts)
