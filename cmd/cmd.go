@@ -134,6 +134,7 @@ func (e *env) commands() []maker {
 		{"store", e.storeCommand},
 		{"audit", e.auditCommand},
 		{"serverkey", e.serverkeyCommand},
+		{"relay", e.relayCommand},
 		{"demo", e.demoCommand},
 		{"doctor", e.doctorCommand},
 		{"completion", e.completionCommand},

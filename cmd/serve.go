@@ -9,13 +9,11 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -23,7 +21,6 @@ import (
 	"keyward/internal/durable"
 	"keyward/internal/fault"
 	"keyward/internal/secretfile"
-	"keyward/internal/term"
 	"keyward/registry"
 	"keyward/store"
 	"keyward/store/audit"
@@ -168,12 +165,8 @@ func (e *env) serveStore(c *cli.Context, log *slog.Logger, dir string, db store.
 		return err
 	}
 	e.collectLess()
-	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM) // not before: a prompt is ended by them
+	ctx, signals, stop := e.signals(c.Context) // not before: a prompt is ended by them
 	defer stop()
-	atTerminal := term.IsTerminal(e.stdin) && !signal.Ignored(syscall.SIGHUP) // as nohup has it
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP) // Windows has the name, and never sends it
-	defer signal.Stop(hangup)
 	if shown == nil {
 		if shown, err = e.ownIdentity(ctx, log, dir, serverNames(c.StringSlice("name"), doors.api.Addr())); err != nil {
 			return err
@@ -198,10 +191,10 @@ func (e *env) serveStore(c *cli.Context, log *slog.Logger, dir string, db store.
 	keeper := &keeper{
 		log: log, shown: shown, reloads: []reload{{"certificate", shown.reload}, {"server key", held.reload(server, held.read)}},
 		looks: []reload{{"certificate", shown.look}, {"server key", held.reload(server, held.follow)}},
-		ended: func() bool { return atTerminal && !term.IsTerminal(e.stdin) },
+		ended: signals.ended,
 	}
 	e.quiet = true // from here on the log speaks
-	return run(ctx, server, doors, keeper, hangup)
+	return run(ctx, server, doors, keeper, signals.hangup)
 }
 
 // run serves until ctx ends, and what works beside it ends with it.

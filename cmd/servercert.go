@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -112,32 +113,49 @@ func (i *identity) certificates() map[string]*x509.Certificate {
 	return all
 }
 
-// tlsFiles are the user's own certificate: --tls-cert, --tls-key and its password.
+// tlsFiles are the user's own certificate, in the files that three flags name.
 type tlsFiles struct {
 	*env
 	c     *cli.Context
 	log   *slog.Logger
+	flags tlsFlags
 	read  bool   // once
 	typed []byte // the password, where it cannot be read again
 }
 
-const tlsPassword = "tls-key-password-file"
+// tlsFlags are the flags for a certificate, its key and the key's password.
+type tlsFlags struct{ cert, key, password string }
 
 // givenIdentity is the user's own certificate; nil where there is none.
 func (e *env) givenIdentity(c *cli.Context, log *slog.Logger) (*identity, error) {
 	if c.String("tls-cert") == "" {
 		return nil, nil
 	}
-	t := &tlsFiles{env: e, c: c, log: log}
-	i := &identity{log: log, every: lookAtFiles, read: t.load, files: []string{c.String("tls-cert"), c.String("tls-key")}}
-	if password := c.String(tlsPassword); password != "" && password != "-" {
-		i.files = append(i.files, password)
-	}
+	t := &tlsFiles{env: e, c: c, log: log, flags: tlsFlags{"tls-cert", "tls-key", "tls-key-password-file"}}
+	i := t.identity(lookAtFiles, t.load)
 	return i, i.reload(c.Context)
 }
 
+// identity is read by read, from files of which load reads a part or all.
+func (t *tlsFiles) identity(every time.Duration, read func(context.Context) (*shown, error)) *identity {
+	certFile, keyFile := t.names()
+	i := &identity{log: t.log, every: every, read: read, files: []string{certFile, keyFile}}
+	if password := t.c.String(t.flags.password); password != "" && password != "-" {
+		i.files = append(i.files, password)
+	}
+	return i
+}
+
+// names are the files of the certificate and of its key, which may be one.
+func (t *tlsFiles) names() (certFile, keyFile string) {
+	certFile = t.c.String(t.flags.cert)
+	return certFile, cmp.Or(t.c.String(t.flags.key), certFile)
+}
+
 func (t *tlsFiles) load(ctx context.Context) (*shown, error) {
-	if exposed := secretfile.Exposed(t.c.String("tls-key")); errors.Is(exposed, fault.Policy) {
+	_, keyFile := t.names()
+	both := "--" + t.flags.cert + " and --" + t.flags.key
+	if exposed := secretfile.Exposed(keyFile); errors.Is(exposed, fault.Policy) {
 		t.log.Warn("the certificate's key is not safe", "error", exposed, "hint", fault.HintOf(exposed))
 	}
 	pair, err := t.pair(ctx)
@@ -148,9 +166,9 @@ func (t *tlsFiles) load(ctx context.Context) (*shown, error) {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fault.New(fault.NotFound, "check the files that --tls-cert and --tls-key name", "the server's certificate: %w", err)
+		return nil, fault.New(fault.NotFound, "check the files that "+both+" name", "the server's certificate: %w", err)
 	case err != nil:
-		return nil, fault.New(fault.InvalidFile, "--tls-cert and --tls-key take a certificate chain and its key in PEM", "the server's certificate: %w", err)
+		return nil, fault.New(fault.InvalidFile, both+" take a certificate chain and its key in PEM", "the server's certificate: %w", err)
 	case again && t.now().Before(pair.Leaf.NotBefore):
 		return nil, fault.New(fault.Policy, "check this machine's clock, or send a SIGHUP by then", "the server's certificate: it begins %s", pair.Leaf.NotBefore.Format(time.DateTime))
 	case again && t.now().After(pair.Leaf.NotAfter):
@@ -161,7 +179,7 @@ func (t *tlsFiles) load(ctx context.Context) (*shown, error) {
 
 // pair reads the certificate chain and its key, which may be encrypted.
 func (t *tlsFiles) pair(ctx context.Context) (tls.Certificate, error) {
-	certFile, keyFile := t.c.String("tls-cert"), t.c.String("tls-key")
+	certFile, keyFile := t.names()
 	if !certs.KeyIsEncrypted(keyFile) {
 		return tls.LoadX509KeyPair(certFile, keyFile)
 	}
@@ -182,17 +200,17 @@ func (t *tlsFiles) pair(ctx context.Context) (tls.Certificate, error) {
 
 // unlock reads the password's file each time. What was typed or came by stdin is kept, since later nobody is asked.
 func (t *tlsFiles) unlock(file string) ([]byte, error) {
-	from := t.c.String(tlsPassword)
+	from := t.c.String(t.flags.password)
 	switch {
 	case t.typed != nil:
 		return t.typed, nil
 	case from != "" && from != "-":
-		line, err := t.secretLine(from, "--"+tlsPassword)
+		line, err := t.secretLine(from, "--"+t.flags.password)
 		return []byte(line), err
 	case t.read:
-		return nil, fault.New(fault.Usage, "start anew with --"+tlsPassword, "%w, since it was not encrypted at the start", certs.ErrLocked)
+		return nil, fault.New(fault.Usage, "start anew with --"+t.flags.password, "%w, since it was not encrypted at the start", certs.ErrLocked)
 	}
-	password, err := t.env.unlock(t.c, tlsPassword)(file)
+	password, err := t.env.unlock(t.c, t.flags.password)(file)
 	t.typed = password
 	return password, err
 }

@@ -2,22 +2,44 @@ package cmd
 
 import (
 	"context"
+	"crypto/sha256"
 	"log/slog"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"keyward/internal/fault"
+	"keyward/internal/term"
 )
 
-// reload is something that serve reads anew at a SIGHUP. An error leaves what was before.
+// reload is something that a service reads anew at a SIGHUP. An error leaves what was before.
 type reload struct {
 	what string
 	read func(context.Context) error
 }
 
-// keeper looks after what changes while the registry serves. All of it is one goroutine's, that of keep.
+// signals are what a service hears while it works.
+type signals struct {
+	hangup <-chan os.Signal
+	ended  func() bool // tells whether the terminal that it was started at is gone
+}
+
+// signals has SIGINT and SIGTERM end the context. stop ends the hearing.
+func (e *env) signals(ctx context.Context) (ended context.Context, s signals, stop func()) {
+	ctx, cancel := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	atTerminal := term.IsTerminal(e.stdin) && !signal.Ignored(syscall.SIGHUP) // as nohup has it
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP) // Windows has the name, and never sends it
+	return ctx, signals{hangup, func() bool { return atTerminal && !term.IsTerminal(e.stdin) }}, func() {
+		signal.Stop(hangup)
+		cancel()
+	}
+}
+
+// keeper looks after what changes while a service serves. All of it is one goroutine's, that of keep.
 type keeper struct {
 	log     *slog.Logger
 	reloads []reload // at a SIGHUP
@@ -79,4 +101,25 @@ func (k *keeper) do(ctx context.Context, r reload) bool {
 	}
 	k.log.Error("cannot reload, what was before stays", "what", r.what, "error", err, "hint", fault.HintOf(err))
 	return false
+}
+
+// followed are files that are read again when they change.
+type followed struct {
+	what  string
+	names []string
+	read  func(context.Context) error
+	seen  [sha256.Size]byte
+}
+
+func (f *followed) reload(ctx context.Context) error {
+	f.seen = digest(f.names)
+	return f.read(ctx)
+}
+
+// look is reload where there is something new.
+func (f *followed) look(ctx context.Context) error {
+	if digest(f.names) == f.seen {
+		return nil
+	}
+	return f.reload(ctx)
 }

@@ -11,8 +11,8 @@ _keyward_words() {
             login seal open servers gen-root-cert gen-intermediate-cert
             gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert
             export-cert list-certs revoke-cert gen-crl ledger check-expiry plan
-            apply ensure serve user backup restore store audit serverkey demo
-            doctor completion version help --version --help -h" ;;
+            apply ensure serve user backup restore store audit serverkey relay
+            demo doctor completion version help --version --help -h" ;;
     "keyward keygen")
         words="
             --keyfile=FILE --force -f --quiet -q --json --help -h" ;;
@@ -257,6 +257,19 @@ _keyward_words() {
         words="
             --overlap= --prepare --lost= --force -f --data-dir=DIR
             --server-key=FILE --quiet -q --json --help -h" ;;
+    "keyward relay")
+        words="
+            serve status --help -h" ;;
+    "keyward relay serve")
+        words="
+            --listen= --cert=FILE --key=FILE --key-password-file=FILE
+            --ca-file=FILE --crl= --allow=FILE --path-prefix= --max-message=
+            --max-peers= --max-per-address= --hello-timeout= --wait-timeout=
+            --metrics-listen= --admin-socket=FILE --log-format= --log-level=
+            --help -h" ;;
+    "keyward relay status")
+        words="
+            --admin-socket=FILE --once --json --help -h" ;;
     "keyward demo")
         words="
             --keep=DIR --help -h" ;;
@@ -279,8 +292,8 @@ _keyward_words() {
             login seal open servers gen-root-cert gen-intermediate-cert
             gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert
             export-cert list-certs revoke-cert gen-crl ledger check-expiry plan
-            apply ensure serve user backup restore store audit serverkey demo
-            doctor completion version" ;;
+            apply ensure serve user backup restore store audit serverkey relay
+            demo doctor completion version" ;;
     *) return 1 ;;
     esac
 }

@@ -44,6 +44,7 @@ function __keyward_call
                 'keyward store' \
                 'keyward audit' \
                 'keyward serverkey' \
+                'keyward relay' \
                 'keyward demo' \
                 'keyward doctor' \
                 'keyward completion' \
@@ -78,6 +79,10 @@ function __keyward_call
                 set behind 0
             case 'keyward serverkey show' \
                 'keyward serverkey rotate'
+                set path "$path $word"
+                set behind 0
+            case 'keyward relay serve' \
+                'keyward relay status'
                 set path "$path $word"
                 set behind 0
             case '*'
@@ -143,6 +148,7 @@ complete -c keyward -n '__keyward_at keyward' -a restore -d 'put a backup in the
 complete -c keyward -n '__keyward_at keyward' -a store -d 'look at what the registry keeps, and move it to another database'
 complete -c keyward -n '__keyward_at keyward' -a audit -d 'read and check the registry\'s audit log'
 complete -c keyward -n '__keyward_at keyward' -a serverkey -d 'look at the server\'s key files, and replace the key'
+complete -c keyward -n '__keyward_at keyward' -a relay -d 'let two peers meet over websockets with mutual TLS'
 complete -c keyward -n '__keyward_at keyward' -a demo -d 'show the whole story in a temporary folder'
 complete -c keyward -n '__keyward_at keyward' -a doctor -d 'look for what is wrong, and say what mends it'
 complete -c keyward -n '__keyward_at keyward' -a completion -d 'print the completion script of a shell'
@@ -762,6 +768,34 @@ complete -c keyward -n '__keyward_in keyward serverkey rotate' -l quiet -s q -d 
 complete -c keyward -n '__keyward_in keyward serverkey rotate' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward serverkey rotate' -l help -s h -d 'show this help'
 
+complete -c keyward -n '__keyward_at keyward relay' -a serve -d 'run the relay'
+complete -c keyward -n '__keyward_at keyward relay' -a status -d 'show who waits at the relay, and who is paired'
+complete -c keyward -n '__keyward_in keyward relay' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward relay serve' -l listen -x -d 'the ADDRESS and port; port 0 takes a free one; a socket that systemd passes on takes its place'
+complete -c keyward -n '__keyward_in keyward relay serve' -l cert -r -F -d 'the relay\'s certificate, and those above it if any, in PEM FILE, with its key where there is no --key'
+complete -c keyward -n '__keyward_in keyward relay serve' -l key -r -F -d 'its private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward relay serve' -l key-password-file -r -F -d 'the password of an encrypted key is the first line of FILE, - is stdin'
+complete -c keyward -n '__keyward_in keyward relay serve' -l ca-file -r -F -d 'let in whom the CAs in this PEM FILE signed, and nobody else'
+complete -c keyward -n '__keyward_in keyward relay serve' -l crl -x -d 'a FILE with CRLs of the CA, in PEM or one in DER; may be repeated'
+complete -c keyward -n '__keyward_in keyward relay serve' -l allow -r -F -d 'who may meet whom stands in the rules in FILE'
+complete -c keyward -n '__keyward_in keyward relay serve' -l path-prefix -x -d 'the PATH before the meetup id'
+complete -c keyward -n '__keyward_in keyward relay serve' -l max-message -x -d 'the BYTES of the largest message'
+complete -c keyward -n '__keyward_in keyward relay serve' -l max-peers -x -d 'how many peers N may be connected'
+complete -c keyward -n '__keyward_in keyward relay serve' -l max-per-address -x -d 'how many of them N from one address'
+complete -c keyward -n '__keyward_in keyward relay serve' -l hello-timeout -x -d 'how much TIME a peer has to its HELLO'
+complete -c keyward -n '__keyward_in keyward relay serve' -l wait-timeout -x -d 'how much TIME a peer may wait for another'
+complete -c keyward -n '__keyward_in keyward relay serve' -l metrics-listen -x -d 'tell Prometheus metrics at this ADDRESS and port, in plain http at /metrics, and at /healthz that it works'
+complete -c keyward -n '__keyward_in keyward relay serve' -l admin-socket -r -F -d 'the unix socket at PATH, by which `relay status` asks'
+complete -c keyward -n '__keyward_in keyward relay serve' -l log-format -x -d 'FORMAT of the log: json or text'
+complete -c keyward -n '__keyward_in keyward relay serve' -l log-level -x -d 'the least LEVEL that is logged: debug, info (with it each request), warn or error'
+complete -c keyward -n '__keyward_in keyward relay serve' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward relay status' -l admin-socket -r -F -d 'the unix socket at PATH, by which `relay status` asks'
+complete -c keyward -n '__keyward_in keyward relay status' -l once -d 'print the table once, on a terminal too'
+complete -c keyward -n '__keyward_in keyward relay status' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward relay status' -l help -s h -d 'show this help'
+
 complete -c keyward -n '__keyward_in keyward demo' -l keep -x -a '(__fish_complete_directories)' -d 'do it in DIR, a new or empty folder, and leave the files'
 complete -c keyward -n '__keyward_in keyward demo' -l help -s h -d 'show this help'
 
@@ -795,4 +829,4 @@ complete -c keyward -n '__keyward_in keyward version' -l keyfile -r -F -d 'the u
 complete -c keyward -n '__keyward_in keyward version' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward version' -l help -s h -d 'show this help'
 
-complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey rotatekey prune getserverkey login seal open servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user backup restore store audit serverkey demo doctor completion version'
+complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey rotatekey prune getserverkey login seal open servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user backup restore store audit serverkey relay demo doctor completion version'

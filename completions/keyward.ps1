@@ -44,6 +44,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             'store' = 'look at what the registry keeps, and move it to another database'
             'audit' = 'read and check the registry''s audit log'
             'serverkey' = 'look at the server''s key files, and replace the key'
+            'relay' = 'let two peers meet over websockets with mutual TLS'
             'demo' = 'show the whole story in a temporary folder'
             'doctor' = 'look for what is wrong, and say what mends it'
             'completion' = 'print the completion script of a shell'
@@ -850,6 +851,40 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '--help' = 'show this help'
             '-h' = 'show this help'
         }
+        'keyward relay' = [ordered]@{
+            'serve' = 'run the relay'
+            'status' = 'show who waits at the relay, and who is paired'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward relay serve' = [ordered]@{
+            '--listen=' = 'the ADDRESS and port; port 0 takes a free one; a socket that systemd passes on takes its place'
+            '--cert=FILE' = 'the relay''s certificate, and those above it if any, in PEM FILE, with its key where there is no --key'
+            '--key=FILE' = 'its private key in PEM FILE'
+            '--key-password-file=FILE' = 'the password of an encrypted key is the first line of FILE, - is stdin'
+            '--ca-file=FILE' = 'let in whom the CAs in this PEM FILE signed, and nobody else'
+            '--crl=' = 'a FILE with CRLs of the CA, in PEM or one in DER; may be repeated'
+            '--allow=FILE' = 'who may meet whom stands in the rules in FILE'
+            '--path-prefix=' = 'the PATH before the meetup id'
+            '--max-message=' = 'the BYTES of the largest message'
+            '--max-peers=' = 'how many peers N may be connected'
+            '--max-per-address=' = 'how many of them N from one address'
+            '--hello-timeout=' = 'how much TIME a peer has to its HELLO'
+            '--wait-timeout=' = 'how much TIME a peer may wait for another'
+            '--metrics-listen=' = 'tell Prometheus metrics at this ADDRESS and port, in plain http at /metrics, and at /healthz that it works'
+            '--admin-socket=FILE' = 'the unix socket at PATH, by which `relay status` asks'
+            '--log-format=' = 'FORMAT of the log: json or text'
+            '--log-level=' = 'the least LEVEL that is logged: debug, info (with it each request), warn or error'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
+        'keyward relay status' = [ordered]@{
+            '--admin-socket=FILE' = 'the unix socket at PATH, by which `relay status` asks'
+            '--once' = 'print the table once, on a terminal too'
+            '--json' = 'print data, and errors on stderr, as JSON'
+            '--help' = 'show this help'
+            '-h' = 'show this help'
+        }
         'keyward demo' = [ordered]@{
             '--keep=DIR' = 'do it in DIR, a new or empty folder, and leave the files'
             '--help' = 'show this help'
@@ -932,6 +967,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             'store' = 'store'
             'audit' = 'audit'
             'serverkey' = 'serverkey'
+            'relay' = 'relay'
             'demo' = 'demo'
             'doctor' = 'doctor'
             'completion' = 'completion'

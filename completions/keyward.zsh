@@ -51,6 +51,7 @@ __keyward() {
         'store:look at what the registry keeps, and move it to another database'
         'audit:read and check the registry'\''s audit log'
         'serverkey:look at the server'\''s key files, and replace the key'
+        'relay:let two peers meet over websockets with mutual TLS'
         'demo:show the whole story in a temporary folder'
         'doctor:look for what is wrong, and say what mends it'
         'completion:print the completion script of a shell'
@@ -868,6 +869,45 @@ __keyward_serverkey_rotate() {
         '(--help -h)'{--help,-h}'[show this help]'
 }
 
+__keyward_relay() {
+    local -a commands=(
+        'serve:run the relay'
+        'status:show who waits at the relay, and who is paired'
+    )
+    __keyward_hand_over __keyward_relay \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_relay_serve() {
+    _arguments -S \
+        '--listen=[the ADDRESS and port; port 0 takes a free one; a socket that systemd passes on takes its place]:ADDRESS: ' \
+        '--cert=[the relay'\''s certificate, and those above it if any, in PEM FILE, with its key where there is no --key]:FILE:_files' \
+        '--key=[its private key in PEM FILE]:FILE:_files' \
+        '--key-password-file=[the password of an encrypted key is the first line of FILE, - is stdin]:FILE:_files' \
+        '--ca-file=[let in whom the CAs in this PEM FILE signed, and nobody else]:FILE:_files' \
+        '*--crl=[a FILE with CRLs of the CA, in PEM or one in DER; may be repeated]:FILE: ' \
+        '--allow=[who may meet whom stands in the rules in FILE]:FILE:_files' \
+        '--path-prefix=[the PATH before the meetup id]:PATH: ' \
+        '--max-message=[the BYTES of the largest message]:BYTES: ' \
+        '--max-peers=[how many peers N may be connected]:N: ' \
+        '--max-per-address=[how many of them N from one address]:N: ' \
+        '--hello-timeout=[how much TIME a peer has to its HELLO]:TIME: ' \
+        '--wait-timeout=[how much TIME a peer may wait for another]:TIME: ' \
+        '--metrics-listen=[tell Prometheus metrics at this ADDRESS and port, in plain http at /metrics, and at /healthz that it works]:ADDRESS: ' \
+        '--admin-socket=[the unix socket at PATH, by which `relay status` asks]:PATH:_files' \
+        '--log-format=[FORMAT of the log: json or text]:FORMAT: ' \
+        '--log-level=[the least LEVEL that is logged: debug, info (with it each request), warn or error]:LEVEL: ' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_relay_status() {
+    _arguments -S \
+        '--admin-socket=[the unix socket at PATH, by which `relay status` asks]:PATH:_files' \
+        '--once[print the table once, on a terminal too]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
 __keyward_demo() {
     _arguments -S \
         '--keep=[do it in DIR, a new or empty folder, and leave the files]:DIR:_files -/' \
@@ -915,7 +955,7 @@ __keyward_version() {
 
 __keyward_help() {
     _arguments -S \
-        '1:choice:(keygen getkey addkey listkeys delkey rotatekey prune getserverkey login seal open servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user backup restore store audit serverkey demo doctor completion version)'
+        '1:choice:(keygen getkey addkey listkeys delkey rotatekey prune getserverkey login seal open servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user backup restore store audit serverkey relay demo doctor completion version)'
 }
 
 # A link named like one of the scripts is that command.

@@ -1,0 +1,175 @@
+package cmd
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"keyward/certs"
+	"keyward/certs/verify"
+	"keyward/internal/fault"
+	"keyward/internal/secretfile"
+	"keyward/relay"
+)
+
+// maxRules is how many bytes of a file of rules are read.
+const maxRules = 1 << 20
+
+// relayTrust is who may come to the relay: whom the CA signed and did not revoke, and whom the rules allow. Its files are
+// read by one goroutine.
+type relayTrust struct {
+	log    *slog.Logger
+	now    func() time.Time
+	caFile string
+	crls   []string // files
+	rules  string   // a file; "" allows all
+
+	held     atomic.Pointer[authority]
+	allowed  atomic.Pointer[relay.Rules]
+	changed  bool // since the last review
+	reviewed time.Time
+}
+
+// authority is what was read of the CA.
+type authority struct {
+	roots    *x509.CertPool
+	verifier *verify.Verifier
+	crls     []*endingCRL
+}
+
+// endingCRL is a CRL, and what was told of its end.
+type endingCRL struct {
+	*x509.RevocationList
+	told string
+}
+
+// sources are the files that it comes from.
+func (t *relayTrust) sources() []*followed {
+	all := []*followed{{what: "ca", names: append([]string{t.caFile}, t.crls...), read: t.readAuthority}}
+	if t.rules != "" {
+		all = append(all, &followed{what: "rules", names: []string{t.rules}, read: t.readRules})
+	}
+	return all
+}
+
+// review has the relay look again at all who are there, when something changed, and every now and then: certificates end.
+func (t *relayTrust) review(server *relay.Server) {
+	t.warn()
+	if now := t.now(); t.changed || now.Sub(t.reviewed) >= lookForEnds {
+		t.changed, t.reviewed = false, now
+		server.Review()
+	}
+}
+
+// readAuthority reads the CA's certificates and CRLs.
+func (t *relayTrust) readAuthority(context.Context) error {
+	found, err := certs.ReadFile(t.caFile)
+	if err != nil {
+		return err
+	}
+	next := &authority{roots: x509.NewCertPool()}
+	for _, cert := range found.Certs {
+		if certs.RoleOf(cert) == certs.Leaf {
+			return fault.New(fault.InvalidFile, "give --ca-file the certificate of the CA that signs the peers", "%s: %s is no CA", t.caFile, verify.NameOf(cert))
+		}
+		next.roots.AddCert(cert)
+	}
+	opts := verify.Options{Roots: found.Certs, At: t.now(), Purpose: verify.Client}
+	for _, file := range t.crls {
+		crls, err := verify.ReadCRLs(file)
+		if err != nil {
+			return err
+		}
+		opts.CRLs = append(opts.CRLs, crls...)
+	}
+	if next.verifier, err = verify.New(opts); err != nil {
+		return err
+	}
+	t.log.Info("ca", "file", t.caFile, "certificates", len(found.Certs))
+	for _, crl := range opts.CRLs {
+		list := crl.List()
+		next.crls = append(next.crls, &endingCRL{RevocationList: list})
+		t.log.Info("crl", "issuer", list.Issuer.String(), "number", list.Number, "next_update", list.NextUpdate.UTC(), "revoked", len(list.RevokedCertificateEntries))
+	}
+	t.held.Store(next)
+	t.changed = true
+	return nil
+}
+
+func (t *relayTrust) readRules(context.Context) error {
+	text, _, err := secretfile.Read(t.rules, maxRules)
+	if err != nil {
+		return err
+	}
+	rules, err := relay.ParseRules(t.rules, text)
+	if err != nil {
+		return err
+	}
+	t.allowed.Store(rules)
+	t.changed = true
+	t.log.Info("rules", "file", t.rules, "rules", rules.Len())
+	if rules.Len() == 0 {
+		t.log.Warn("there is no rule: nobody may come", "file", t.rules)
+	}
+	return nil
+}
+
+// permit tells whether a peer may come, or may meet another. It is asked again about those who are here: a certificate ends, or is revoked.
+func (t *relayTrust) permit(who relay.Visitor, mate *relay.Visitor) error {
+	if err := t.trusted(who.Certificate, slices.Concat(who.Chains...)); err != nil {
+		return err
+	}
+	if rules := t.allowed.Load(); rules != nil {
+		return rules.Permit(who, mate)
+	}
+	return nil
+}
+
+func (t *relayTrust) trusted(cert *x509.Certificate, with []*x509.Certificate) error {
+	_, err := t.held.Load().verifier.At(t.now()).Chain(cert, with...)
+	return err
+}
+
+// tlsConfig asks each peer for a certificate of the CA as it is by then.
+func (t *relayTrust) tlsConfig(shown *identity) *tls.Config {
+	config := shown.tlsConfig()
+	config.NextProtos = []string{"http/1.1"} // a websocket begins with an upgrade, which HTTP/2 has not
+	config.ClientAuth, config.Time = tls.RequireAndVerifyClientCert, t.now
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		cert := state.PeerCertificates[0]
+		err := t.trusted(cert, state.PeerCertificates[1:])
+		if err != nil { // the CA signed it, so no stranger fills the log
+			t.log.Warn("refused", "subject", cert.Subject.String(), "serial", certs.Describe(cert).Serial, "error", err, "hint", fault.HintOf(err))
+		}
+		return err
+	}
+	base := config.Clone()
+	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		now := base.Clone()
+		now.ClientCAs = t.held.Load().roots
+		return now, nil
+	}
+	return config
+}
+
+// warn tells once of a CRL that ends soon, and once that it did.
+func (t *relayTrust) warn() {
+	now := t.now()
+	for _, crl := range t.held.Load().crls {
+		words := ""
+		switch left := crl.NextUpdate.Sub(now); {
+		case left < 0:
+			words = "a CRL is too old: whom its issuer signed is not let in"
+		case left < crl.NextUpdate.Sub(crl.ThisUpdate)/5:
+			words = "a CRL ends soon: whom its issuer signed is not let in after that"
+		}
+		if words != crl.told {
+			crl.told = words
+			t.log.Warn(words, "issuer", crl.Issuer.String(), "next_update", crl.NextUpdate.UTC())
+		}
+	}
+}
