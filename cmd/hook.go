@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -66,4 +67,20 @@ func shell(ctx context.Context, command string) *exec.Cmd {
 // withoutSecrets leaves out the variable that holds a password.
 func withoutSecrets(vars []string) []string {
 	return slices.DeleteFunc(vars, func(v string) bool { return strings.HasPrefix(v, "VOV_PASSWORD=") })
+}
+
+// hookVariables tell the hook what was renewed, with whole paths since a script may change its folder.
+func hookVariables(held *certs.Held, issued *certs.Issued) []string {
+	whole := func(path string) string {
+		if abs, err := filepath.Abs(path); err == nil && path != "" {
+			return abs
+		}
+		return path
+	}
+	return []string{
+		"KEYWARD_CERT_BASENAME=" + whole(held.Base),
+		"KEYWARD_CERT_FILE=" + whole(held.File),
+		"KEYWARD_KEY_FILE=" + whole(held.KeyFile),
+		"KEYWARD_NOT_AFTER=" + issued.Cert.NotAfter.UTC().Format(time.RFC3339),
+	}
 }

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -15,9 +14,7 @@ import (
 
 	"keyward/internal/durable"
 	"keyward/internal/fault"
-	"keyward/internal/term"
 	"keyward/keys"
-	"keyward/registry/wire"
 )
 
 func (e *env) rotatekeyCommand() *cli.Command {
@@ -54,15 +51,6 @@ type rotation struct {
 	places  []*place
 	backup  string   // of the old pair; "" where an earlier run made it
 	would   []string // what a dry run would have done, a line a step
-}
-
-// place is a server of a rotation.
-type place struct {
-	*session
-	old     *wire.Key // nil where it is deleted already
-	hasNew  bool
-	expires string   // of the new key
-	done    []string // what was done here: register, prove, expire, delete
 }
 
 func (e *env) rotatekey(c *cli.Context) error {
@@ -167,259 +155,7 @@ func replaced(file string) (string, error) {
 	return "", nil
 }
 
-// find logs in to the servers and looks for the keys.
-func (r *rotation) find() error {
-	servers, named, err := r.candidates()
-	if err != nil {
-		return err
-	}
-	for _, s := range servers {
-		p, err := r.look(s, len(servers) > 1)
-		if errors.Is(err, term.ErrInterrupted) {
-			return err
-		}
-		if err != nil {
-			return r.stopped(s, "looked for the old key", err)
-		}
-		r.places = append(r.places, p)
-		if p.old == nil && !p.hasNew && named {
-			return r.stopped(s, "looked for the old key", fault.New(fault.NotFound, "register it with `keyward addkey`, or leave the server out", "the key is not registered there for %s", printable(p.user)))
-		}
-	}
-	r.places = slices.DeleteFunc(r.places, func(p *place) bool {
-		gone := p.old == nil && !p.hasNew
-		if gone {
-			r.note("%s: the key is not registered there", p.server.title())
-			p.end(r.c)
-		}
-		return gone
-	})
-	if len(r.places) == 0 {
-		return fault.New(fault.NotFound, "register it with `keyward addkey`, or name another key with --keyfile", "the key of %s is registered nowhere", r.keyfile)
-	}
-	return nil
-}
-
-// candidates are the servers to look at, and whether the caller named them.
-func (r *rotation) candidates() (all []server, named bool, err error) {
-	if r.call.given["url"] || len(keptNames(r.c)) > 0 {
-		all, err = r.servers(r.c)
-		return all, true, err
-	}
-	kept, err := r.keptServers()
-	if err != nil {
-		return nil, false, err
-	}
-	for _, s := range kept.sorted() {
-		all = append(all, r.overridden(r.c, s))
-	}
-	if len(all) > 0 && r.c.String("url") == "" {
-		return all, false, nil
-	}
-	one, err := r.flaggedServer(r.c)
-	if err != nil {
-		return nil, false, err
-	}
-	host, err := one.host()
-	if err != nil {
-		return nil, false, err
-	}
-	same := func(s server) bool { h, _ := s.host(); return h == host && s.User == one.User }
-	if !slices.ContainsFunc(all, same) {
-		all = append(all, one)
-	}
-	return all, false, nil
-}
-
-// look logs in to a server and finds the two keys there.
-func (r *rotation) look(s server, oneOfSeveral bool) (*place, error) {
-	conn, password, err := r.prepare(r.c, s, oneOfSeveral)
-	if err != nil {
-		return nil, err
-	}
-	in, err := conn.login(r.c.Context, password)
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	p := &place{session: in}
-	if err := r.see(p); err != nil {
-		p.end(r.c)
-		return nil, err
-	}
-	return p, nil
-}
-
-// see finds the two keys in the server's list.
-func (r *rotation) see(p *place) error {
-	list, err := p.Keys(r.c.Context, p.token, p.user)
-	if err != nil {
-		return err
-	}
-	for _, k := range list {
-		if k.Fingerprint == r.old {
-			p.old = &k
-		}
-		p.hasNew = p.hasNew || r.made() && k.Key == r.pair.Public.String()
-	}
-	if p.hasNew || p.old == nil {
-		return nil
-	}
-	p.expires = p.old.Expires
-	if !r.expires.IsZero() {
-		p.expires = stamp(r.expires)
-	} else if hasExpired(*p.old, r.now()) {
-		return fault.New(fault.Policy, "say with --expires how long the new one is to live", "the old key expired there at %s", printable(p.old.Expires))
-	}
-	return nil
-}
-
 func (r *rotation) made() bool { return r.pair.Public != (keys.PublicKey{}) }
-
-// makePair makes the new pair, unless an earlier rotation has.
-func (r *rotation) makePair() error {
-	if r.made() {
-		return nil
-	}
-	if r.dry() {
-		r.would = append(r.would, "would make "+printable(r.next()))
-		return nil
-	}
-	pair, err := keys.Generate()
-	if err != nil {
-		return err
-	}
-	pair.Created = r.dated()
-	dir, name := filepath.Dir(r.next()), filepath.Base(r.next())
-	text := append(pair.Userkey(), replacesWord+r.old+"\n"...)
-	if err := durable.Put(r.c.Context, dir, name, []durable.File{{Name: name, Data: text, Mode: 0o600}}, false); err != nil {
-		return fault.New(kindOf(err), fault.HintOf(err), "stopped before the new key was made, and the old key still works: %w", err)
-	}
-	r.pair = pair
-	return nil
-}
-
-// each does a step at the servers, one after the other, so that it is clear where it stopped.
-func (r *rotation) each(what string, step func(*place) error) error {
-	for _, p := range r.places {
-		if err := step(p); err != nil {
-			return r.stopped(p.server, what, err)
-		}
-	}
-	return nil
-}
-
-func (r *rotation) stopped(s server, what string, err error) error {
-	hint := "call rotatekey again: it goes on from there"
-	if first := r.hintOf(err); first != "" {
-		hint = first + "; then " + hint
-	}
-	working := "the old key still works"
-	if r.placed {
-		working = "the new key is in its place"
-	}
-	return fault.New(kindOf(err), hint, "stopped at %s while it %s (%s): %w", s.title(), what, working, err)
-}
-
-// do does a step at a server, or says in a dry run what it would do.
-func (r *rotation) do(p *place, code, words string, step func() error) error {
-	p.done = append(p.done, code)
-	if r.dry() {
-		r.would = append(r.would, p.server.title()+": would "+words)
-		return nil
-	}
-	return step()
-}
-
-func (r *rotation) registerNew() error {
-	return r.each("registered the new key", func(p *place) error {
-		if p.hasNew {
-			return r.expireNew(p)
-		}
-		wanted := wire.NewKey{Key: r.pair.Public.String(), Description: p.old.Description, Labels: p.old.Labels, Expires: p.expires}
-		return r.do(p, "register", "register the new key", func() error {
-			err := p.AddKey(r.c.Context, p.token, p.user, wanted)
-			if errors.Is(err, fault.Exists) {
-				return nil
-			}
-			return err
-		})
-	})
-}
-
-// expireNew gives the new key that an earlier rotation registered the end that is asked for now.
-func (r *rotation) expireNew(p *place) error {
-	if r.expires.IsZero() {
-		return nil
-	}
-	return r.do(p, "register", "let the new key expire at "+stamp(r.expires), func() error {
-		return p.ExpireKey(r.c.Context, p.token, p.user, r.pair.Public.Fingerprint(), r.expires)
-	})
-}
-
-// proveNew logs in with the new key at each server, also at those where an earlier rotation did: no old key is ended
-// where the new one does not work.
-func (r *rotation) proveNew() error {
-	return r.each("logged in with the new key", func(p *place) error {
-		return r.do(p, "prove", "log in with the new key", func() error {
-			token, err := r.keyLogin(r.c, p.connection, r.pair)
-			if err != nil {
-				return err
-			}
-			_ = p.Revoke(r.c.Context, token) // else it ends by itself
-			return nil
-		})
-	})
-}
-
-// putInPlace makes the new pair the user key file's.
-func (r *rotation) putInPlace() error {
-	if r.placed {
-		return nil
-	}
-	if r.dry() {
-		r.would = append(r.would, "would put it in the place of "+printable(r.keyfile))
-		return nil
-	}
-	backup, err := keys.Save(r.c.Context, r.keyfile, r.pair, true, r.dated())
-	if err != nil {
-		return fault.New(kindOf(err), fault.HintOf(err), "stopped before the new key was put in its place, and the old key still works: %w", err)
-	}
-	r.backup, r.placed = backup, true
-	return nil
-}
-
-// retireOld has the old key end at each server.
-func (r *rotation) retireOld() error {
-	return r.each("ended the old key", func(p *place) error {
-		if p.old == nil {
-			return nil
-		}
-		if r.ends.IsZero() {
-			return r.do(p, "delete", "delete the old key", func() error {
-				err := p.DeleteKey(r.c.Context, p.token, p.user, r.old)
-				if errors.Is(err, fault.NotFound) {
-					return nil
-				}
-				return err
-			})
-		}
-		if p.old.Expires != "" && !instant(p.old.Expires).After(r.ends) {
-			return nil // an overlap gives no longer life
-		}
-		return r.do(p, "expire", "let the old key expire at "+stamp(r.ends), func() error {
-			return p.ExpireKey(r.c.Context, p.token, p.user, r.old, r.ends)
-		})
-	})
-}
-
-// finish removes the file of the next pair: from here on nothing is left to go on with.
-func (r *rotation) finish() error {
-	if r.dry() {
-		return nil
-	}
-	return os.Remove(r.next())
-}
 
 // end ends the sessions.
 func (r *rotation) end() {
