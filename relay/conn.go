@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 )
@@ -219,10 +220,19 @@ func closed(payload []byte) *closure {
 		return &closure{code: ws.StatusNoStatusRcvd, theirs: true}
 	}
 	code, reason := ws.ParseCloseFrameData(payload)
-	if len(payload) == 1 || ws.CheckCloseFrameData(code, reason) != nil {
+	if len(payload) == 1 || !sendable(code) || !utf8.ValidString(reason) {
 		return &closure{code: ws.StatusProtocolError, reason: "a close frame that says nothing valid", theirs: true}
 	}
 	return &closure{code: code, reason: reason, theirs: true}
+}
+
+// sendable says whether a code may be in a close frame: one of IANA's registry, or of those for libraries and programs.
+func sendable(code ws.StatusCode) bool {
+	switch code {
+	case 1004, ws.StatusNoStatusRcvd, ws.StatusAbnormalClosure:
+		return false
+	}
+	return code >= 1000 && code <= 1014 || code >= 3000 && code <= 4999
 }
 
 // read reads a whole message.
