@@ -255,7 +255,8 @@ func TestRefused(t *testing.T) {
 		"bytes that are no UTF-8":      aRequest("\"x\":\"\xff\""),
 		"too deep":                     aRequest(`"messageBody":` + deep),
 		"a newline in a string":        aRequest("\"x\":\"\n\""),
-		"NaN":                          aRequest(`"messageBody":NaN`),
+		"NaN beside what is no JSON":   aRequest(`"messageBody":NaN,`),
+		"NaN for an id":                aRequest(`"messageId":NaN,"messageType":NaN`),
 	}
 	for name, in := range tests {
 		_, err := Parse([]byte(in))
@@ -290,6 +291,7 @@ func TestContentRefused(t *testing.T) {
 		"a status that is a string":     response(`"statusCode":"200"`),
 		"a reason that is a number":     response(`"statusCode":200,"reasonPhrase":1`),
 		"a response to nothing":         response(`"statusCode":200,"inResponseTo":null`),
+		"a number of Python":            aRequest(`"messageBody":[NaN, -Infinity,Infinity]`),
 		"an event without a name":       aRequest(`"messageType":"EVENT:"`),
 	}
 	for name, in := range tests {

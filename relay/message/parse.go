@@ -1,9 +1,11 @@
 package message
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"regexp"
 	"strconv"
 	"strings"
@@ -41,7 +43,7 @@ type members map[string]json.RawMessage
 func Parse(text []byte) (*Message, error) {
 	in, err := open(text)
 	if err != nil {
-		return nil, err
+		return nil, notFinite(text, err)
 	}
 	m, err := in.head()
 	if err != nil {
@@ -93,25 +95,64 @@ func open(text []byte) (members, error) {
 	return in, nil
 }
 
-// deeper says whether arrays and objects are nested more than limit levels. It counts brackets outside of strings.
-func deeper(text []byte, limit int) bool {
-	depth, quoted := 0, false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > limit {
-				return true
+// notFinite is err, or a *ContentError where all that is wrong with text are the NaN and Infinity that Python writes.
+func notFinite(text []byte, err error) error {
+	in, worse := open(finite(text))
+	if worse != nil {
+		return err
+	}
+	m, worse := in.head()
+	if worse != nil {
+		return err
+	}
+	return &ContentError{*m, err}
+}
+
+// finite has a number of JSON for each that is none.
+func finite(text []byte) []byte {
+	text = bytes.Clone(text)
+	for i := range unquoted(text) {
+		for _, name := range []string{"NaN", "Infinity"} {
+			if bytes.HasPrefix(text[i:], []byte(name)) {
+				copy(text[i:], "0       "[:len(name)])
 			}
-		case c == '}' || c == ']':
+		}
+	}
+	return text
+}
+
+// deeper says whether arrays and objects are nested more than limit levels.
+func deeper(text []byte, limit int) bool {
+	depth := 0
+	for _, c := range unquoted(text) {
+		switch c {
+		case '{', '[':
+			depth++
+		case '}', ']':
 			depth--
+		}
+		if depth > limit {
+			return true
 		}
 	}
 	return false
+}
+
+// unquoted goes through the bytes of a JSON text that are in no string.
+func unquoted(text []byte) iter.Seq2[int, byte] {
+	return func(yield func(int, byte) bool) {
+		quoted := false
+		for i := 0; i < len(text); i++ {
+			switch c := text[i]; {
+			case quoted && c == '\\':
+				i++
+			case c == '"':
+				quoted = !quoted
+			case !quoted && !yield(i, c):
+				return
+			}
+		}
+	}
 }
 
 // has says whether a member is there and not null.
