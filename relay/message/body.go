@@ -45,11 +45,11 @@ func parseBody(format string, raw json.RawMessage) (Body, error) {
 	if string(raw) == "null" && mediaType(format) != JSON {
 		return Body{}, nil
 	}
-	if format == "" || format == JSON {
-		return Body{Format: JSON, Bytes: raw}, nil
+	if format == "" {
+		format = JSON
 	}
-	if mediaType(format) == JSON && raw[0] != '"' {
-		return Body{Format: JSON, ContentType: format, Bytes: raw}, nil
+	if format == JSON || mediaType(format) == JSON && raw[0] != '"' {
+		return Body{Format: JSON, ContentType: unless(format, JSON), Bytes: bytes.Clone(raw)}, nil
 	}
 	var text string
 	if err := json.Unmarshal(raw, &text); err != nil {

@@ -80,19 +80,47 @@ func open(text []byte) (members, error) {
 	if deeper(text, maxDepth) {
 		return nil, fmt.Errorf("the message is nested deeper than %d levels", maxDepth)
 	}
-	var outer members
-	if err := json.Unmarshal(text, &outer); err != nil {
-		return nil, fmt.Errorf("the message is not a JSON object: %w", err)
+	if !json.Valid(text) {
+		return nil, errors.New("the message is not JSON")
 	}
-	raw, ok := outer["message"]
+	raw, ok := split(text)["message"]
 	if !ok {
-		return nil, errors.New(`there is no member "message"`)
+		return nil, errors.New(`the message is not an object with the member "message"`)
 	}
-	var in members
-	if err := json.Unmarshal(raw, &in); err != nil || in == nil {
+	in := split(raw)
+	if in == nil {
 		return nil, errors.New(`the member "message" is not an object`)
 	}
 	return in, nil
+}
+
+// split takes a JSON text, known to be one, apart; what is no object has no members. The text is gone through once more
+// for each level, and not three times as encoding/json does. The members are parts of it.
+func split(text json.RawMessage) members {
+	text = bytes.TrimSpace(text)
+	if text[0] != '{' {
+		return nil
+	}
+	in := members{}
+	depth, start := 0, 1
+	var name string
+	for i, c := range unquoted(text) {
+		switch {
+		case c == '{' || c == '[':
+			depth++
+		case depth > 1 && (c == '}' || c == ']'):
+			depth--
+		case depth == 1 && c == ':':
+			_ = json.Unmarshal(text[start:i], &name) // it is a string
+			start = i + 1
+		case depth == 1 && (c == ',' || c == '}'):
+			if value := bytes.TrimSpace(text[start:i]); len(value) > 0 {
+				in[name] = value
+			}
+			start = i + 1
+		}
+	}
+	return in
 }
 
 // notFinite is err, or a *ContentError where all that is wrong with text are the NaN and Infinity that Python writes.

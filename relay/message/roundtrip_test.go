@@ -2,8 +2,6 @@ package message
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -107,9 +105,6 @@ func FuzzParse(f *testing.F) {
 	for _, c := range golden {
 		f.Add([]byte(c.in))
 	}
-	for _, name := range must(filepath.Glob("testdata/peers/*.json")) {
-		f.Add(must(os.ReadFile(name)))
-	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		_, strict := ParseHello(text)
 		m, err := Parse(text)
@@ -129,6 +124,25 @@ func FuzzParse(f *testing.F) {
 		}
 		if d := cmp.Diff(m, again); d != "" {
 			t.Fatalf("%s was written as %s (-first +second):\n%s", text, out, d)
+		}
+	})
+}
+
+// FuzzSplit: an object has the members that encoding/json finds.
+func FuzzSplit(f *testing.F) {
+	for _, seed := range []string{`{}`, ` { "a" : [ 1 , {"b":"}"} ] ,"a":"\\\"," } `, `{"\u0061":{},"":null}`, `[{"a":1}]`, `"{"`, ` 1`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if !json.Valid(text) {
+			return
+		}
+		var want members
+		if err := json.Unmarshal(text, &want); err != nil {
+			want = nil
+		}
+		if d := cmp.Diff(want, split(text)); d != "" {
+			t.Fatalf("%s (-encoding/json +split):\n%s", text, d)
 		}
 	})
 }
