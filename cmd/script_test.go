@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -106,6 +107,8 @@ func TestScripts(t *testing.T) {
 			"await":    cmdAwait,
 			"kept":     cmdKept,
 			"manager":  cmdManager,
+			"relay":    cmdRelay,
+			"peer":     cmdPeer,
 			"postgres": cmdPostgres,
 		},
 	})
@@ -130,6 +133,8 @@ func setup(e *testscript.Env) error {
 	e.Values[registryKey{}] = map[string]*running{}
 	e.Values[heardKey{}] = new(atomic.Bool)
 	e.Values[keptKey{}] = map[string]*tls.Conn{}
+	e.Values[relayKey{}] = map[string]*running{}
+	e.Values[peerKey{}] = map[string]net.Conn{}
 	e.Setenv("PATH", program+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return os.Mkdir(home, 0o700)
 }
@@ -208,7 +213,7 @@ func cmdCapture(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], strings.TrimSpace(text))
 }
 
-// running is a registry of a script.
+// running is a service of a script.
 type running struct {
 	*exec.Cmd
 	log *os.File
@@ -228,25 +233,39 @@ func cmdRegistry(ts *testscript.TestScript, neg bool, args []string) {
 		folder, flags = flags[0], flags[1:]
 	}
 	all := ts.Value(registryKey{}).(map[string]*running)
-	switch args[0] {
-	case "start":
+	if args[0] == "start" {
 		all[folder] = startRegistry(ts, folder, flags)
+		return
+	}
+	all[folder].tell(ts, args[0])
+}
+
+// tell stops or kills a service, or has it read its files again.
+func (r *running) tell(ts *testscript.TestScript, what string) {
+	switch what {
 	case "stop":
-		ts.Check(all[folder].Process.Signal(os.Interrupt))
-		ts.Check(all[folder].Wait())
+		ts.Check(r.Process.Signal(os.Interrupt))
+		ts.Check(r.Wait())
 	case "hangup":
-		ts.Check(all[folder].Process.Signal(syscall.SIGHUP))
+		ts.Check(r.Process.Signal(syscall.SIGHUP))
 	case "kill":
-		ts.Check(all[folder].Process.Kill())
-		_ = all[folder].Wait()
+		ts.Check(r.Process.Kill())
+		_ = r.Wait()
 	}
 }
 
 func startRegistry(ts *testscript.TestScript, folder string, flags []string) *running {
-	log, err := os.OpenFile(ts.MkAbs(folder+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	service, url := startService(ts, folder+".log", append([]string{"serve", "--data-dir", folder}, flags...))
+	ts.Setenv("KEYWARD_URL", url)
+	ts.Setenv("KEYWARD_CA_FILE", ts.MkAbs(folder+"/ca.cert.pem"))
+	return service
+}
+
+// startService runs a command that listens, on a free port unless it has one, and prints its URL when it is ready.
+func startService(ts *testscript.TestScript, logFile string, args []string) (*running, string) {
+	log, err := os.OpenFile(ts.MkAbs(logFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	ts.Check(err)
-	args := append([]string{"serve", "--data-dir", folder}, flags...)
-	if !slices.Contains(flags, "--listen") {
+	if !slices.Contains(args, "--listen") {
 		args = append(args, "--listen", "127.0.0.1:0")
 	}
 	c := exec.Command(filepath.Join(program, "keyward"+exe()), args...)
@@ -261,11 +280,9 @@ func startRegistry(ts *testscript.TestScript, folder string, flags []string) *ru
 	})
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
-		ts.Fatalf("serve ended: %v\n%s", err, ts.ReadFile(folder+".log"))
+		ts.Fatalf("it ended: %v\n%s", err, ts.ReadFile(logFile))
 	}
-	ts.Setenv("KEYWARD_URL", strings.TrimSpace(line))
-	ts.Setenv("KEYWARD_CA_FILE", ts.MkAbs(folder+"/ca.cert.pem"))
-	return &running{c, log}
+	return &running{c, log}, strings.TrimSpace(line)
 }
 
 // cmdPostgres makes an empty database and sets PG_URL to its URL: postgres. The scripts share a server, which the first

@@ -260,10 +260,11 @@ func parseRule(words []word) (rule, *mistake) {
 	case len(words) > 3:
 		return rule{}, &mistake{words[3].column, fmt.Sprintf("%q is too much: a rule is a pattern of meetup ids and two sides", words[3]), hint}
 	}
-	parsed, wrong := rule{}, (*mistake)(nil)
 	if parts := words[0].cut(','); len(parts) > 1 {
 		return rule{}, &mistake{parts[1].column - 1, "a comma in the pattern of meetup ids", "put it in double quotes where the ids have it, and write a line for each pattern"}
 	}
+	var parsed rule
+	var wrong *mistake
 	for _, part := range words[0].cut('*') {
 		parsed.meetup = append(parsed.meetup, part.String())
 	}

@@ -1,6 +1,7 @@
 package term
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"os"
@@ -81,33 +82,24 @@ func fitted(text string, width, height int) string {
 	return strings.Join(lines, "\r\n")
 }
 
-// pause waits for a key that ends the show, or for the time to go on.
+// pause waits for the time to go on, or for a key that ends the show.
 func (s *Screen) pause(ctx context.Context, every time.Duration) (ends bool, err error) {
-	const interrupt, endOfText = 3, 4
-	keys := make([]byte, 64)
-	for end := time.Now().Add(every); ; {
-		left := time.Until(end)
-		if ctx.Err() != nil {
-			return true, nil
-		}
+	deadline := time.Now().Add(every)
+	for ctx.Err() == nil {
+		left := time.Until(deadline)
 		if left <= 0 {
 			return false, nil
 		}
-		there, err := waitFor(s.in, left)
-		if err != nil {
+		if there, err := waitFor(s.in, left); err != nil || there && s.endsShow() {
 			return true, err
 		}
-		if !there {
-			continue
-		}
-		n, err := s.in.Read(keys)
-		if err != nil {
-			return true, nil //nolint:nilerr // the terminal is gone, and the show with it
-		}
-		for _, key := range keys[:n] {
-			if key == 'q' || key == 'Q' || key == interrupt || key == endOfText {
-				return true, nil
-			}
-		}
 	}
+	return true, nil
+}
+
+// endsShow reads what was typed: q, ^C or ^D, or that the terminal is gone.
+func (s *Screen) endsShow() bool {
+	keys := make([]byte, 64)
+	n, err := s.in.Read(keys)
+	return err != nil || bytes.ContainsAny(keys[:n], "qQ\x03\x04")
 }

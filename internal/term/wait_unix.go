@@ -15,7 +15,7 @@ const canWait = true
 
 // waitFor tells whether there is something to read within the time. A signal ends it early.
 func waitFor(f *os.File, d time.Duration) (bool, error) {
-	fds := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLIN}} //nolint:gosec // a descriptor is small
+	fds := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLIN}}
 	n, err := unix.Poll(fds, int(d.Milliseconds())+1)
 	if errors.Is(err, unix.EINTR) {
 		return false, nil
