@@ -197,6 +197,7 @@ type Store interface {
 	// Import replaces all that Export streams by the rows, and forgets tokens and failures, in one
 	// transaction; the first error of rows undoes it. Used logins and audit records are only added: where the store has
 	// records, one chain must be the beginning of the other, else it is fault.Policy and nothing changed. Last it records the act.
+	// It holds on to rows for a while, so what they point at stays as it is.
 	Import(ctx context.Context, rows iter.Seq2[Row, error], act audit.Act) error
 
 	// Ping tells whether the store answers.

@@ -17,7 +17,7 @@ const (
 	exportKeys    = `SELECT k.username, ` + keyColumns + ` FROM keys AS k ORDER BY k.username, k.created, k.fingerprint`
 	exportLogins  = `SELECT id, until FROM logins ORDER BY until, id`
 	exportRecords = `SELECT seq, line, signature FROM audit ORDER BY seq`
-	selectLine    = `SELECT seq, line FROM audit WHERE seq = $1`
+	selectLine    = `SELECT line FROM audit WHERE seq = $1`
 )
 
 // Export streams all but tokens and failures, as of one moment.
@@ -135,6 +135,9 @@ func (s *Store) Import(ctx context.Context, rows iter.Seq2[store.Row, error], ac
 				return err
 			}
 		}
+		if err := in.flush(); err != nil {
+			return err
+		}
 		end, err = s.cache.beginImport()
 		return err
 	}), func() {
@@ -148,50 +151,84 @@ func (s *Store) Import(ctx context.Context, rows iter.Seq2[store.Row, error], ac
 	return told
 }
 
-// importer adds rows.
+// importBatch is how many rows go to the database at a time.
+const importBatch = 500
+
+// importRecord is insertRecord, but that a record of that number may be there.
+const importRecord = insertRecord + ` ON CONFLICT DO NOTHING`
+
+// importer adds rows, many at a time.
 type importer struct {
 	*tx
-	head audit.Head // of the records that came
+	head       audit.Head  // of the records that came
+	rows       []store.Row // that wait
+	statements []statement // that add them
 }
 
-func (in *importer) add(r store.Row) (err error) {
-	var n int64 = 1
+func (in *importer) add(r store.Row) error {
+	var s statement
 	switch {
 	case r.User != nil:
-		n, err = in.insertUser(*r.User)
+		s = statement{insertUser, userArgs(*r.User)}
 	case r.Key != nil:
-		n, err = in.insertKey(*r.Key)
+		s = statement{insertKey, keyArgs(*r.Key)}
 	case r.Login != nil:
-		_, err = in.exec(insertLogin, r.Login.ID[:], micros(r.Login.Until))
+		s = statement{insertLogin, []any{r.Login.ID[:], micros(r.Login.Until)}}
 	case r.ServerKey != nil:
-		err = in.insertServerKey(*r.ServerKey)
+		s = statement{insertServerKey, serverKeyArgs(*r.ServerKey)}
 	case r.Audit != nil:
-		err = in.addRecord(*r.Audit)
+		next, _, err := in.head.Follow(*r.Audit)
+		if err != nil {
+			return err
+		}
+		in.head = next
+		s = statement{importRecord, []any{next.Seq, r.Audit.Line, r.Audit.Signature[:]}}
 	}
-	if err == nil && n == 0 {
-		err = fault.New(fault.InvalidFile, "", "something is there twice, or a key has no user")
+	in.rows, in.statements = append(in.rows, r), append(in.statements, s)
+	if len(in.rows) < importBatch {
+		return nil
 	}
-	return err
+	return in.flush()
 }
 
-// addRecord adds a record, or sees that it is the one that is there.
-func (in *importer) addRecord(r audit.Record) error {
-	next, _, err := in.head.Follow(r)
+// flush adds the rows that wait.
+func (in *importer) flush() error {
+	changed, err := in.execAll(in.statements)
 	if err != nil {
 		return err
 	}
-	in.head = next
-	var seq int64
-	var line []byte
-	found, err := in.get(selectLine, []any{next.Seq}, &seq, &line)
+	for i, n := range changed {
+		if n > 0 {
+			continue
+		}
+		if err := in.notAdded(in.rows[i]); err != nil {
+			return err
+		}
+	}
+	in.rows, in.statements = in.rows[:0], in.statements[:0]
+	return nil
+}
+
+// notAdded tells what is wrong with a row that changed nothing: nothing with a login that is there, or a record that is the
+// one that is there.
+func (in *importer) notAdded(r store.Row) error {
 	switch {
-	case err != nil:
+	case r.Login != nil:
+		return nil
+	case r.Audit == nil:
+		return fault.New(fault.InvalidFile, "", "something is there twice, or a key has no user")
+	}
+	seq, _, _, err := audit.Parse(r.Audit.Line)
+	if err != nil {
 		return err
-	case !found:
-		return in.insert(next.Seq, r)
-	case !bytes.Equal(line, r.Line):
+	}
+	var line []byte
+	if _, err := in.get(selectLine, []any{seq}, &line); err != nil {
+		return err
+	}
+	if !bytes.Equal(line, r.Audit.Line) {
 		return fault.New(fault.Policy, "import into an empty store",
-			"the audit log here and the one that comes are two: they differ from record %d on", next.Seq)
+			"the audit log here and the one that comes are two: they differ from record %d on", seq)
 	}
 	return nil
 }

@@ -63,16 +63,16 @@ func (t *tx) addKey(k store.Key) error {
 	if have >= store.MaxKeys {
 		return about("user", k.User, store.ErrFull)
 	}
-	n, err := t.insertKey(k)
+	n, err := t.exec(insertKey, keyArgs(k)...)
 	if err == nil && n == 0 {
 		return about("user", k.User, store.ErrNotFound)
 	}
 	return err
 }
 
-func (t *tx) insertKey(k store.Key) (int64, error) {
-	return t.exec(insertKey, k.User, micros(k.Created), k.Public.Fingerprint(), k.Public[:], k.Description,
-		strings.Join(k.Labels, " "), microsOrNone(k.Expires), microsOrNone(k.LastUsed), k.LastFrom, newEpoch())
+func keyArgs(k store.Key) []any {
+	return []any{k.User, micros(k.Created), k.Public.Fingerprint(), k.Public[:], k.Description,
+		strings.Join(k.Labels, " "), microsOrNone(k.Expires), microsOrNone(k.LastUsed), k.LastFrom, newEpoch()}
 }
 
 // existsOrNoUser says why something of a user could not be added.

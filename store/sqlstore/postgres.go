@@ -5,6 +5,10 @@ import (
 	"context"
 	"database/sql"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
 	"keyward/store"
 	"keyward/store/audit"
 )
@@ -76,7 +80,7 @@ func lockUnlimited(ctx context.Context, t *sql.Tx) error {
 
 // migrate brings the schema to the newest version, one process at a time.
 func (p *postgres) migrate(ctx context.Context) error {
-	return p.transact(ctx, nil, func(ctx context.Context, t *sql.Tx) error {
+	return transact(ctx, p.db, func(t *sql.Tx) error {
 		if err := lockUnlimited(ctx, t); err != nil {
 			return err
 		}
@@ -84,14 +88,19 @@ func (p *postgres) migrate(ctx context.Context) error {
 	})
 }
 
+// beginner is *sql.DB or *sql.Conn.
+type beginner interface {
+	BeginTx(ctx context.Context, options *sql.TxOptions) (*sql.Tx, error)
+}
+
 // transact runs do in a transaction.
-func (p *postgres) transact(ctx context.Context, options *sql.TxOptions, do func(context.Context, *sql.Tx) error) error {
-	t, err := p.db.BeginTx(ctx, options)
+func transact(ctx context.Context, on beginner, do func(*sql.Tx) error) error {
+	t, err := on.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = t.Rollback() }() // does nothing after Commit
-	if err := do(ctx, t); err != nil {
+	if err := do(t); err != nil {
 		return err
 	}
 	return t.Commit()
@@ -100,27 +109,58 @@ func (p *postgres) transact(ctx context.Context, options *sql.TxOptions, do func
 func (p *postgres) change(ctx context.Context, do func(*tx) error, then func()) error {
 	ctx, end := p.limited(ctx)
 	defer end()
-	return p.changeWith(ctx, lock, do, then)
+	return p.inTurn(ctx, then, func() error {
+		return transact(ctx, p.db, func(t *sql.Tx) error {
+			if err := lock(ctx, t); err != nil {
+				return err
+			}
+			return do(&tx{ctx: ctx, conn: t})
+		})
+	})
 }
 
 func (p *postgres) changeAlone(ctx context.Context, do func(*tx) error, then func()) error {
-	return p.changeWith(ctx, lockUnlimited, do, then)
+	return p.inTurn(ctx, then, func() error {
+		conn, err := p.db.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close() }()
+		return transact(ctx, conn, func(t *sql.Tx) error {
+			if err := lockUnlimited(ctx, t); err != nil {
+				return err
+			}
+			return do(&tx{ctx: ctx, conn: t, batch: batchOn(conn)})
+		})
+	})
 }
 
-// changeWith runs do after begin, when no other change runs in this process.
-func (p *postgres) changeWith(ctx context.Context, begin func(context.Context, *sql.Tx) error, do func(*tx) error, then func()) error {
+// batchOn runs statements on a connection, in the transaction that it is in, without a wait for each one's answer.
+func batchOn(conn *sql.Conn) func(context.Context, []statement) ([]int64, error) {
+	return func(ctx context.Context, list []statement) (changed []int64, err error) {
+		var batch pgx.Batch
+		for _, s := range list {
+			batch.Queue(s.query, s.args...).Exec(func(tag pgconn.CommandTag) error {
+				changed = append(changed, tag.RowsAffected())
+				return nil
+			})
+		}
+		err = conn.Raw(func(driver any) error {
+			return driver.(*stdlib.Conn).Conn().SendBatch(ctx, &batch).Close()
+		})
+		return changed, err
+	}
+}
+
+// inTurn does work when no other change runs in this process, and then what is to be done once that is over.
+func (p *postgres) inTurn(ctx context.Context, then func(), work func() error) error {
 	select {
 	case p.turn <- struct{}{}:
 		defer func() { <-p.turn }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	err := p.transact(ctx, nil, func(ctx context.Context, t *sql.Tx) error {
-		if err := begin(ctx, t); err != nil {
-			return err
-		}
-		return do(&tx{ctx: ctx, conn: t})
-	})
+	err := work()
 	if then != nil {
 		then()
 	}
@@ -130,7 +170,7 @@ func (p *postgres) changeWith(ctx context.Context, begin func(context.Context, *
 func (p *postgres) write(ctx context.Context, do func(*tx) error) error {
 	ctx, end := p.limited(ctx)
 	defer end()
-	return p.transact(ctx, nil, func(ctx context.Context, t *sql.Tx) error { return do(&tx{ctx: ctx, conn: t}) })
+	return transact(ctx, p.db, func(t *sql.Tx) error { return do(&tx{ctx: ctx, conn: t}) })
 }
 
 func (p *postgres) logIn(ctx context.Context, l store.Login, t store.Token) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/url"
@@ -137,6 +138,42 @@ func TestTwoRoundTrips(t *testing.T) {
 	}
 	if trips := proxy.trips.Load() - before; trips != 2*logins {
 		t.Errorf("%d round trips for %d logins", trips, logins)
+	}
+}
+
+// TestFewRoundTrips holds what is asked before each login, and what an import of many rows costs.
+func TestFewRoundTrips(t *testing.T) {
+	proxy := newProxy(t, pgtest.Database(t))
+	s := openPostgres(t, proxy.url)
+	trips := func(do func() error) int64 {
+		t.Helper()
+		before := proxy.trips.Load()
+		if err := do(); err != nil {
+			t.Fatal(err)
+		}
+		return proxy.trips.Load() - before
+	}
+	ask := func() error {
+		_, err := s.Failures(t.Context(), "192.0.2.1", "alice", "alice 192.0.2.1")
+		return err
+	}
+	if trips(ask); trips(ask) != 1 { // the first one prepares
+		t.Error("the failures of a login's subjects take more than one round trip")
+	}
+	const keysOfOne, rows = 100, 10_000
+	n := trips(func() error {
+		return s.Import(t.Context(), func(yield func(store.Row, error) bool) {
+			for i := range rows {
+				user := fmt.Sprint("user", i/keysOfOne)
+				key := store.Key{User: user, Public: keys.PublicKey{byte(i), byte(i >> 8)}, Created: time.Unix(1, 0)}
+				if i%keysOfOne == 0 && !yield(store.Row{User: &store.User{Name: user, Created: time.Unix(1, 0)}}, nil) || !yield(store.Row{Key: &key}, nil) {
+					return
+				}
+			}
+		}, storetest.Act(audit.Restored))
+	})
+	if t.Logf("%d round trips for %d rows", n, rows); n > rows/10 {
+		t.Errorf("an import of %d rows takes %d round trips", rows, n)
 	}
 }
 

@@ -53,7 +53,7 @@ func (s *Store) SetServerKeys(ctx context.Context, have, list []store.ServerKey,
 			return err
 		}
 		for _, k := range list {
-			if err := t.insertServerKey(k); err != nil {
+			if _, err := t.exec(insertServerKey, serverKeyArgs(k)...); err != nil {
 				return err
 			}
 		}
@@ -61,7 +61,6 @@ func (s *Store) SetServerKeys(ctx context.Context, have, list []store.ServerKey,
 	}, nil)
 }
 
-func (t *tx) insertServerKey(k store.ServerKey) error {
-	_, err := t.exec(insertServerKey, k.Public[:], micros(k.Since), microsOrNone(k.Until))
-	return err
+func serverKeyArgs(k store.ServerKey) []any {
+	return []any{k.Public[:], micros(k.Since), microsOrNone(k.Until)}
 }

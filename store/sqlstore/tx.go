@@ -13,7 +13,14 @@ import (
 type tx struct {
 	ctx   context.Context //nolint:containedctx // it is of this transaction alone
 	conn  conn
-	stmts map[string]*sql.Stmt // prepared on conn; nil where the driver does that by itself
+	stmts map[string]*sql.Stmt                                // prepared on conn; nil where the driver does that by itself
+	batch func(context.Context, []statement) ([]int64, error) // runs many in one round trip; nil where there are none to save
+}
+
+// statement is a query and what its parameters are.
+type statement struct {
+	query string
+	args  []any
 }
 
 // conn is *sql.Conn, *sql.Tx or *sql.DB.
@@ -40,6 +47,21 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+// execAll runs statements in their order and tells how many rows each changed.
+func (t *tx) execAll(list []statement) ([]int64, error) {
+	if t.batch != nil {
+		return t.batch(t.ctx, list)
+	}
+	changed := make([]int64, len(list))
+	for i, s := range list {
+		var err error
+		if changed[i], err = t.exec(s.query, s.args...); err != nil {
+			return nil, err
+		}
+	}
+	return changed, nil
 }
 
 // get scans the row that a query finds; found is false where it finds none.
@@ -93,11 +115,8 @@ func (t *tx) record(signer *audit.Signer, act audit.Act) error {
 	if err != nil {
 		return err
 	}
-	return t.insert(head.Seq+1, signer.Sign(head, act))
-}
-
-func (t *tx) insert(seq int64, r audit.Record) error {
-	_, err := t.exec(insertRecord, seq, r.Line, r.Signature[:])
+	r := signer.Sign(head, act)
+	_, err = t.exec(insertRecord, head.Seq+1, r.Line, r.Signature[:])
 	return err
 }
 

@@ -31,7 +31,7 @@ func (s *Store) AddUser(ctx context.Context, u store.User, act audit.Act) error 
 		return err
 	}
 	return s.changeKeys(ctx, u.Name, act, func(t *tx) error {
-		n, err := t.insertUser(u)
+		n, err := t.exec(insertUser, userArgs(u)...)
 		if err == nil && n == 0 {
 			return about("user", u.Name, store.ErrExists)
 		}
@@ -39,8 +39,8 @@ func (s *Store) AddUser(ctx context.Context, u store.User, act audit.Act) error 
 	})
 }
 
-func (t *tx) insertUser(u store.User) (int64, error) {
-	return t.exec(insertUser, u.Name, u.Admin, u.Password, micros(u.Created), newEpoch())
+func userArgs(u store.User) []any {
+	return []any{u.Name, u.Admin, u.Password, micros(u.Created), newEpoch()}
 }
 
 // User finds a user by name.

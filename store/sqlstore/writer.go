@@ -34,7 +34,7 @@ type write struct {
 
 func newWriter(conn *sql.Conn) *writer {
 	w := &writer{
-		tx:     tx{context.Background(), conn, make(map[string]*sql.Stmt)},
+		tx:     tx{ctx: context.Background(), conn: conn, stmts: make(map[string]*sql.Stmt)},
 		conn:   conn,
 		queue:  make(chan *write),
 		ending: make(chan struct{}),

@@ -38,7 +38,7 @@ func idleWriter(t *testing.T) *writer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	return &writer{tx: tx{t.Context(), conn, make(map[string]*sql.Stmt)}, conn: conn}
+	return &writer{tx: tx{ctx: t.Context(), conn: conn, stmts: make(map[string]*sql.Stmt)}, conn: conn}
 }
 
 // commitTogether commits writes as one batch and returns their outcomes.
