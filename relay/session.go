@@ -66,6 +66,7 @@ func (s *session) run(outer context.Context) error {
 
 	err := s.greet(ctx)
 	if err == nil {
+		s.c.log().Info("connected to the relay", "url", s.c.URL)
 		err = s.readAll(ctx, &parts)
 	}
 	s.c.leave()
