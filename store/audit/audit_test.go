@@ -4,7 +4,12 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -326,4 +331,26 @@ func FuzzParseExport(f *testing.F) {
 			t.Errorf("%s\nis read as\n%s", text, r.Export())
 		}
 	})
+}
+
+// TestActs holds that Acts has every act that is declared.
+func TestActs(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "audit.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var declared []What
+	ast.Inspect(file, func(n ast.Node) bool {
+		if spec, ok := n.(*ast.ValueSpec); ok && fmt.Sprint(spec.Type) == "What" {
+			text, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Error(err)
+			}
+			declared = append(declared, What(text))
+		}
+		return true
+	})
+	if !slices.Equal(Acts(), declared) || len(declared) == 0 {
+		t.Errorf("Acts has %q, and declared are %q", Acts(), declared)
+	}
 }
