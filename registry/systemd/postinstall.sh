@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes the service's user, and has systemd see the units.
+# Makes the users of the services, and has systemd see the units.
 set -e
 if command -v systemd-sysusers >/dev/null; then
-	systemd-sysusers keyward.conf
+	systemd-sysusers keyward.conf keyward-relay.conf
 fi
 if [ -d /run/systemd/system ]; then
 	systemctl daemon-reload
