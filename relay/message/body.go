@@ -52,7 +52,7 @@ func parseBody(format string, raw json.RawMessage) (Body, error) {
 		return Body{Format: JSON, ContentType: unless(format, JSON), Bytes: bytes.Clone(raw)}, nil
 	}
 	var text string
-	if err := json.Unmarshal(raw, &text); err != nil {
+	if err := decode(raw, &text); err != nil {
 		return Body{}, err
 	}
 	switch mediaType(format) {

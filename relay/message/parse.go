@@ -1,23 +1,11 @@
 package message
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode/utf8"
-)
-
-const (
-	// MaxSize is how many bytes a message may have. What is read from a socket should have a limit far below.
-	MaxSize = 64 << 20
-
-	maxDepth     = 500          // of arrays and objects in a message; peers in Python give up near 1,000
-	maxBodyDepth = maxDepth - 2 // of those in a JSON body
 )
 
 // ContentError is a message whose head is sound and whose content is not: a request can still be answered with 400,
@@ -32,14 +20,10 @@ func (e *ContentError) Error() string { return e.Head.Type + ": " + e.Err.Error(
 // Unwrap gives the cause.
 func (e *ContentError) Unwrap() error { return e.Err }
 
-// members are those of a JSON object. Of a name that is there twice the last one counts, as in Python. Their names are
-// held to the letter, which encoding/json does not do for structs.
-type members map[string]json.RawMessage
-
 // Parse reads a message. It takes what peers are known to send beside what the README of the Micronets proxy says: ids
-// that are strings of digits, "val" for "value" in headers, no requiresResponse (a request then requires one), and JSON text in
-// a string where the dataFormat has parameters. A CONN:HELLO is held to the rules of ParseHello. The error is a *ContentError where only
-// the content is unsound. Nothing of text is kept.
+// that are strings of digits, "val" for "value" in headers, no requiresResponse (a request then requires one), and JSON
+// text in a string where the dataFormat has parameters. A CONN:HELLO is held to the rules of ParseHello. The error is a
+// *ContentError where only the content is unsound. Nothing of text is kept.
 func Parse(text []byte) (*Message, error) {
 	in, err := open(text)
 	if err != nil {
@@ -69,60 +53,6 @@ func ParseHello(text []byte) (*Message, error) {
 	return in.hello()
 }
 
-// open checks the text as a whole and gives the members of its message.
-func open(text []byte) (members, error) {
-	if len(text) > MaxSize {
-		return nil, fmt.Errorf("the message is larger than %d MiB", MaxSize>>20)
-	}
-	if !utf8.Valid(text) {
-		return nil, errors.New("the message is not UTF-8")
-	}
-	if deeper(text, maxDepth) {
-		return nil, fmt.Errorf("the message is nested deeper than %d levels", maxDepth)
-	}
-	if !json.Valid(text) {
-		return nil, errors.New("the message is not JSON")
-	}
-	raw, ok := split(text)["message"]
-	if !ok {
-		return nil, errors.New(`the message is not an object with the member "message"`)
-	}
-	in := split(raw)
-	if in == nil {
-		return nil, errors.New(`the member "message" is not an object`)
-	}
-	return in, nil
-}
-
-// split takes a JSON text, known to be one, apart; what is no object has no members. The text is gone through once more
-// for each level, and not three times as encoding/json does. The members are parts of it.
-func split(text json.RawMessage) members {
-	text = bytes.TrimSpace(text)
-	if text[0] != '{' {
-		return nil
-	}
-	in := members{}
-	depth, start := 0, 1
-	var name string
-	for i, c := range unquoted(text) {
-		switch {
-		case c == '{' || c == '[':
-			depth++
-		case depth > 1 && (c == '}' || c == ']'):
-			depth--
-		case depth == 1 && c == ':':
-			_ = json.Unmarshal(text[start:i], &name) // it is a string
-			start = i + 1
-		case depth == 1 && (c == ',' || c == '}'):
-			if value := bytes.TrimSpace(text[start:i]); len(value) > 0 {
-				in[name] = value
-			}
-			start = i + 1
-		}
-	}
-	return in
-}
-
 // notFinite is err, or a *ContentError where all that is wrong with text are the NaN and Infinity that Python writes.
 func notFinite(text []byte, err error) error {
 	in, worse := open(finite(text))
@@ -134,78 +64,6 @@ func notFinite(text []byte, err error) error {
 		return err
 	}
 	return &ContentError{*m, err}
-}
-
-// finite has a number of JSON for each that is none.
-func finite(text []byte) []byte {
-	text = bytes.Clone(text)
-	for i := range unquoted(text) {
-		for _, name := range []string{"NaN", "Infinity"} {
-			if bytes.HasPrefix(text[i:], []byte(name)) {
-				copy(text[i:], "0       "[:len(name)])
-			}
-		}
-	}
-	return text
-}
-
-// deeper says whether arrays and objects are nested more than limit levels.
-func deeper(text []byte, limit int) bool {
-	depth := 0
-	for _, c := range unquoted(text) {
-		switch c {
-		case '{', '[':
-			depth++
-		case '}', ']':
-			depth--
-		}
-		if depth > limit {
-			return true
-		}
-	}
-	return false
-}
-
-// unquoted goes through the bytes of a JSON text that are in no string.
-func unquoted(text []byte) iter.Seq2[int, byte] {
-	return func(yield func(int, byte) bool) {
-		quoted := false
-		for i := 0; i < len(text); i++ {
-			switch c := text[i]; {
-			case quoted && c == '\\':
-				i++
-			case c == '"':
-				quoted = !quoted
-			case !quoted && !yield(i, c):
-				return
-			}
-		}
-	}
-}
-
-// has says whether a member is there and not null.
-func (in members) has(name string) bool {
-	raw, ok := in[name]
-	return ok && string(raw) != "null"
-}
-
-// read puts a member into v, and leaves v alone where there is none.
-func (in members) read(name string, v any) error {
-	if !in.has(name) {
-		return nil
-	}
-	if err := json.Unmarshal(in[name], v); err != nil {
-		return fmt.Errorf("the member %q is wrong: %w", name, err)
-	}
-	return nil
-}
-
-// need is read for a member that must be there.
-func (in members) need(name string, v any) error {
-	if !in.has(name) {
-		return fmt.Errorf("there is no member %q", name)
-	}
-	return in.read(name, v)
 }
 
 var integer = regexp.MustCompile(`^-?[0-9]+$`)
