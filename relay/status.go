@@ -65,18 +65,22 @@ func (s *Server) Status() Status {
 
 // status needs Server.mu.
 func (p *peer) status() PeerStatus {
-	pin := sha256.Sum256(p.Certificate.RawSubjectPublicKeyInfo)
 	return PeerStatus{
 		Address:   p.Address.String(),
 		Subject:   p.Certificate.Subject.String(),
 		Names:     namesOf(p.Certificate),
-		Pin:       hex.EncodeToString(pin[:]),
+		Pin:       keyPin(p.Certificate),
 		PeerClass: p.about.PeerClass,
 		PeerID:    p.about.PeerID,
 		Since:     p.since,
 		Messages:  p.messages.Load(),
 		Bytes:     p.bytes.Load(),
 	}
+}
+
+func keyPin(cert *x509.Certificate) string {
+	pin := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
+	return hex.EncodeToString(pin[:])
 }
 
 func namesOf(cert *x509.Certificate) []string {
