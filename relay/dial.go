@@ -32,11 +32,15 @@ const (
 
 // parseURL reads the URL of a meetup.
 func parseURL(raw string) (*url.URL, error) {
+	const hint = "it is wss://HOST:PORT" + DefaultPathPrefix + "MEETUP-ID"
 	u, err := url.Parse(raw)
-	if err == nil && u.Scheme == "wss" && u.Hostname() != "" && u.User == nil && u.Fragment == "" {
-		return u, nil
+	if err != nil {
+		return nil, fault.New(fault.Usage, hint, "the URL of the relay cannot be read") // err repeats it, with a password in it
 	}
-	return nil, fault.New(fault.Usage, "it is wss://HOST:PORT/micronets/v1/ws-proxy/MEETUP-ID", "%q is not the URL of a meetup", raw)
+	if u.Scheme != "wss" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
+		return nil, fault.New(fault.Usage, hint, "%q is not the URL of a meetup", u.Redacted())
+	}
+	return u, nil
 }
 
 // dial makes a websocket.
@@ -160,6 +164,9 @@ func refusesUs(err error) bool {
 
 // dialError says why there is no websocket.
 func dialError(target *url.URL, err error) error {
+	if further, ok := errors.AsType[*fault.Error](err); ok { // of the caller's VerifyConnection
+		return further
+	}
 	if refusesUs(err) {
 		return fault.New(fault.NotPermitted, "give a certificate that the relay's CA signed, and its key: see --cert and --key",
 			"the relay at %s does not take our certificate: %w", target.Host, err)

@@ -1,0 +1,289 @@
+package relay_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+
+	"keyward/internal/fault"
+	"keyward/relay"
+)
+
+// stage is something like a relay: it does with each connection what the test says.
+func stage(t *testing.T, config *tls.Config, play func(net.Conn)) (addr string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.SetDeadline(time.Now().Add(20 * time.Second))
+			play(tls.Server(c, config))
+			c.Close()
+		}
+	}()
+	t.Cleanup(func() { l.Close(); <-done })
+	return l.Addr().String()
+}
+
+// websocket plays the handshake, and reads the hello.
+func websocket(play func(net.Conn)) func(net.Conn) {
+	return func(c net.Conn) {
+		if _, err := ws.Upgrade(c); err != nil {
+			return
+		}
+		if _, err := wsutil.ReadClientText(c); err == nil {
+			play(c)
+		}
+	}
+}
+
+func closing(code ws.StatusCode, reason string) func(net.Conn) {
+	return websocket(func(c net.Conn) {
+		ws.WriteFrame(c, ws.NewCloseFrame(ws.NewCloseFrameBody(code, reason)))
+		ws.ReadFrame(c)
+	})
+}
+
+// status answers the handshake with something else than 101.
+func status(line string) func(net.Conn) {
+	return func(c net.Conn) {
+		io.ReadAtLeast(c, make([]byte, 4096), 10)
+		fmt.Fprintf(c, "HTTP/1.1 %s\r\n\r\n", line)
+	}
+}
+
+func TestHowAConnectionEnds(t *testing.T) {
+	noLeaks(t)
+	ca := newAuthority(t)
+	for name, c := range map[string]struct {
+		play func(net.Conn)
+		kind fault.Kind
+	}{
+		"not permitted": {closing(1008, "not permitted"), fault.NotPermitted},
+		"wrong path":    {closing(1011, "no such path"), fault.NotFound},
+		"401":           {status("401 Unauthorized"), fault.NotPermitted},
+		"404":           {status("404 Not Found"), fault.NotFound},
+		"third":         {closing(1000, ""), fault.Unreachable},
+		"stopping":      {closing(1001, "the relay is stopping"), fault.Unreachable},
+		"broken":        {closing(1002, ""), fault.Unreachable},
+		"crowded":       {closing(1013, "too many peers"), fault.Unreachable},
+		"502":           {status("502 Bad Gateway"), fault.Unreachable},
+		"200":           {status("200 OK"), fault.Unreachable},
+		"dropped":       {websocket(func(net.Conn) {}), fault.Unreachable},
+		"no HTTP":       {func(c net.Conn) { c.Write([]byte("220 mail ready\r\n")); io.Copy(io.Discard, c) }, fault.Unreachable},
+		"endless answer": {func(c net.Conn) {
+			c.Write([]byte("HTTP/1.1 101 Switching Protocols\r\n"))
+			for {
+				if _, err := c.Write([]byte("X: " + strings.Repeat("x", 1000))); err != nil {
+					return
+				}
+			}
+		}, fault.Unreachable},
+		"a frame that breaks the protocol": {websocket(func(c net.Conn) { c.Write([]byte{0xff, 0}); ws.ReadFrame(c) }), fault.Unreachable},
+		"a message that is too large": {websocket(func(c net.Conn) {
+			ws.WriteHeader(c, ws.Header{Fin: true, OpCode: ws.OpText, Length: 1<<20 + 1})
+			ws.ReadFrame(c)
+		}), fault.Unreachable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := &relay.Client{URL: "wss://" + stage(t, ca.serving(t), c.play) + "/x", TLS: ca.trusting(t)}
+			// Where trying again is of no use, Run returns without Once too.
+			client.Once = c.kind == fault.Unreachable
+			if err := client.Run(t.Context()); fault.KindOf(err) != c.kind {
+				t.Errorf("got %v (%s), want kind %s", err, fault.KindOf(err), c.kind)
+			} else {
+				t.Log(err)
+			}
+		})
+	}
+}
+
+func TestItTriesAgain(t *testing.T) {
+	noLeaks(t)
+	ca := newAuthority(t)
+	came := make(chan struct{}, 10)
+	addr := stage(t, ca.serving(t), func(c net.Conn) {
+		came <- struct{}{}
+		closing(1013, "")(c)
+	})
+	run(t, &relay.Client{URL: "wss://" + addr + "/x", TLS: ca.trusting(t)})
+	got(t, came)
+	got(t, came)
+}
+
+func TestClosesWith1000(t *testing.T) {
+	noLeaks(t)
+	ca := newAuthority(t)
+	here, said := make(chan struct{}), make(chan ws.StatusCode, 1)
+	addr := stage(t, ca.serving(t), websocket(func(c net.Conn) {
+		close(here)
+		f, err := ws.ReadFrame(c)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		code, _ := ws.ParseCloseFrameData(ws.UnmaskFrame(f).Payload)
+		said <- code
+		ws.WriteFrame(c, ws.NewCloseFrame(f.Payload))
+	}))
+	r := run(t, &relay.Client{URL: "wss://" + addr + "/x", TLS: ca.trusting(t)})
+	got(t, here)
+	check(t, r.stop())
+	if code := got(t, said); code != 1000 {
+		t.Errorf("closed with %d", code)
+	}
+}
+
+// A relay that is there and says nothing, as behind a connection that is half open.
+func TestSilentRelay(t *testing.T) {
+	noLeaks(t)
+	ca := newAuthority(t)
+	addr := stage(t, ca.serving(t), websocket(func(c net.Conn) { io.Copy(io.Discard, c) }))
+	client := &relay.Client{URL: "wss://" + addr + "/x", TLS: ca.trusting(t), Once: true}
+	client.SetSilence(30 * time.Millisecond)
+	err := client.Run(t.Context())
+	if fault.KindOf(err) != fault.Unreachable || !strings.Contains(err.Error(), "nothing was heard") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// One that pings is there. What it has to say it says when the client gave it ten chances to be silent.
+func TestPingsAreHeard(t *testing.T) {
+	noLeaks(t)
+	ca := newAuthority(t)
+	addr := stage(t, ca.serving(t), websocket(func(c net.Conn) {
+		for range 100 {
+			ws.WriteFrame(c, ws.NewPingFrame(nil))
+			if _, err := ws.ReadFrame(c); err != nil {
+				return
+			}
+		}
+		ws.WriteFrame(c, ws.NewCloseFrame(ws.NewCloseFrameBody(1008, "heard all")))
+		ws.ReadFrame(c)
+	}))
+	client := &relay.Client{URL: "wss://" + addr + "/x", TLS: ca.trusting(t), Once: true}
+	if err := client.Run(t.Context()); fault.KindOf(err) != fault.NotPermitted {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestURLs(t *testing.T) {
+	for _, bad := range []string{"", "ws://host/x", "https://host/x", "wss:///x", "wss://user:secret@host/x", "wss://host/x#y", "host:5050/x", "wss://host:port/x", "\x00"} {
+		err := (&relay.Client{URL: bad}).Run(t.Context())
+		if fault.KindOf(err) != fault.Usage {
+			t.Errorf("%q: %v", bad, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret") {
+			t.Errorf("the error repeats a password: %v", err)
+		}
+	}
+}
+
+func TestWhomItTrusts(t *testing.T) {
+	noLeaks(t)
+	ca, other := newAuthority(t), newAuthority(t)
+	const met = fault.NotPermitted // what the stage closes with
+	for name, c := range map[string]struct {
+		names      []string
+		serverName string
+		roots      *authority
+		want       fault.Kind
+	}{
+		"no SAN":                      {nil, "", ca, met},
+		"no SAN, a name demanded":     {nil, "relay.example", ca, fault.NotTrusted},
+		"another name":                {[]string{"other.example"}, "", ca, fault.NotTrusted},
+		"the name demanded":           {[]string{"relay.example"}, "relay.example", ca, met},
+		"another name than demanded":  {[]string{"other.example"}, "relay.example", ca, fault.NotTrusted},
+		"another CA":                  {nil, "", other, fault.NotTrusted},
+		"another CA, the name":        {[]string{"relay.example"}, "relay.example", other, fault.NotTrusted},
+		"the system's roots":          {nil, "", nil, fault.NotTrusted},
+		"the system's roots and name": {[]string{"relay.example"}, "relay.example", nil, fault.NotTrusted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			addr := stage(t, ca.serving(t, c.names...), closing(1008, ""))
+			client := &relay.Client{URL: "wss://" + addr + "/x", TLS: &tls.Config{
+				Certificates: []tls.Certificate{ca.issue(t)}, ServerName: c.serverName,
+				InsecureSkipVerify: true, // is not heeded
+			}}
+			if c.roots != nil {
+				client.TLS.RootCAs = c.roots.roots()
+			}
+			if err := client.Run(t.Context()); fault.KindOf(err) != c.want {
+				t.Errorf("got %v, want kind %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestExpiredRelay(t *testing.T) {
+	noLeaks(t)
+	ca := newAuthority(t)
+	config := ca.trusting(t)
+	config.Time = func() time.Time { return time.Now().Add(24 * time.Hour) }
+	client := &relay.Client{URL: "wss://" + stage(t, ca.serving(t), closing(1000, "")) + "/x", TLS: config}
+	if err := client.Run(t.Context()); fault.KindOf(err) != fault.NotTrusted {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The caller's own check comes beside the chain's.
+func TestFurtherChecks(t *testing.T) {
+	noLeaks(t)
+	ca := newAuthority(t)
+	config := ca.trusting(t)
+	refused := fault.New(fault.NotTrusted, "", "it is revoked")
+	config.VerifyConnection = func(tls.ConnectionState) error { return refused }
+	client := &relay.Client{URL: "wss://" + stage(t, ca.serving(t), closing(1000, "")) + "/x", TLS: config}
+	if err := client.Run(t.Context()); !errors.Is(err, fault.NotTrusted) || !strings.Contains(err.Error(), "revoked") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRelayDoesNotTakeTheCertificate(t *testing.T) {
+	w := newWorld(t)
+	for name, config := range map[string]*tls.Config{
+		"none":    {RootCAs: w.ca.roots()},
+		"foreign": {RootCAs: w.ca.roots(), Certificates: []tls.Certificate{newAuthority(t).issue(t)}},
+	} {
+		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+			t.Run(name+" "+tls.VersionName(version), func(t *testing.T) {
+				config := config.Clone()
+				config.MaxVersion = version
+				err := (&relay.Client{URL: w.url(), TLS: config, Once: true}).Run(t.Context())
+				if fault.KindOf(err) != fault.NotPermitted {
+					t.Errorf("got %v", err)
+				}
+			})
+		}
+	}
+}
+
+func TestNobodyListens(t *testing.T) {
+	noLeaks(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	l.Close()
+	client := &relay.Client{URL: "wss://" + l.Addr().String() + "/x", Once: true}
+	if err := client.Run(t.Context()); fault.KindOf(err) != fault.Unreachable {
+		t.Errorf("got %v", err)
+	}
+	client.Once = false
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	check(t, client.Run(ctx)) // ends while it waits to try again
+}
