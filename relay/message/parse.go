@@ -44,7 +44,8 @@ func Parse(text []byte) (*Message, error) {
 }
 
 // ParseHello reads a CONN:HELLO as the original proxy does: the messageId is an integer and requiresResponse is there.
-// Members that nobody knows are let pass. The ID is 0 where it does not fit into 64 bits, since a HELLO has no answer.
+// Members that nobody knows are let pass. What only Python takes is refused: true for a number, NaN, UTF-16. The ID is 0
+// where it does not fit into 64 bits, since a HELLO has no answer.
 func ParseHello(text []byte) (*Message, error) {
 	in, err := open(text)
 	if err != nil {
