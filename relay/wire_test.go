@@ -113,7 +113,7 @@ func serveOn(t testing.TB, c Config, l net.Listener, dial func() (net.Conn, erro
 		if left := s.connections.Open.Load(); left != 0 {
 			t.Errorf("%d connections are still open", left)
 		}
-		noGoroutines(t, "relay.(*Server)", "relay.(*peer)")
+		noGoroutines(t, "relay.(*Server).Serve(", "relay.(*Server).Serve.", "relay.(*Server).receive", "relay.(*Server).stop", "relay.(*peer)")
 	})}
 	t.Cleanup(r.stop)
 	return r
