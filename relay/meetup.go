@@ -70,3 +70,19 @@ func (s *Server) leave(p *peer) *peer {
 	delete(s.meetups, p.Meetup)
 	return p.meetup.mate(p)
 }
+
+// forget is the last of a peer.
+func (s *Server) forget(p *peer, cause error) {
+	s.mu.Lock()
+	delete(s.peers, p)
+	s.metrics.count(p, cause)
+	s.mu.Unlock()
+	s.cfg.Log.Info("peer left", "meetup", p.Meetup, "remote", p.Address, "subject", p.Certificate.Subject.String(),
+		"cause", cause, "messages", p.messages.Load(), "bytes", p.bytes.Load(), "seconds", int(time.Since(p.since).Seconds()))
+}
+
+func (s *Server) isStopping() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopping
+}

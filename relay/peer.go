@@ -32,6 +32,8 @@ type peer struct {
 	about  *message.Hello       // guarded by Server.mu; nil until the HELLO is in
 	hello  []byte               // kept until it was passed on
 
+	why atomic.Pointer[closure] // it was closed from elsewhere than its own goroutine
+
 	messages, bytes atomic.Int64 // that came from it and were passed on
 	held            atomic.Bool  // nothing is read from it while its mate takes what was
 
@@ -204,7 +206,7 @@ func (p *peer) passMessage(op ws.OpCode, mate *peer) error {
 }
 
 // permitted asks whether p may be here, with that mate.
-func (p *peer) permitted(mate *peer) error {
+func (p *peer) permitted(mate *peer) *closure {
 	var other *Visitor
 	if mate != nil {
 		other = &mate.Visitor
@@ -216,13 +218,17 @@ func (p *peer) permitted(mate *peer) error {
 	return nil
 }
 
-// expel ends a peer from elsewhere than its own goroutine. Its id is free at once, whatever it still does.
-func (p *peer) expel(cause error) {
+// expel closes a peer from elsewhere than its own goroutine. Its id is free at once, whatever it still does.
+func (p *peer) expel(why *closure) {
 	mate := p.server.leave(p)
-	if how, ok := errors.AsType[*closure](cause); ok {
-		p.end(how.code, how.reason)
-	}
+	p.close(why)
 	mate.abandoned()
+}
+
+// close tells a peer why it must go. Its own goroutine, which reads the answer, frees it.
+func (p *peer) close(why *closure) {
+	p.why.CompareAndSwap(nil, why)
+	p.end(why.code, why.reason)
 }
 
 // abandoned tells a peer, where there is one, that its mate is gone.
@@ -234,7 +240,7 @@ func (p *peer) abandoned() {
 	if p.server.isStopping() {
 		why = stopped
 	}
-	p.end(why.code, why.reason)
+	p.close(why)
 }
 
 // dismiss is the end of a peer.
@@ -242,6 +248,9 @@ func (p *peer) dismiss(cause error) {
 	p.server.leave(p).abandoned()
 	p.stopBeat()
 	p.finish(cause)
+	if why := p.why.Load(); why != nil {
+		cause = why
+	}
 	p.server.forget(p, cause)
 }
 

@@ -63,7 +63,7 @@ var aeadSuites = []uint16{
 type Server struct {
 	cfg         Config
 	connections limit.Count
-	metrics     metrics
+	metrics     *metrics
 	running     sync.WaitGroup // of all that works for a connection
 
 	mu       sync.Mutex
@@ -243,15 +243,15 @@ func (s *Server) stop() {
 	}
 	s.mu.Unlock()
 	for _, p := range s.everybody() {
-		s.running.Go(func() { p.end(stopped.code, stopped.reason) })
+		s.running.Go(func() { p.close(stopped) })
 	}
 }
 
 // Review asks Permit again about all who are here, for when what it knows has changed. Who may not is closed with 1008.
 func (s *Server) Review() {
 	for _, p := range s.everybody() {
-		if err := p.permitted(p.mate.Load()); err != nil {
-			p.expel(err)
+		if why := p.permitted(p.mate.Load()); why != nil {
+			p.expel(why)
 		}
 	}
 }

@@ -46,12 +46,7 @@ type PeerStatus struct {
 func (s *Server) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := Status{Arriving: len(s.shaking), Meetups: make([]Meetup, 0, len(s.meetups))}
-	for p := range s.peers {
-		if p.about == nil {
-			out.Arriving++
-		}
-	}
+	out := Status{Arriving: s.arriving(), Meetups: make([]Meetup, 0, len(s.meetups))}
 	for id, m := range s.meetups {
 		row := Meetup{ID: id, State: StateWaiting, Since: m.since, Peers: []PeerStatus{m.first.status()}}
 		if m.second != nil {
@@ -61,6 +56,17 @@ func (s *Server) Status() Status {
 	}
 	slices.SortFunc(out.Meetups, func(a, b Meetup) int { return cmp.Compare(a.ID, b.ID) })
 	return out
+}
+
+// arriving counts the connections before their HELLO. It needs Server.mu.
+func (s *Server) arriving() int {
+	n := len(s.shaking)
+	for p := range s.peers {
+		if p.about == nil {
+			n++
+		}
+	}
+	return n
 }
 
 // status needs Server.mu.
