@@ -70,6 +70,9 @@ func (e *env) called(args []string) (*cli.App, []string) {
 	case "gen-root-cert", "gen-intermediate-cert", "gen-leaf-cert":
 		e.script = true
 		return e.app(e.name), append([]string{"keyward", e.name}, args[1:]...)
+	case testClient:
+		e.script = true
+		return e.app("relay"), append([]string{"keyward", "relay", "connect"}, args[1:]...)
 	case "vovsecurity":
 	default:
 		e.name = ownName

@@ -85,9 +85,11 @@ func (e *env) print(v any, text string) error {
 // plainJSON is v as indented JSON in which no character moves a terminal's cursor.
 func plainJSON(v any, prefix string) ([]byte, error) {
 	data, err := json.MarshalIndent(v, prefix, "  ")
-	if err != nil {
-		return nil, err
-	}
+	return plain(data), err
+}
+
+// plain writes what moves a terminal's cursor in a JSON text as \u and its hex digits.
+func plain(data []byte) []byte {
 	var plain []byte
 	for _, r := range string(data) {
 		if r == '\n' || unicode.IsPrint(r) {
@@ -98,7 +100,7 @@ func plainJSON(v any, prefix string) ([]byte, error) {
 			plain = fmt.Appendf(plain, "\\u%04x", unit)
 		}
 	}
-	return plain, nil
+	return plain
 }
 
 // printable replaces what would move a terminal's cursor in a text that a server sent.

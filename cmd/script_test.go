@@ -62,7 +62,7 @@ func build(dir string) error {
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	for _, name := range []string{"vovsecurity", "gen-root-cert", "gen-intermediate-cert", "gen-leaf-cert"} {
+	for _, name := range []string{"vovsecurity", "gen-root-cert", "gen-intermediate-cert", "gen-leaf-cert", "websocket-test-client"} {
 		if err := os.Link(filepath.Join(dir, "keyward"+exe()), filepath.Join(dir, name+exe())); err != nil {
 			return err
 		}
@@ -110,6 +110,7 @@ func TestScripts(t *testing.T) {
 			"relay":    cmdRelay,
 			"peer":     cmdPeer,
 			"postgres": cmdPostgres,
+			"service":  cmdService,
 		},
 	})
 }

@@ -259,7 +259,7 @@ _keyward_words() {
             --server-key=FILE --quiet -q --json --help -h" ;;
     "keyward relay")
         words="
-            serve status --help -h" ;;
+            serve status connect --help -h" ;;
     "keyward relay serve")
         words="
             --listen= --cert=FILE --key=FILE --key-password-file=FILE
@@ -270,6 +270,14 @@ _keyward_words() {
     "keyward relay status")
         words="
             --admin-socket=FILE --once --json --help -h" ;;
+    "keyward relay connect")
+        words="
+            --client-cert=FILE --cc=FILE --client-key=FILE
+            --client-key-password-file=FILE --ca-file=FILE --ca-cert=FILE
+            --ca=FILE --server-name= --http-proxy= --http-proxy-address= -a=
+            --http-proxy-port= -p= --http-proxy-name= --forward= --allow-http
+            --event= --event-type= --peer-class= --peer-id= --timeout=
+            --max-message= --once --quiet -q --json --help -h" ;;
     "keyward demo")
         words="
             --keep=DIR --help -h" ;;

@@ -82,7 +82,8 @@ function __keyward_call
                 set path "$path $word"
                 set behind 0
             case 'keyward relay serve' \
-                'keyward relay status'
+                'keyward relay status' \
+                'keyward relay connect'
                 set path "$path $word"
                 set behind 0
             case '*'
@@ -770,6 +771,7 @@ complete -c keyward -n '__keyward_in keyward serverkey rotate' -l help -s h -d '
 
 complete -c keyward -n '__keyward_at keyward relay' -a serve -d 'run the relay'
 complete -c keyward -n '__keyward_at keyward relay' -a status -d 'show who waits at the relay, and who is paired'
+complete -c keyward -n '__keyward_at keyward relay' -a connect -d 'meet a peer through a relay, and carry REST requests and events'
 complete -c keyward -n '__keyward_in keyward relay' -l help -s h -d 'show this help'
 
 complete -c keyward -n '__keyward_in keyward relay serve' -l listen -x -d 'the ADDRESS and port; port 0 takes a free one; a socket that systemd passes on takes its place'
@@ -795,6 +797,28 @@ complete -c keyward -n '__keyward_in keyward relay status' -l admin-socket -r -F
 complete -c keyward -n '__keyward_in keyward relay status' -l once -d 'print the table once, on a terminal too'
 complete -c keyward -n '__keyward_in keyward relay status' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward relay status' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward relay connect' -l client-cert -l cc -o cc -r -F -d 'show the relay the certificate in PEM FILE, with its intermediates and key (gen-leaf-cert --pkeycert)'
+complete -c keyward -n '__keyward_in keyward relay connect' -l client-key -r -F -d 'its private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward relay connect' -l client-key-password-file -r -F -d 'the password of an encrypted key is the first line of FILE'
+complete -c keyward -n '__keyward_in keyward relay connect' -l ca-file -l ca-cert -l ca -o ca -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward relay connect' -l server-name -x -d 'the relay\'s certificate has to have this NAME'
+complete -c keyward -n '__keyward_in keyward relay connect' -l http-proxy -x -d 'take HTTP requests for the peer at [HOST]:PORT; without a host on loopback, port 0 takes a free one'
+complete -c keyward -n '__keyward_in keyward relay connect' -l http-proxy-address -s a -x -d 'the same as the test client has it: the HOST'
+complete -c keyward -n '__keyward_in keyward relay connect' -l http-proxy-port -s p -x -d 'and the PORT'
+complete -c keyward -n '__keyward_in keyward relay connect' -l http-proxy-name -x -d 'take requests for this host NAME too, beside localhost and addresses; repeatable, * is any name: then web pages may reach the peer'
+complete -c keyward -n '__keyward_in keyward relay connect' -l forward -x -d 'answer the peer\'s requests from the service at URL, http or https; a path in it comes before theirs'
+complete -c keyward -n '__keyward_in keyward relay connect' -l allow-http -d '--forward by plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward relay connect' -l event -x -d 'publish each line of stdin as an event of this NAME'
+complete -c keyward -n '__keyward_in keyward relay connect' -l event-type -x -d 'what the lines are, a MIME TYPE; with application/json each is a JSON value'
+complete -c keyward -n '__keyward_in keyward relay connect' -l peer-class -x -d 'tell the peer this CLASS of us'
+complete -c keyward -n '__keyward_in keyward relay connect' -l peer-id -x -d 'tell the peer this ID of us'
+complete -c keyward -n '__keyward_in keyward relay connect' -l timeout -x -d 'give up an HTTP request after this TIME, either way'
+complete -c keyward -n '__keyward_in keyward relay connect' -l max-message -x -d 'the largest message has BYTES, either way; the relay\'s limit counts too'
+complete -c keyward -n '__keyward_in keyward relay connect' -l once -d 'connect once: end with the connection, 0 where a peer was met'
+complete -c keyward -n '__keyward_in keyward relay connect' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward relay connect' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward relay connect' -l help -s h -d 'show this help'
 
 complete -c keyward -n '__keyward_in keyward demo' -l keep -x -a '(__fish_complete_directories)' -d 'do it in DIR, a new or empty folder, and leave the files'
 complete -c keyward -n '__keyward_in keyward demo' -l help -s h -d 'show this help'

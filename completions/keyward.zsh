@@ -873,6 +873,7 @@ __keyward_relay() {
     local -a commands=(
         'serve:run the relay'
         'status:show who waits at the relay, and who is paired'
+        'connect:meet a peer through a relay, and carry REST requests and events'
     )
     __keyward_hand_over __keyward_relay \
         '(--help -h)'{--help,-h}'[show this help]'
@@ -904,6 +905,32 @@ __keyward_relay_status() {
     _arguments -S \
         '--admin-socket=[the unix socket at PATH, by which `relay status` asks]:PATH:_files' \
         '--once[print the table once, on a terminal too]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_relay_connect() {
+    _arguments -S \
+        '1:URI: ' \
+        '(--client-cert -cc --cc)'{--client-cert,-cc,--cc}'=[show the relay the certificate in PEM FILE, with its intermediates and key (gen-leaf-cert --pkeycert)]:FILE:_files' \
+        '--client-key=[its private key in PEM FILE]:FILE:_files' \
+        '--client-key-password-file=[the password of an encrypted key is the first line of FILE]:FILE:_files' \
+        '(--ca-file --ca-cert -ca --ca)'{--ca-file,--ca-cert,-ca,--ca}'=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--server-name=[the relay'\''s certificate has to have this NAME]:NAME: ' \
+        '--http-proxy=[take HTTP requests for the peer at \[HOST\]:PORT; without a host on loopback, port 0 takes a free one]:[HOST]:PORT: ' \
+        '(--http-proxy-address -a)'{--http-proxy-address,-a}'=[the same as the test client has it: the HOST]:HOST: ' \
+        '(--http-proxy-port -p)'{--http-proxy-port,-p}'=[and the PORT]:PORT: ' \
+        '*--http-proxy-name=[take requests for this host NAME too, beside localhost and addresses; repeatable, * is any name: then web pages may reach the peer]:NAME: ' \
+        '--forward=[answer the peer'\''s requests from the service at URL, http or https; a path in it comes before theirs]:URL: ' \
+        '--allow-http[--forward by plain http to another machine: everything sent can be read on the way]' \
+        '--event=[publish each line of stdin as an event of this NAME]:NAME: ' \
+        '--event-type=[what the lines are, a MIME TYPE; with application/json each is a JSON value]:TYPE: ' \
+        '--peer-class=[tell the peer this CLASS of us]:CLASS: ' \
+        '--peer-id=[tell the peer this ID of us]:ID: ' \
+        '--timeout=[give up an HTTP request after this TIME, either way]:TIME: ' \
+        '--max-message=[the largest message has BYTES, either way; the relay'\''s limit counts too]:BYTES: ' \
+        '--once[connect once: end with the connection, 0 where a peer was met]' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
         '--json[print data, and errors on stderr, as JSON]' \
         '(--help -h)'{--help,-h}'[show this help]'
 }

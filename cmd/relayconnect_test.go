@@ -1,0 +1,68 @@
+package cmd_test
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// cmdService starts an HTTP service with a path for each thing that a service can do, and sets NAME_URL to its URL: service
+// NAME. Each request leaves a line in the file NAME.requests.
+func cmdService(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: service NAME")
+	}
+	var writing sync.Mutex
+	requests := ts.MkAbs(args[0] + ".requests")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		line := r.Method + " " + r.URL.RequestURI() + "\n"
+		writing.Lock()
+		f, err := os.OpenFile(requests, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err == nil {
+			_, _ = f.WriteString(line)
+			_ = f.Close()
+		}
+		writing.Unlock()
+		w.Header().Set("X-Asked", strings.TrimSpace(line))
+		serveOne(w, r)
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv(strings.ToUpper(args[0])+"_URL", server.URL)
+}
+
+func serveOne(w http.ResponseWriter, r *http.Request) {
+	switch name := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]; name {
+	case "echo": // the body, as it came
+		w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
+		_, _ = io.Copy(w, r.Body)
+	case "tell": // what came, for people
+		w.Header().Add("X-Twice", "one")
+		w.Header().Add("X-Twice", "two")
+		for _, header := range slices.Sorted(maps.Keys(r.Header)) {
+			if strings.HasPrefix(header, "X-") {
+				fmt.Fprintf(w, "%s: %q\n", header, r.Header[header])
+			}
+		}
+		fmt.Fprintf(w, "%s %s %d\n", r.Method, r.URL.RequestURI(), r.ContentLength)
+	case "teapot":
+		http.Error(w, "short and stout", http.StatusTeapot)
+	case "empty":
+		w.WriteHeader(http.StatusNoContent)
+	case "slow": // no answer
+		<-r.Context().Done()
+	case "away":
+		http.Redirect(w, r, r.URL.Query().Get("to"), http.StatusFound)
+	case "large":
+		_, _ = w.Write(make([]byte, 2<<20))
+	default:
+		http.NotFound(w, r)
+	}
+}

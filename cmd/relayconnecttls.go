@@ -1,0 +1,119 @@
+package cmd
+
+import (
+	"cmp"
+	"crypto/tls"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"keyward/certs"
+	"keyward/internal/fault"
+	"keyward/internal/secretfile"
+)
+
+const clientCertHint = "give --client-cert a file with the certificate and its key, as `gen-leaf-cert --pkeycert` makes it"
+
+// clientFiles are what a client of a relay shows of itself: --client-cert and --client-key. They are looked at for each
+// connection, so that a renewed certificate is taken up by the next one.
+type clientFiles struct {
+	*env
+	cert, key string
+	unlock    certs.Unlock
+
+	seen  [32]byte // digest of what was read
+	shown *tls.Certificate
+}
+
+// clientTLS is what we show to the relay and whom we trust, and the certificate as it is now.
+func (e *env) clientTLS(c *cli.Context) (*tls.Config, *tls.Certificate, error) {
+	cert, roots := c.String("client-cert"), c.String("ca-file")
+	if e.script {
+		cert = cmp.Or(cert, besideProgram(testClientCert))
+		roots = cmp.Or(roots, besideProgram(testClientRoots...))
+	}
+	if cert == "" {
+		return nil, nil, fault.New(fault.Usage, clientCertHint, "a relay takes nobody without a certificate, and --client-cert is missing")
+	}
+	files := &clientFiles{env: e, cert: cert, key: cmp.Or(c.String("client-key"), cert), unlock: e.unlock(c, "client-key-password-file")}
+	if err := files.read(); err != nil {
+		return nil, nil, err
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.String("server-name"), Time: e.now, GetClientCertificate: files.show}
+	if roots != "" {
+		given, err := rootsFrom(roots)
+		if err != nil {
+			return nil, nil, fault.New(fault.KindOf(err), "give --ca-file the root of the relay's certificate in PEM", "%w", err)
+		}
+		config.RootCAs = given.RootCAs
+	}
+	return config, files.shown, nil
+}
+
+// show reads the files again. It is called once for each connection, one at a time. What cannot be read leaves what was before.
+func (f *clientFiles) show(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	if err := f.read(); err != nil {
+		f.note("warning: what was read before is shown to the relay: %v", err)
+	}
+	return f.shown, nil
+}
+
+func (f *clientFiles) read() error {
+	seen := digest([]string{f.cert, f.key})
+	if seen == f.seen {
+		return nil
+	}
+	shown, err := f.load()
+	if err != nil {
+		return err
+	}
+	f.seen, f.shown = seen, shown
+	if exposed := secretfile.Exposed(f.key); errors.Is(exposed, fault.Policy) {
+		f.note("warning: %v (%s)", exposed, fault.HintOf(exposed))
+	}
+	return nil
+}
+
+// load reads the certificate, those above it and the key, which may stand in any order.
+func (f *clientFiles) load() (*tls.Certificate, error) {
+	found, err := certs.ReadFile(f.cert)
+	if err != nil {
+		return nil, fault.New(kindOf(err), clientCertHint, "the client's certificate: %w", err)
+	}
+	text, err := os.ReadFile(f.key)
+	if err != nil {
+		return nil, fault.New(kindOf(err), "check the file that --client-key names", "the client's key: %w", err)
+	}
+	key, err := certs.ReadKey(f.key, text, found.Certs[0], f.unlock)
+	if err != nil {
+		hint := fault.HintOf(err)
+		if f.key == f.cert && errors.Is(err, fault.InvalidFile) {
+			hint = "name the file with the certificate's key with --client-key"
+		}
+		return nil, fault.New(kindOf(err), hint, "the client's key: %w", err)
+	}
+	shown := &tls.Certificate{PrivateKey: key, Leaf: found.Certs[0]}
+	for _, cert := range found.Certs {
+		shown.Certificate = append(shown.Certificate, cert.Raw)
+	}
+	return shown, nil
+}
+
+// besideProgram is the first of the paths that is there, from the folder of the program, or of the link by which it was
+// called, else the first.
+func besideProgram(paths ...string) string {
+	program, err := exec.LookPath(os.Args[0])
+	if err != nil {
+		program = os.Args[0]
+	}
+	for i, path := range paths {
+		paths[i] = filepath.Join(filepath.Dir(program), path)
+		if _, err := os.Stat(paths[i]); err == nil {
+			return paths[i]
+		}
+	}
+	return paths[0]
+}
