@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -74,26 +75,32 @@ func (c *Client) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for tries := 0; ; tries++ {
-		s, err := c.dial(ctx, target)
-		if err == nil {
-			err = s.run(ctx)
-		}
+	for tries := 0; ctx.Err() == nil; tries++ {
+		met, err := c.visit(ctx, target)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it ended because it was to
 		}
-		if s != nil && s.met {
+		if met {
 			tries = 0
 		}
 		if c.Once || hopeless(err) {
 			return err
 		}
-		pause := backoff(tries, rand.Float64())
+		pause := backoff(tries, rand.Float64()) //nolint:gosec // it spreads load, and keeps no secret
 		c.log().Info("no connection to a peer", "cause", err, "retry", pause)
-		if !sleep(ctx, pause) {
-			return nil
-		}
+		sleep(ctx, pause)
 	}
+	return nil
+}
+
+// visit is one connection, from its beginning to its end. It says whether a peer was met.
+func (c *Client) visit(ctx context.Context, target *url.URL) (met bool, err error) {
+	s, err := c.dial(ctx, target)
+	if err != nil {
+		return false, err
+	}
+	err = s.run(ctx)
+	return s.met, err
 }
 
 // hopeless says whether an error will be the same the next time.

@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -270,4 +271,13 @@ func noLeaks(t testing.TB) {
 			}
 		}
 	})
+}
+
+// fields are headers or parameters: a name, its value, a name, its value.
+func fields(pairs ...string) []message.Field {
+	var all []message.Field
+	for pair := range slices.Chunk(pairs, 2) {
+		all = append(all, message.Field{Name: pair[0], Value: pair[1]})
+	}
+	return all
 }

@@ -54,7 +54,7 @@ func (c *Client) dial(ctx context.Context, target *url.URL) (*session, error) {
 	secure := tls.Client(tcp, verifying(c.TLS, target.Hostname()))
 	in, err := shakeHands(ctx, secure, target)
 	if err != nil {
-		tcp.Close()
+		_ = tcp.Close()
 		return nil, dialError(target, err)
 	}
 	return newSession(c, newConn(secure, in, ws.StateClientSide, c.limit())), nil
@@ -65,7 +65,7 @@ func shakeHands(ctx context.Context, secure *tls.Conn, target *url.URL) (*bufio.
 	if err := secure.HandshakeContext(ctx); err != nil {
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { secure.NetConn().Close() })
+	stop := context.AfterFunc(ctx, func() { _ = secure.NetConn().Close() })
 	in, err := askUpgrade(secure, target)
 	if !stop() {
 		return nil, ctx.Err()
@@ -105,7 +105,7 @@ func verifying(config *tls.Config, host string) *tls.Config {
 		return config
 	}
 	name, further := config.ServerName, config.VerifyConnection
-	config.InsecureSkipVerify = true //nolint:gosec // VerifyConnection verifies, on resumed sessions too
+	config.InsecureSkipVerify = true // VerifyConnection verifies, on resumed sessions too
 	config.VerifyConnection = func(state tls.ConnectionState) error {
 		if err := verify(config, state.PeerCertificates, name); err != nil {
 			return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
@@ -145,6 +145,7 @@ func hasSAN(c *x509.Certificate) bool {
 
 // certificateAlerts are those by which the other end says that it does not take our certificate (RFC 8446, section 6.2).
 var certificateAlerts = []tls.AlertError{
+	40,  // handshake_failure: what TLS 1.2 says to who has none
 	42,  // bad_certificate
 	43,  // unsupported_certificate
 	44,  // certificate_revoked

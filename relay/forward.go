@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"unicode"
+	"unicode/utf8"
 
 	"keyward/relay/message"
 )
@@ -109,7 +111,7 @@ func (f *forward) target(r *message.Request) (*url.URL, error) {
 		return nil, errors.New("the path is not one that is forwarded: it begins with one slash, and has no dot segments, backslashes or control characters")
 	}
 	target := *f.base
-	target.RawPath = strings.TrimSuffix(f.base.EscapedPath(), "/") + path
+	target.RawPath = strings.TrimSuffix(f.base.EscapedPath(), "/") + escaped(path)
 	var err error
 	if target.Path, err = url.PathUnescape(target.RawPath); err != nil {
 		return nil, errors.New("the path is not escaped as it should be")
@@ -121,6 +123,20 @@ func (f *forward) target(r *message.Request) (*url.URL, error) {
 	target.RawQuery = queryOf(append(more, r.Query...))
 	target.Fragment, target.RawFragment = "", ""
 	return &target, nil
+}
+
+// escaped escapes what a path has to have escaped (RFC 3986, section 3.3), and leaves alone what is.
+func escaped(path string) string {
+	var out strings.Builder
+	for i := range len(path) {
+		c := path[i]
+		if c < utf8.RuneSelf && (unicode.IsLetter(rune(c)) || unicode.IsDigit(rune(c)) || strings.IndexByte("%/-._~!$&'()*+,;=:@", c) >= 0) {
+			out.WriteByte(c)
+			continue
+		}
+		fmt.Fprintf(&out, "%%%02X", c)
+	}
+	return out.String()
 }
 
 // inside says whether a path stays behind the one that is put before it, however often it is unescaped.

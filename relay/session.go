@@ -27,12 +27,12 @@ type session struct {
 	c    *Client
 	conn *conn
 
-	gone   <-chan struct{}    // closed when the session ends
-	turn   chan struct{}      // is held by who writes
-	slots  chan struct{}      // are held by the requests that are answered
-	busy   time.Time          // since when there is no slot; zero where there was one. Only the reader has it
-	events chan message.Event // for OnEvent
-	met    bool               // the peer's hello came. Only the reader has it
+	gone     <-chan struct{}    // closed when the session ends
+	turn     chan struct{}      // is held by who writes
+	slots    chan struct{}      // are held by the requests that are answered
+	deadline time.Time          // for a slot to be free; zero while there is one. Only the reader has it
+	events   chan message.Event // for OnEvent
+	met      bool               // the peer's hello came. Only the reader has it
 
 	mu      sync.Mutex
 	waiting map[int64]chan<- answer // for the responses to our requests, by their ids
@@ -103,7 +103,7 @@ func (s *session) watch(ctx, outer context.Context, cancel context.CancelCauseFu
 		}
 	}
 	cancel(errSilent)
-	s.conn.Close()
+	_ = s.conn.Close()
 }
 
 func (s *session) tellEvents() {
@@ -183,18 +183,18 @@ func (s *session) serve(ctx context.Context, parts *sync.WaitGroup, m *message.M
 func (s *session) slot(ctx context.Context) bool {
 	select {
 	case s.slots <- struct{}{}:
-		s.busy = time.Time{}
+		s.deadline = time.Time{}
 		return true
 	default:
 	}
-	if s.busy.IsZero() {
-		s.busy = time.Now()
+	if s.deadline.IsZero() {
+		s.deadline = time.Now().Add(busyTime)
 	}
-	timer := time.NewTimer(busyTime - time.Since(s.busy))
+	timer := time.NewTimer(time.Until(s.deadline))
 	defer timer.Stop()
 	select {
 	case s.slots <- struct{}{}:
-		s.busy = time.Time{}
+		s.deadline = time.Time{}
 		return true
 	case <-timer.C:
 	case <-ctx.Done():
@@ -306,7 +306,7 @@ func (s *session) write(ctx context.Context, text []byte) error {
 		return nil
 	}
 	if !errors.Is(err, errClosing) {
-		s.conn.Close() // the reader notices
+		_ = s.conn.Close() // the reader notices
 	}
 	return fmt.Errorf("%w: %w", ErrPeerGone, err)
 }
