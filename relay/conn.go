@@ -3,9 +3,11 @@ package relay
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -284,17 +286,53 @@ func (c *conn) writeLocked(op ws.OpCode, last bool, frame []byte, within time.Du
 		ws.Cipher(frame[headroom:], h.Mask, 0)
 	}
 	start := headroom - ws.HeaderSize(h)
-	if err := ws.WriteHeader(bytes.NewBuffer(frame[start:start]), h); err != nil {
-		return err
+	appendHeader(frame[:start], h)
+	return c.sendLocked(frame[start:], within)
+}
+
+// send sends frames as they are.
+func (c *conn) send(frames []byte) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if c.closing {
+		return errClosing
 	}
+	return c.sendLocked(frames, writeTime)
+}
+
+func (c *conn) sendLocked(frames []byte, within time.Duration) error {
 	if err := c.SetWriteDeadline(time.Now().Add(within)); err != nil {
 		return err
 	}
-	_, err := c.Conn.Write(frame[start:])
+	_, err := c.Conn.Write(frames)
 	if err != nil {
 		c.shut()
 	}
 	return err
+}
+
+// appendHeader appends a frame's header (RFC 6455, section 5.2).
+func appendHeader(b []byte, h ws.Header) []byte {
+	const last, masked, length16, length64 = 0x80, 0x80, 126, 127
+	first, second := byte(h.OpCode), byte(0)
+	if h.Fin {
+		first |= last
+	}
+	if h.Masked {
+		second |= masked
+	}
+	switch {
+	case h.Length < length16:
+		b = append(b, first, second|byte(h.Length))
+	case h.Length <= math.MaxUint16:
+		b = binary.BigEndian.AppendUint16(append(b, first, second|length16), uint16(h.Length))
+	default:
+		b = binary.BigEndian.AppendUint64(append(b, first, second|length64), uint64(h.Length))
+	}
+	if h.Masked {
+		b = append(b, h.Mask[:]...)
+	}
+	return b
 }
 
 // shut makes a frame the last one that is sent. Who reads has closeTime left.

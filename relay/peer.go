@@ -22,6 +22,7 @@ const (
 // peer is a client behind its upgrade. One goroutine reads from it, from greet to dismiss.
 type peer struct {
 	*conn
+	from *bursts // below the conn's TLS
 	Visitor
 	server *Server
 	target string // of its request
@@ -36,6 +37,8 @@ type peer struct {
 
 	messages, bytes atomic.Int64 // that came from it and were passed on
 	held            atomic.Bool  // nothing is read from it while its mate takes what was
+	out             outbox       // for the mate. Only the reader has it
+	lost            bool         // the mate does not take it
 
 	beatLock sync.Mutex
 	beat     *time.Timer
@@ -44,7 +47,7 @@ type peer struct {
 }
 
 // admit makes a peer of a connection, unless the server stops.
-func (s *Server) admit(tc *tls.Conn, up upgraded, who Visitor) (*peer, error) {
+func (s *Server) admit(from *bursts, tc *tls.Conn, up upgraded, who Visitor) (*peer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping {
@@ -52,7 +55,7 @@ func (s *Server) admit(tc *tls.Conn, up upgraded, who Visitor) (*peer, error) {
 	}
 	c := newConn(tc, up.in, ws.StateServerSide, s.cfg.MaxMessage)
 	c.deflate = up.deflate
-	p := &peer{conn: c, Visitor: who, server: s, target: up.target, since: time.Now()}
+	p := &peer{conn: c, from: from, Visitor: who, server: s, target: up.target, since: time.Now()}
 	s.peers[p] = true
 	return p, nil
 }
@@ -164,10 +167,15 @@ func (p *peer) joinFirst(m *meetup) (*peer, error) {
 
 // pass gives the mate what the peer sends, as it comes, until one of them ends.
 func (p *peer) pass() error {
+	p.from.idle = p.flush
+	defer p.out.empty()
+	defer p.flush()
 	for {
 		op, err := p.begin()
 		mate := p.mate.Load()
 		switch {
+		case p.lost:
+			return alone
 		case errors.Is(err, os.ErrDeadlineExceeded) && mate == nil:
 			return &closure{code: ws.StatusNormalClosure, reason: "no peer came in time"}
 		case err != nil:
@@ -175,33 +183,50 @@ func (p *peer) pass() error {
 		case mate == nil:
 			return &closure{code: ws.StatusNormalClosure, reason: "a message came before the peer"}
 		}
-		if err := p.passMessage(op, mate); err != nil {
+		if err := p.passMessage(op); err != nil {
 			return err
 		}
 	}
 }
 
-// passMessage gives the mate one message in parts, each when the one before was taken.
-func (p *peer) passMessage(op ws.OpCode, mate *peer) error {
-	part := chunks.Get().(*chunk)
-	defer chunks.Put(part)
+// passMessage takes one message for the mate: as one frame where it is small, else in parts, each when the one before was
+// taken. Small ones that came as one frame are gathered.
+func (p *peer) passMessage(op ws.OpCode) error {
+	if !p.last || p.left > p.out.left() || p.flat != nil {
+		p.flush()
+	}
 	for {
-		n, end, err := p.fill(part[headroom:])
+		n, end, err := p.fill(p.out.space())
 		if err != nil {
 			return err
 		}
-		p.held.Store(true)
-		err = mate.writeFrame(op, end, part[:headroom+n])
-		p.held.Store(false)
-		if err != nil {
-			return alone
-		}
+		p.out.add(op, end, n)
 		p.bytes.Add(int64(n))
 		if end {
 			p.messages.Add(1)
 			return nil
 		}
+		p.flush()
+		if p.lost {
+			return alone
+		}
 		op = ws.OpContinuation
+	}
+}
+
+// flush gives the mate what was gathered for it: before p is waited for, so that nothing that came is held up.
+func (p *peer) flush() {
+	if frames := p.out.take(); frames != nil && !p.lost {
+		p.held.Store(true)
+		err := p.mate.Load().send(frames)
+		p.held.Store(false)
+		if err != nil {
+			p.lost = true
+			p.expel(alone)
+		}
+	}
+	if !p.open {
+		p.out.empty()
 	}
 }
 

@@ -186,7 +186,8 @@ func (s *Server) receive(nc net.Conn) {
 
 // shake does both handshakes.
 func (s *Server) shake(nc net.Conn) (*peer, error) {
-	tc := tls.Server(nc, s.cfg.TLS)
+	from := &bursts{Conn: nc}
+	tc := tls.Server(from, s.cfg.TLS)
 	if !s.enter(nc) {
 		return nil, errClosing
 	}
@@ -205,7 +206,7 @@ func (s *Server) shake(nc net.Conn) (*peer, error) {
 		return nil, err
 	}
 	_ = nc.SetDeadline(time.Time{})
-	return s.admit(tc, up, Visitor{
+	return s.admit(from, tc, up, Visitor{
 		Certificate: state.PeerCertificates[0],
 		Chains:      state.VerifiedChains,
 		Address:     addressOf(nc),
