@@ -299,3 +299,43 @@ func TestFloodOfPings(t *testing.T) {
 		second.wantClose(1002, alonePhrase)
 	})
 }
+
+// TestStop has all kinds of connections open. All are told, and where peers answer it takes no time.
+func TestStop(t *testing.T) {
+	inTime(t, Config{}, func(t *testing.T, r *relay) {
+		shaking, err := r.dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cert := peerCert()
+		upgrading, err := r.shake(&cert)
+		if err != nil {
+			t.Fatal(err)
+		}
+		arriving := r.open(testPrefix + "x").pump()
+		first, second := r.pumpedPair("y")
+		waiting := r.open(testPrefix + "x").pump()
+		waiting.text(hello("x"))
+		r.waitFor(func(s Status) bool { return stateOf(s, "x") == StateWaiting && s.Arriving == 3 })
+		start := time.Now()
+		var wg sync.WaitGroup
+		for _, w := range []*wire{arriving, waiting, first, second} {
+			wg.Go(func() { w.wantClose(1001, "the relay is stopping") })
+		}
+		for _, nc := range []net.Conn{shaking, upgrading} {
+			wg.Go(func() {
+				if _, err := nc.Read(make([]byte, 1)); err == nil {
+					t.Error("a connection before its upgrade is still open")
+				}
+			})
+		}
+		r.stop()
+		wg.Wait()
+		if took := time.Since(start); took != 0 {
+			t.Errorf("it took %v", took)
+		}
+		if _, err := r.dial(); err == nil {
+			t.Error("the listener is open")
+		}
+	})
+}
