@@ -34,11 +34,11 @@ func (e *env) relayConnectCommand() *cli.Command {
 		Name: "connect", ArgsUsage: "URI",
 		Usage: "meet a peer through a relay, and carry REST requests and events",
 		Description: "Connects to the relay at URI, wss://HOST:PORT/micronets/v1/ws-proxy/MEETUP-ID, and meets the peer that comes to the same meetup id. " +
-			"It runs until it is interrupted, and connects again, with growing pauses, whenever the connection ends. Both directions work at once:\n\n" +
+			"It runs until it is interrupted, and connects again, with growing pauses, whenever the connection ends. Both directions work at once. " +
 			"--http-proxy takes HTTP requests on this machine and has the peer answer them. Its port opens at once: 503 is the answer while no peer is met, 504 after --timeout, 413 where a request does not fit a message. " +
 			"--forward answers the peer's requests by calling one HTTP service that this machine reaches, never another host; without it they get 501. " +
 			"--event publishes each line of stdin as an event of that name, and waits for a peer to be there. With --event alone the command ends once stdin has, and every line is sent. " +
-			"The peer's events are printed on stdout, a JSON object a line: event, format and body, which is JSON, a string, or base64 where encoding says so.\n\n" +
+			"The peer's events are printed on stdout, a JSON object a line: event, format and body, which is JSON, a string, or base64 where encoding says so. " +
 			"The relay has to prove itself. With --ca-file its certificate is verified below these roots alone, and its name wherever the certificate has names, which those of Micronets have not; " +
 			"--server-name demands one. Without --ca-file the system's roots count, and the name always does. " +
 			"A client certificate that is renewed in its file is taken up by the next connection.",
