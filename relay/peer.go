@@ -129,7 +129,11 @@ func (p *peer) wait() (bool, error) {
 	if err := p.readUntil(until); err != nil {
 		return false, err
 	}
-	return p.server.wait(p), nil
+	waits := p.server.wait(p)
+	if waits {
+		p.server.cfg.Log.Info("peer waits", "meetup", p.Meetup, "remote", p.Address, "subject", p.Certificate.Subject.String())
+	}
+	return waits, nil
 }
 
 // meet joins the first at a meetup, and gives each the other's HELLO. Until that is done nobody else writes to p, so that it
@@ -149,6 +153,10 @@ func (p *peer) meet(m *meetup) (bool, error) {
 		return false, alone
 	}
 	p.hello, first.hello = nil, nil
+	if why := p.permitted(first); why != nil { // a Review since the first time saw no pair
+		return false, why
+	}
+	p.server.cfg.Log.Info("peers met", "meetup", p.Meetup, "first", first.Address, "second", p.Address)
 	return true, nil
 }
 

@@ -106,7 +106,6 @@ func hardened(config *tls.Config) *tls.Config {
 			if err != nil || chosen == nil {
 				return nil, err
 			}
-			chosen.GetConfigForClient = nil
 			return hardened(chosen), nil
 		}
 	}
