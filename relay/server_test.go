@@ -342,6 +342,24 @@ func TestPermit(t *testing.T) {
 	waiting.wantClose(1008, "not permitted")
 }
 
+// TestPermitChanges has the rules change between the question and the meeting, where Review sees no pair yet.
+func TestPermitChanges(t *testing.T) {
+	asked := 0
+	r := startRelay(t, Config{Permit: func(_ Visitor, mate *Visitor) error {
+		if mate == nil {
+			return nil
+		}
+		if asked++; asked == 1 {
+			return nil
+		}
+		return errors.New("no longer")
+	}})
+	first := r.arrive("x")
+	r.waitFor(func(s Status) bool { return stateOf(s, "x") == StateWaiting })
+	r.arrive("x").wantClose(1008, "not permitted")
+	first.wantClose(1002, alonePhrase)
+}
+
 func TestStatus(t *testing.T) {
 	r := startRelay(t, Config{})
 	if diff := cmp.Diff(Status{Meetups: []Meetup{}}, r.Status()); diff != "" {
