@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
+	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -65,4 +68,43 @@ func serveOne(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// TestREADMERelay runs the README's six lines as they are printed, but for the three ports, which may be taken here.
+func TestREADMERelay(t *testing.T) {
+	needsShell(t)
+	if _, err := exec.LookPath("curl"); err != nil && os.Getenv("CI") != "true" {
+		t.Skip("curl is not installed")
+	}
+	page, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "## A REST service behind a relay\n")
+	found := blocks(section)
+	if len(found) == 0 || strings.Count(found[0].text, "\n") != 6 {
+		t.Fatal("the README has no six lines for it")
+	}
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "the service was here") }))
+	defer service.Close()
+	relay, proxy := freePort(t), freePort(t)
+	lines := strings.NewReplacer("http://127.0.0.1:8080", service.URL, ":5050/", ":"+relay+"/", ":5001", ":"+proxy).Replace(found[0].text)
+	c := shell(t.TempDir(), "trap 'kill $(jobs -p); wait' EXIT\n"+lines)
+	c.Env = append(c.Env, "KEYWARD_LISTEN=127.0.0.1:"+relay)
+	out, err := c.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "the service was here") {
+		t.Errorf("%v in\n%s\nprinted\n%s", err, lines, out)
+	}
+}
+
+// freePort is one that nobody listens at.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
 }
