@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -121,8 +122,12 @@ func (id *relayFiles) load() error {
 
 // serveRelay starts keyward's relay. All peers come from one address, and wait as long as they like.
 func (b *bench) serveRelay(ctx context.Context, id relayFiles) (*server, error) {
+	own, err := os.MkdirTemp(b.dir, "relay")
+	if err != nil {
+		return nil, err
+	}
 	return b.serve(ctx, b.keyward, "relay", "serve", "--listen", "127.0.0.1:0", "--cert", id.cert, "--key", id.key, "--ca-file", id.ca,
-		"--max-connections", "16384")
+		"--max-peers", "16384", "--max-per-address", "16384", "--admin-socket", filepath.Join(own, "admin.sock"))
 }
 
 // relayRate compares how fast couples send messages from one end to the other.
@@ -283,26 +288,30 @@ func (b *bench) relayREST(ctx context.Context, s *server, id relayFiles) (row, e
 		return r, err
 	}
 	defer bare.stop()
-	behind, err := b.connectRelay(ctx, s, id, "--forward", service.URL)
+	door, err := freeAddress()
 	if err != nil {
 		return r, err
 	}
-	defer behind.stop()
-	before, err := b.connectRelay(ctx, s, id, "--http-proxy", "127.0.0.1:0")
-	if err != nil {
-		return r, err
+	for _, flags := range [][]string{{"--forward", service.URL}, {"--http-proxy", door}} {
+		end, err := b.connectRelay(ctx, s, id, flags...)
+		if err != nil {
+			return r, err
+		}
+		defer end.stop()
 	}
-	defer before.stop()
 
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: id.client.RootCAs, MinVersion: tls.VersionTLS13}}}
 	defer client.CloseIdleConnections()
+	if err := answers(ctx, client, "http://"+door+"/status"); err != nil {
+		return r, err
+	}
 	n := 1000
 	if b.short {
 		n = 100
 	}
 	for i := range b.times(20) + 1 {
 		var p50 [2]float64
-		for j, url := range []string{"https://" + bare.address + "/status", "http://" + before.address + "/status"} {
+		for j, url := range []string{"https://" + bare.address + "/status", "http://" + door + "/status"} {
 			took, err := roundTrips(ctx, client, url, n)
 			if err != nil {
 				return r, err
@@ -343,6 +352,33 @@ func roundTrips(ctx context.Context, client *http.Client, url string, n int) ([]
 
 // connectRelay starts a client of the relay.
 func (b *bench) connectRelay(ctx context.Context, s *server, id relayFiles, flags ...string) (*server, error) {
-	argv := append([]string{b.keyward, "relay", "connect", "--cert", id.peer, "--ca-file", id.ca}, flags...)
-	return b.serve(ctx, append(argv, "wss://"+s.address+pathPrefix+"rest")...)
+	argv := append([]string{b.keyward, "relay", "connect", "--client-cert", id.peer, "--ca-file", id.ca}, flags...)
+	started, _, err := b.launch(ctx, append(argv, "wss://"+s.address+pathPrefix+"rest")...)
+	return started, err
+}
+
+// answers waits until a URL is answered.
+func answers(ctx context.Context, client *http.Client, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for {
+		_, err := roundTrips(ctx, client, url, 1)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// freeAddress is one on loopback that nobody listens at.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,14 +18,33 @@ import (
 type server struct {
 	wait    func() error
 	process *os.Process
+	log     string // the name of a file
 	address string
 }
 
-// serve starts a server that prints its URL when it is ready. Its log goes to a file.
+// serve starts a server that prints its URL when it is ready.
 func (b *bench) serve(ctx context.Context, argv ...string) (*server, error) {
-	log, err := os.CreateTemp(b.dir, filepath.Base(argv[0])+"*.log")
+	s, out, err := b.launch(ctx, argv...)
 	if err != nil {
 		return nil, err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err == nil {
+		s.address, err = address(strings.TrimSpace(line))
+	}
+	if err != nil {
+		s.stop()
+		said, _ := os.ReadFile(s.log)
+		return nil, fmt.Errorf("%s: %w\n%s", argv, err, said)
+	}
+	return s, nil
+}
+
+// launch starts a server, and returns what it prints. Its log goes to a file.
+func (b *bench) launch(ctx context.Context, argv ...string) (*server, io.Reader, error) {
+	log, err := os.CreateTemp(b.dir, filepath.Base(argv[0])+"*.log")
+	if err != nil {
+		return nil, nil, err
 	}
 	defer log.Close()
 	c := exec.CommandContext(ctx, argv[0], argv[1:]...)
@@ -32,22 +52,12 @@ func (b *bench) serve(ctx context.Context, argv ...string) (*server, error) {
 	c.Stderr = log
 	out, err := c.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := c.Start(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	s := &server{wait: c.Wait, process: c.Process}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err == nil {
-		s.address, err = address(strings.TrimSpace(line))
-	}
-	if err != nil {
-		s.stop()
-		said, _ := os.ReadFile(log.Name())
-		return nil, fmt.Errorf("%s: %w\n%s", argv, err, said)
-	}
-	return s, nil
+	return &server{wait: c.Wait, process: c.Process, log: log.Name()}, out, nil
 }
 
 // stop ends the server and waits for it.
