@@ -20,6 +20,13 @@ const (
 	busyTime     = 2 * time.Second // how long requests wait for others to end, before they get 503
 )
 
+// The original test client dies of a response that is there before it waits for one, which it does some time after it has
+// sent the request. A service that answers within a millisecond stops it at the first or second request.
+const (
+	hastyClass = "micronets-ws-test-client" // the peerClass that it, and who copied it, says
+	hastyTime  = 50 * time.Millisecond      // that it has before each response
+)
+
 var errSilent = errors.New("nothing was heard of the relay for too long")
 
 // session is one connection to a relay, and the peer that is met on it.
@@ -33,6 +40,7 @@ type session struct {
 	deadline time.Time          // for a slot to be free; zero while there is one. Only the reader has it
 	events   chan message.Event // for OnEvent
 	met      bool               // the peer's hello came. Only the reader has it
+	hasty    bool               // the peer is of hastyClass. The reader sets it before the first request
 
 	mu      sync.Mutex
 	waiting map[int64]chan<- answer // for the responses to our requests, by their ids
@@ -139,6 +147,7 @@ func (s *session) take(ctx context.Context, parts *sync.WaitGroup, text []byte) 
 		s.c.log().Debug("a message of the peer is none", "error", err)
 	case m.Hello != nil && !s.met:
 		s.met = true
+		s.hasty = m.Hello.PeerClass == hastyClass
 		s.c.enter(s)
 		s.c.tellPeer(m.Hello)
 	case !s.met || m.Hello != nil:
@@ -213,6 +222,9 @@ func (s *session) respond(ctx context.Context, to *message.Message, r *message.R
 		s.c.log().Debug("a response cannot be sent", "id", to.ID, "error", err)
 		m.Response = problem(http.StatusBadGateway, "the response cannot be sent: "+err.Error())
 		text, err = s.encode(m)
+	}
+	if s.hasty {
+		sleep(ctx, hastyTime)
 	}
 	if err == nil {
 		err = s.write(ctx, text)
