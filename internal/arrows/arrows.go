@@ -44,6 +44,7 @@ registry/wire       ->
 restclient          -> internal/fault keys registry/wire
 relay               -> internal/fault internal/limit internal/nearest relay/message github.com/gobwas/ws
 relay/message       ->
+keyexchange/msgpack -> internal/fault github.com/tinylib/msgp
 
 internal/arrows     ->
 internal/bench      -> internal/pgtest keys certs store store/audit store/sqlstore registry registry/wire restclient golang.org/x/crypto
