@@ -51,9 +51,9 @@ func cmdPeer(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		all[args[1]] = comePeer(ts, args[1], args[2], args[3], hello)
 	case !neg && len(args) == 3 && args[0] == "say":
-		ts.Check(wsutil.WriteClientText(all[args[1]], []byte(args[2])))
+		send(ts, all[args[1]], ws.NewTextFrame([]byte(args[2])))
 	case !neg && len(args) == 2 && args[0] == "leave":
-		ts.Check(ws.WriteFrame(all[args[1]], ws.MaskFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, "")))))
+		send(ts, all[args[1]], ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, "")))
 	default:
 		ts.Fatalf("usage: peer come NAME PKEYCERT MEETUP [HELLO], peer say NAME TEXT, peer leave NAME")
 	}
@@ -93,9 +93,17 @@ func comePeer(ts *testscript.TestScript, name, certFile, meetup, hello string) n
 		_ = file.Close()
 	})
 	if hello != "" {
-		ts.Check(wsutil.WriteClientText(conn, []byte(hello)))
+		send(ts, conn, ws.NewTextFrame([]byte(hello)))
 	}
 	return conn
+}
+
+// send writes a frame at once: pongs are written too meanwhile.
+func send(ts *testscript.TestScript, conn io.Writer, frame ws.Frame) {
+	text, err := ws.CompileFrame(ws.MaskFrame(frame))
+	ts.Check(err)
+	_, err = conn.Write(text)
+	ts.Check(err)
 }
 
 // listen writes down what comes.

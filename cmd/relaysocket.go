@@ -42,7 +42,7 @@ func (e *env) adminSocketPath(c *cli.Context) (string, error) {
 	return filepath.Join(dir, "relay", "admin.sock"), err
 }
 
-const socketHint = "give --admin-socket a path in a folder of yours, of at most 100 bytes"
+const socketHint = "give --admin-socket a path in a folder of yours, of at most 90 bytes"
 
 // adminListener listens at path, for the own user alone. A socket that a killed relay left is replaced; that of one
 // that lives is fault.Exists.
@@ -63,7 +63,7 @@ func adminListener(ctx context.Context, path string) (net.Listener, error) {
 	if err := stale(ctx, path); err != nil {
 		return nil, err
 	}
-	listener, err := listenUnseen(ctx, dir, path)
+	listener, err := listenUnseen(ctx, filepath.Join(dir, "."+name+".new"), path)
 	if err != nil {
 		return nil, fault.New(kindOf(err), socketHint, "the admin socket: %w", err)
 	}
@@ -103,9 +103,8 @@ type ownSocket struct {
 	info fs.FileInfo
 }
 
-// listenUnseen has the socket come to its place when its mode is right.
-func listenUnseen(ctx context.Context, dir, path string) (net.Listener, error) {
-	hidden := filepath.Join(dir, ".new")
+// listenUnseen has the socket come to its place when its mode is right. A killed relay may have left the hidden one.
+func listenUnseen(ctx context.Context, hidden, path string) (net.Listener, error) {
 	_ = os.Remove(hidden)
 	listener, err := new(net.ListenConfig).Listen(ctx, "unix", hidden)
 	if err != nil {

@@ -29,7 +29,7 @@ func (e *env) relayStatusCommand() *cli.Command {
 	return &cli.Command{
 		Name: "status", Usage: "show who waits at the relay, and who is paired",
 		Description: "Asks a relay on this machine over its admin socket, as its user or as root. Prints a line a peer: the meetup id, whether it waits or is paired and for how long, who it says it is, its certificate's name, its address, " +
-			"and how many messages and bytes it sent that were passed on. On a terminal the table stays and is drawn anew each second, until q or ^C; --once prints it once. " +
+			"and how many messages and bytes it sent that were passed on. On a terminal the table stays and is drawn anew each second, until q, ^C or the end of the relay; --once prints it once. " +
 			"With --json an object: arriving, which is how many have not said HELLO yet, and meetups, an array of objects with meetup, state (waiting or paired), since and peers: " +
 			"address, subject, names, pin, peerClass, peerId, since, messages and bytes. The exit code is 7 where no relay answers.",
 		UsageText: "keyward relay status\nkeyward relay status --once\nkeyward relay status --admin-socket /run/keyward-relay/admin.sock --json",

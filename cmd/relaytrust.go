@@ -2,10 +2,12 @@ package cmd
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -39,6 +41,54 @@ type authority struct {
 	roots    *x509.CertPool
 	verifier *verify.Verifier
 	crls     []*endingCRL
+
+	mu    sync.Mutex
+	known map[[sha256.Size]byte]span // when certificates are trusted, by their hash
+}
+
+// span is a time from a moment up to another.
+type span struct{ from, until time.Time }
+
+// maxKnown is how many certificates are remembered. They are forgotten together, which costs no more than to verify them again.
+const maxKnown = 16384
+
+// trusts verifies a certificate. What was found is remembered, since each peer is asked for several times: a signature takes
+// a good part of what a connection takes.
+func (a *authority) trusts(cert *x509.Certificate, with []*x509.Certificate, now time.Time) error {
+	which := sha256.Sum256(cert.Raw)
+	a.mu.Lock()
+	s := a.known[which]
+	a.mu.Unlock()
+	if !now.Before(s.from) && now.Before(s.until) {
+		return nil
+	}
+	chain, err := a.verifier.At(now).Chain(cert, with...)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.known) >= maxKnown {
+		clear(a.known)
+	}
+	a.known[which] = span{now, a.until(chain, now)}
+	return nil
+}
+
+// until is when the first certificate of a chain ends, or a CRL does that may be its.
+func (a *authority) until(chain []*x509.Certificate, now time.Time) time.Time {
+	first := chain[0].NotAfter
+	for _, cert := range chain {
+		if cert.NotAfter.Before(first) {
+			first = cert.NotAfter
+		}
+	}
+	for _, crl := range a.crls {
+		if crl.NextUpdate.After(now) && crl.NextUpdate.Before(first) {
+			first = crl.NextUpdate
+		}
+	}
+	return first
 }
 
 // endingCRL is a CRL, and what was told of its end.
@@ -71,7 +121,7 @@ func (t *relayTrust) readAuthority(context.Context) error {
 	if err != nil {
 		return err
 	}
-	next := &authority{roots: x509.NewCertPool()}
+	next := &authority{roots: x509.NewCertPool(), known: map[[sha256.Size]byte]span{}}
 	for _, cert := range found.Certs {
 		if certs.RoleOf(cert) == certs.Leaf {
 			return fault.New(fault.InvalidFile, "give --ca-file the certificate of the CA that signs the peers", "%s: %s is no CA", t.caFile, verify.NameOf(cert))
@@ -130,8 +180,7 @@ func (t *relayTrust) permit(who relay.Visitor, mate *relay.Visitor) error {
 }
 
 func (t *relayTrust) trusted(cert *x509.Certificate, with []*x509.Certificate) error {
-	_, err := t.held.Load().verifier.At(t.now()).Chain(cert, with...)
-	return err
+	return t.held.Load().trusts(cert, with, t.now())
 }
 
 // tlsConfig asks each peer for a certificate of the CA as it is by then.
