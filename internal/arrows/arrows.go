@@ -44,6 +44,7 @@ registry/wire       ->
 restclient          -> internal/fault keys registry/wire
 relay               -> internal/fault internal/limit internal/nearest relay/message github.com/gobwas/ws
 relay/message       ->
+keyexchange         -> internal/durable internal/fault internal/limit internal/secretfile keyexchange/msgpack keys golang.org/x/crypto
 keyexchange/msgpack -> internal/fault github.com/tinylib/msgp
 
 internal/arrows     ->
