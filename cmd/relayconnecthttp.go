@@ -33,6 +33,7 @@ func (n *connector) proxy(ctx context.Context, c *cli.Context) error {
 	server := &http.Server{
 		Handler:           relay.NewProxy(n.Client, c.Duration("timeout"), names...),
 		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(n.Log.Handler(), slog.LevelWarn),
 	}
 	if n.script {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// noteLog is a log whose lines are notes for people: the message, and in brackets what it is about.
+// noteLog is a log whose lines are notes for people: the message, its cause, and in brackets what else there is to tell.
 func (e *env) noteLog() *slog.Logger { return slog.New(noteHandler{env: e}) }
 
 type noteHandler struct {
@@ -20,22 +20,24 @@ func (h noteHandler) Enabled(_ context.Context, level slog.Level) bool {
 }
 
 func (h noteHandler) Handle(_ context.Context, r slog.Record) error {
-	words := []string{}
+	text, more := r.Message, []string(nil)
 	add := func(a slog.Attr) bool {
-		value := a.Value.String()
-		if a.Value.Kind() == slog.KindDuration {
-			value = a.Value.Duration().Round(10 * time.Millisecond).String()
+		switch {
+		case a.Key == "cause":
+			text += ": " + a.Value.String()
+		case a.Value.Kind() == slog.KindDuration:
+			more = append(more, a.Key+" in "+a.Value.Duration().Round(10*time.Millisecond).String())
+		default:
+			more = append(more, a.Key+" "+a.Value.String())
 		}
-		words = append(words, a.Key+" "+value)
 		return true
 	}
 	for _, a := range h.about {
 		add(a)
 	}
 	r.Attrs(add)
-	text := r.Message
-	if len(words) > 0 {
-		text += " (" + strings.Join(words, ", ") + ")"
+	if len(more) > 0 {
+		text += " (" + strings.Join(more, ", ") + ")"
 	}
 	if r.Level >= slog.LevelWarn {
 		text = "warning: " + text

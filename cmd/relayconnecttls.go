@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"os"
@@ -24,8 +25,9 @@ type clientFiles struct {
 	cert, key string
 	unlock    certs.Unlock
 
-	seen  [32]byte // digest of what was read
-	shown *tls.Certificate
+	seen     [sha256.Size]byte // digest of what was read
+	shown    *tls.Certificate
+	password []byte // of the key, once it was asked for
 }
 
 // clientTLS is what we show to the relay and whom we trust, and the certificate as it is now.
@@ -87,7 +89,7 @@ func (f *clientFiles) load() (*tls.Certificate, error) {
 	if err != nil {
 		return nil, fault.New(kindOf(err), "check the file that --client-key names", "the client's key: %w", err)
 	}
-	key, err := certs.ReadKey(f.key, text, found.Certs[0], f.unlock)
+	key, err := certs.ReadKey(f.key, text, found.Certs[0], f.unlockOnce)
 	if err != nil {
 		hint := fault.HintOf(err)
 		if f.key == f.cert && errors.Is(err, fault.InvalidFile) {
@@ -100,6 +102,18 @@ func (f *clientFiles) load() (*tls.Certificate, error) {
 		shown.Certificate = append(shown.Certificate, cert.Raw)
 	}
 	return shown, nil
+}
+
+// unlockOnce asks for the key's password before the first connection alone: later nobody may be there.
+func (f *clientFiles) unlockOnce(file string) (password []byte, err error) {
+	if f.password != nil {
+		return f.password, nil
+	}
+	if f.shown != nil {
+		return nil, fault.New(fault.Usage, "start anew", "%w, since it was not encrypted at the start", certs.ErrLocked)
+	}
+	f.password, err = f.unlock(file)
+	return f.password, err
 }
 
 // besideProgram is the first of the paths that is there, from the folder of the program, or of the link by which it was
