@@ -32,7 +32,7 @@ const (
 type chunk [headroom + chunkSize]byte
 
 // chunks are kept here. A connection has one only while a message passes.
-var chunks = sync.Pool{New: func() any { return new(chunk) }}
+var chunks = sync.Pool{New: func() any { return new(chunk) }} //nolint:gochecknoglobals // it keeps room, and nothing that is in it
 
 // conn is one end of a websocket connection (RFC 6455) after its handshake. One goroutine reads, any may write.
 type conn struct {
@@ -312,7 +312,7 @@ func (c *conn) sendLocked(frames []byte, within time.Duration) error {
 }
 
 // appendHeader appends a frame's header (RFC 6455, section 5.2).
-func appendHeader(b []byte, h ws.Header) []byte {
+func appendHeader(b []byte, h ws.Header) []byte { //nolint:unparam // whoever appends says what it is then
 	const last, masked, length16, length64 = 0x80, 0x80, 126, 127
 	first, second := byte(h.OpCode), byte(0)
 	if h.Fin {
@@ -382,8 +382,8 @@ func (c *conn) end(code ws.StatusCode, reason string) {
 	c.shut()
 }
 
-// readUntil sets the time by which something has to come; none where zero. A connection that ends keeps its own.
-func (c *conn) readUntil(t time.Time) error {
+// readDeadline sets the time by which something has to come; none where zero. A connection that ends keeps its own.
+func (c *conn) readDeadline(t time.Time) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	if c.closing {

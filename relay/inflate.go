@@ -19,6 +19,7 @@ type inflating struct {
 	failed error // of reading it as it came
 }
 
+//nolint:gochecknoglobals // it keeps room, and nothing that is in it
 var inflaters = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
 
 // tail ends a message's deflate stream (RFC 7692, section 7.2.2), with an empty last block so that its reader ends too.

@@ -21,9 +21,9 @@ func (m *meetup) mate(p *peer) *peer {
 }
 
 var (
-	full    = &closure{code: ws.StatusNormalClosure, reason: "two peers are here already"}
-	alone   = &closure{code: ws.StatusProtocolError, reason: "the peer websocket disconnected"}
-	stopped = &closure{code: ws.StatusGoingAway, reason: "the relay is stopping"}
+	errFull    = &closure{code: ws.StatusNormalClosure, reason: "two peers are here already"}
+	errAlone   = &closure{code: ws.StatusProtocolError, reason: "the peer websocket disconnected"}
+	errStopped = &closure{code: ws.StatusGoingAway, reason: "the relay is stopping"}
 )
 
 // at is the meetup of an id, nil where nobody is there. It is crowded with two.
@@ -41,7 +41,7 @@ func (s *Server) wait(p *peer) bool {
 	if s.meetups[p.Meetup] != nil {
 		return false
 	}
-	p.meetup = &meetup{first: p, since: time.Now()}
+	p.meetup = &meetup{first: p, since: s.cfg.Now()}
 	s.meetups[p.Meetup] = p.meetup
 	return true
 }
@@ -53,7 +53,7 @@ func (s *Server) join(p *peer, m *meetup) bool {
 	if s.meetups[p.Meetup] != m || m.second != nil {
 		return false
 	}
-	m.second, m.since, p.meetup = p, time.Now(), m
+	m.second, m.since, p.meetup = p, s.cfg.Now(), m
 	p.mate.Store(m.first)
 	m.first.mate.Store(p)
 	s.metrics.pairs.Add(1)
@@ -78,7 +78,7 @@ func (s *Server) forget(p *peer, cause error) {
 	s.metrics.count(p, cause)
 	s.mu.Unlock()
 	s.cfg.Log.Info("peer left", "meetup", p.Meetup, "remote", p.Address, "subject", p.Certificate.Subject.String(),
-		"cause", cause, "messages", p.messages.Load(), "bytes", p.bytes.Load(), "seconds", int(time.Since(p.since).Seconds()))
+		"cause", cause, "messages", p.messages.Load(), "bytes", p.bytes.Load(), "seconds", int(s.cfg.Now().Sub(p.since).Seconds()))
 }
 
 func (s *Server) isStopping() bool {

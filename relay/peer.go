@@ -36,7 +36,6 @@ type peer struct {
 	why atomic.Pointer[closure] // it was closed from elsewhere than its own goroutine
 
 	messages, bytes atomic.Int64 // that came from it and were passed on
-	held            atomic.Bool  // nothing is read from it while its mate takes what was
 	out             outbox       // for the mate. Only the reader has it
 	lost            bool         // the mate does not take it
 
@@ -55,7 +54,7 @@ func (s *Server) admit(from *bursts, tc *tls.Conn, up upgraded, who Visitor) (*p
 	}
 	c := newConn(tc, up.in, ws.StateServerSide, s.cfg.MaxMessage)
 	c.deflate = up.deflate
-	p := &peer{conn: c, from: from, Visitor: who, server: s, target: up.target, since: time.Now()}
+	p := &peer{conn: c, from: from, Visitor: who, server: s, target: up.target, since: s.cfg.Now()}
 	s.peers[p] = true
 	return p, nil
 }
@@ -66,7 +65,7 @@ func (p *peer) greet() error {
 		return err
 	}
 	if _, crowded := p.server.at(p.Meetup); crowded {
-		return full
+		return errFull
 	}
 	if err := p.permitted(nil); err != nil {
 		return err
@@ -84,7 +83,7 @@ func (p *peer) greet() error {
 
 // readHello reads the first message.
 func (p *peer) readHello() error {
-	if err := p.readUntil(time.Now().Add(p.server.cfg.HelloTime)); err != nil {
+	if err := p.readDeadline(time.Now().Add(p.server.cfg.HelloTime)); err != nil {
 		return err
 	}
 	p.limit = min(helloSize, p.server.cfg.MaxMessage)
@@ -113,7 +112,7 @@ func (p *peer) settle() (done bool, err error) {
 		return p.wait()
 	}
 	if crowded {
-		return false, full
+		return false, errFull
 	}
 	if err := p.permitted(m.first); err != nil {
 		return false, err
@@ -122,11 +121,11 @@ func (p *peer) settle() (done bool, err error) {
 }
 
 func (p *peer) wait() (bool, error) {
-	var until time.Time
+	var deadline time.Time
 	if w := p.server.cfg.WaitTime; w > 0 {
-		until = time.Now().Add(w)
+		deadline = time.Now().Add(w)
 	}
-	if err := p.readUntil(until); err != nil {
+	if err := p.readDeadline(deadline); err != nil {
 		return false, err
 	}
 	waits := p.server.wait(p)
@@ -139,18 +138,18 @@ func (p *peer) wait() (bool, error) {
 // meet joins the first at a meetup, and gives each the other's HELLO. Until that is done nobody else writes to p, so that it
 // is the first message that p gets; it is the first that the other gets, since p is not read meanwhile.
 func (p *peer) meet(m *meetup) (bool, error) {
-	if err := p.readUntil(time.Time{}); err != nil {
+	if err := p.readDeadline(time.Time{}); err != nil {
 		return false, err
 	}
 	first, err := p.joinFirst(m)
 	if first == nil || err != nil {
 		return false, err
 	}
-	if err := first.readUntil(time.Time{}); err != nil {
-		return false, alone
+	if err := first.readDeadline(time.Time{}); err != nil {
+		return false, errAlone
 	}
 	if err := first.write(ws.OpText, p.hello); err != nil {
-		return false, alone
+		return false, errAlone
 	}
 	p.hello, first.hello = nil, nil
 	if why := p.permitted(first); why != nil { // a Review since the first time saw no pair
@@ -183,7 +182,7 @@ func (p *peer) pass() error {
 		mate := p.mate.Load()
 		switch {
 		case p.lost:
-			return alone
+			return errAlone
 		case errors.Is(err, os.ErrDeadlineExceeded) && mate == nil:
 			return &closure{code: ws.StatusNormalClosure, reason: "no peer came in time"}
 		case err != nil:
@@ -216,7 +215,7 @@ func (p *peer) passMessage(op ws.OpCode) error {
 		}
 		p.flush()
 		if p.lost {
-			return alone
+			return errAlone
 		}
 		op = ws.OpContinuation
 	}
@@ -225,12 +224,9 @@ func (p *peer) passMessage(op ws.OpCode) error {
 // flush gives the mate what was gathered for it: before p is waited for, so that nothing that came is held up.
 func (p *peer) flush() {
 	if frames := p.out.take(); frames != nil && !p.lost {
-		p.held.Store(true)
-		err := p.mate.Load().send(frames)
-		p.held.Store(false)
-		if err != nil {
+		if err := p.mate.Load().send(frames); err != nil {
 			p.lost = true
-			p.expel(alone)
+			p.expel(errAlone)
 		}
 	}
 	if !p.open {
@@ -269,9 +265,9 @@ func (p *peer) abandoned() {
 	if p == nil {
 		return
 	}
-	why := alone
+	why := errAlone
 	if p.server.isStopping() {
-		why = stopped
+		why = errStopped
 	}
 	p.close(why)
 }
@@ -296,10 +292,12 @@ func (p *peer) startBeat() {
 	p.beat = time.AfterFunc(beatTime, p.onBeat)
 }
 
+// onBeat looks whether anything came since the last ping. Who is not read from since its mate does not take what came is not
+// blamed: that lasts for writeTime at most, which is not longer than a beat, and then the mate is gone.
 func (p *peer) onBeat() {
 	defer p.server.running.Done()
 	heard := p.heard.Swap(false)
-	if p.pinged && !heard && !p.held.Load() {
+	if p.pinged && !heard {
 		p.expel(&closure{code: ws.StatusProtocolError, reason: fmt.Sprintf("Ping timed out (%d seconds)", beatTime/time.Second)})
 		return
 	}

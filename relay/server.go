@@ -36,7 +36,8 @@ type Config struct {
 	// Permit says who may come to the meetup id that they ask for (mate is nil), and who may meet there. Its error is for the
 	// log. It is asked often and by many goroutines, so it must be quick. Nil permits all.
 	Permit func(who Visitor, mate *Visitor) error
-	Log    *slog.Logger // nil is none
+	Log    *slog.Logger     // nil is none
+	Now    func() time.Time // for what the status tells; time.Now
 }
 
 // Visitor is who comes to a meetup id.
@@ -85,6 +86,9 @@ func NewServer(c Config) *Server {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	c.TLS = hardened(c.TLS)
 	return &Server{cfg: c, metrics: newMetrics(), shaking: map[net.Conn]bool{}, peers: map[*peer]bool{}, meetups: map[string]*meetup{}}
@@ -192,7 +196,7 @@ func (s *Server) shake(nc net.Conn) (*peer, error) {
 	}
 	defer s.exit(nc)
 	_ = nc.SetDeadline(time.Now().Add(shakeTime))
-	if err := tc.Handshake(); err != nil {
+	if err := tc.HandshakeContext(context.Background()); err != nil { // stop closes nc
 		return nil, err
 	}
 	state := tc.ConnectionState()
@@ -243,7 +247,7 @@ func (s *Server) stop() {
 	}
 	s.mu.Unlock()
 	for _, p := range s.everybody() {
-		s.running.Go(func() { p.close(stopped) })
+		s.running.Go(func() { p.close(errStopped) })
 	}
 }
 

@@ -47,7 +47,7 @@ func decline[offer any](negotiate func(offer) (offer, error)) func(offer) (offer
 		answer, err := negotiate(o)
 		if err != nil {
 			var none offer
-			return none, nil
+			return none, nil //nolint:nilerr // no answer is none to this offer
 		}
 		return answer, nil
 	}
