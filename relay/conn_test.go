@@ -70,6 +70,21 @@ func TestEndOnce(t *testing.T) {
 	}
 }
 
+// TestEndHurries closes while a frame is on its way that nobody takes. It does not get all of its time.
+func TestEndHurries(t *testing.T) {
+	near, far := net.Pipe()
+	defer far.Close()
+	c := newConn(near, bufio.NewReaderSize(near, bufferSize), ws.StateServerSide, 1)
+	sent := make(chan error, 1)
+	go func() { sent <- c.write(ws.OpText, []byte("x")) }()
+	_, _ = far.Read(make([]byte, 1)) // a part of it
+	start := time.Now()
+	c.end(ws.StatusGoingAway, "")
+	if err := <-sent; err == nil || time.Since(start) >= writeTime {
+		t.Errorf("the frame ended with %v after %v", err, time.Since(start))
+	}
+}
+
 // TestBreaksOff wants the end of a connection within a message to be an error, compressed or not.
 func TestBreaksOff(t *testing.T) {
 	for _, in := range []string{

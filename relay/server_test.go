@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -217,6 +218,27 @@ func TestSameInstant(t *testing.T) {
 		one.closeWith(1000)
 		one.wantEcho(1000)
 		other.wantClose(1002, alonePhrase)
+	}
+}
+
+// TestNothingOvertakesTheHello has the first send as soon as the relay has paired it, before it gets a HELLO.
+func TestNothingOvertakesTheHello(t *testing.T) {
+	r := startRelay(t, Config{})
+	for i := range 100 {
+		id := fmt.Sprint(i)
+		first := r.arrive(id)
+		r.waitFor(func(s Status) bool { return stateOf(s, id) == StateWaiting })
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for stateOf(r.Status(), id) != StatePaired {
+				runtime.Gosched()
+			}
+			first.text("x")
+		})
+		second := r.arrive(id)
+		second.wantText(hello(id))
+		second.wantText("x")
+		wg.Wait()
 	}
 }
 

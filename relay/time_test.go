@@ -339,3 +339,17 @@ func TestStop(t *testing.T) {
 		}
 	})
 }
+
+// TestTakesNothing has a peer that waits and takes no ping.
+func TestTakesNothing(t *testing.T) {
+	inTime(t, Config{}, func(t *testing.T, r *relay) {
+		w := r.open(testPrefix + "x").pump()
+		w.text(hello("x"))
+		r.waitFor(func(s Status) bool { return stateOf(s, "x") == StateWaiting })
+		w.pumped.enough.Store(true)
+		time.Sleep(2*beatTime + writeTime + closeTime) // one more ping is read
+		if s := r.Status(); len(s.Meetups) != 0 {
+			t.Errorf("it is still here: %+v", s)
+		}
+	})
+}
