@@ -323,6 +323,42 @@ func TestRequestsThatDoNotEnd(t *testing.T) {
 	}
 }
 
+// While OnEvent does not return, no more is read than its bound. Nothing is lost, and all comes in order.
+func TestEventsThatAreNotTaken(t *testing.T) {
+	w := newWorld(t)
+	c := w.client()
+	c.Handle = echo
+	taken := make(chan string)
+	c.OnEvent = func(e message.Event) { taken <- string(e.Body.Bytes) }
+	a := run(t, c)
+	f := w.foreigner()
+	a.meets(t)
+	f.hear()
+	const events = 500
+	for i := range events {
+		f.say(fmt.Sprintf(`{"message":{"messageId":%d,"messageType":"EVENT:x","requiresResponse":false,"dataFormat":"text/plain","messageBody":"%d"}}`, i, i))
+	}
+	f.say(`{"message":{"messageId":1,"messageType":"REST:REQUEST","requiresResponse":true,"method":"GET","path":"/"}}`)
+	answered := make(chan heard, 1)
+	go func() { answered <- f.hear() }()
+	for i := range events {
+		select {
+		case m := <-answered:
+			if i < events-100 {
+				t.Fatalf("a request behind %d events was answered while %d were taken: %+v", events, i, m)
+			}
+			answered <- m
+		default:
+		}
+		if e := got(t, taken); e != fmt.Sprint(i) {
+			t.Fatalf("event %d is %s", i, e)
+		}
+	}
+	if m := got(t, answered); m.StatusCode != 200 {
+		t.Errorf("got %+v", m)
+	}
+}
+
 func TestBackoff(t *testing.T) {
 	for _, c := range []struct {
 		tries  int

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,8 +22,8 @@ const callTime = 30 * time.Second
 
 // NewProxy turns HTTP requests into REST:REQUESTs to c's peer, and the responses into HTTP answers, each within the timeout
 // (30 seconds where zero). What the proxy itself has to say is plain text: 400 and 413 for a request that does not fit a
-// message, 415 for a Content-Encoding other than gzip, 503 without a peer, 502 for one that went away or answers what is no
-// response, 504 for one that does not answer in time.
+// message, 408 for one that does not come in time, 415 for a Content-Encoding other than gzip, 503 without a peer, 502 for
+// one that went away or answers what is no response, 504 for one that does not answer in time.
 //
 // Any web page can have its user's browser talk to a port of this machine. So a request is answered only where its Host is
 // an IP address, localhost or a name under it, or one of hosts ("*" is all): a page whose name was made to lead here has
@@ -49,11 +50,15 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), p.timeout)
 	defer cancel()
+	control := http.NewResponseController(w)
+	deadline := time.Now().Add(p.timeout)
+	_ = control.SetReadDeadline(deadline) // where it is a connection
 	request, status, err := p.request(w, r)
 	if err != nil {
 		http.Error(w, "the request cannot be sent: "+err.Error(), status)
-		return
+		return // with the deadline, for what of the request was not read
 	}
+	_ = control.SetReadDeadline(time.Time{})
 	response, err := p.client.Do(ctx, request)
 	if err != nil {
 		refuse(w, err)
@@ -110,6 +115,8 @@ func bodyStatus(err error) int {
 		return http.StatusRequestEntityTooLarge
 	case errors.Is(err, errEncoding):
 		return http.StatusUnsupportedMediaType
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return http.StatusRequestTimeout
 	}
 	return http.StatusBadRequest
 }

@@ -1,10 +1,12 @@
 package relay_test
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -277,6 +279,23 @@ func TestProxyWithoutAnswers(t *testing.T) {
 	a.loses(t)
 	if code := got(t, ask(time.Minute)); code != 503 {
 		t.Errorf("nobody there: %d", code)
+	}
+}
+
+func TestBodyThatDoesNotCome(t *testing.T) {
+	w := newWorld(t)
+	a, _ := w.pair(w.client())
+	proxy := httptest.NewServer(relay.NewProxy(a.Client, 50*time.Millisecond))
+	defer proxy.Close()
+	c, err := net.Dial("tcp", proxy.Listener.Addr().String())
+	check(t, err)
+	defer c.Close()
+	io.WriteString(c, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n12345")
+	r, err := http.ReadResponse(bufio.NewReader(c), nil)
+	check(t, err)
+	r.Body.Close()
+	if r.StatusCode != 408 {
+		t.Errorf("got %d", r.StatusCode)
 	}
 }
 
