@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +92,43 @@ func TestWhatIsNotForwarded(t *testing.T) {
 			t.Errorf("%q: %d", method, response.StatusCode)
 		}
 	}
+}
+
+// Whatever the path is: what a server makes of the request line is at base, however often it unescapes it.
+func FuzzForwardedPath(f *testing.F) {
+	for _, seed := range []string{
+		"/", "/a%2Fb/ü d?x=1&y", "//evil", "/..//", "/%2e%2e/", "/%252e%252e/x", "/..;/x", "/a%2f..%2f..%2fb", "/%5c..", "/a?b?c#d", "/@evil:80", "/%zz", "/\x80",
+	} {
+		f.Add(seed)
+	}
+	base := parse(f, "http://127.0.0.1:8080/api")
+	f.Fuzz(func(t *testing.T, raw string) {
+		target, err := relay.Target(base, &message.Request{Method: "GET", Path: raw})
+		if err != nil {
+			return
+		}
+		line := target.RequestURI()
+		if strings.ContainsFunc(line, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+			t.Fatalf("%q makes the request line %q", raw, line)
+		}
+		seen, err := url.ParseRequestURI(line)
+		if err != nil {
+			t.Fatalf("%q makes the request line %q: %v", raw, line, err)
+		}
+		if target.Host != base.Host || target.Scheme != "http" || target.User != nil {
+			t.Fatalf("%q leads to %s", raw, target)
+		}
+		for at := seen.Path; ; {
+			if !strings.HasPrefix(path.Clean(at)+"/", "/api/") {
+				t.Fatalf("%q leads to %s", raw, at)
+			}
+			next, err := url.PathUnescape(at)
+			if err != nil || next == at {
+				return
+			}
+			at = next
+		}
+	})
 }
 
 func TestForwardedHeadersAndBody(t *testing.T) {
