@@ -1,0 +1,167 @@
+package keyexchange
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// The words of the exchange.
+const (
+	wordInit         = "INIT"
+	wordAck          = "ACK"
+	wordKeepAlive    = "KEEPALIVE"
+	wordKeepAliveAck = "KEEPALIVEACK"
+)
+
+// errWord is of a client that says what is not of the exchange.
+var errWord = errors.New("not a word of the exchange")
+
+// visit is one connection of a client. One goroutine reads from it and answers.
+type visit struct {
+	Visitor
+	server *Server
+	conn   *tls.Conn
+
+	come []byte // from the client, and not yet looked at
+	room [32]byte
+
+	// Guarded by Server.mu.
+	hasKeys bool
+	keys    OpenKeys // that it got, or is just getting
+	leaving bool     // it was sent away
+}
+
+func newVisit(s *Server, nc net.Conn) *visit {
+	a, _ := netip.ParseAddrPort(nc.RemoteAddr().String())
+	return &visit{
+		Visitor: Visitor{Address: netip.AddrPortFrom(a.Addr().Unmap(), a.Port())},
+		server:  s,
+		conn:    tls.Server(nc, s.cfg.TLS),
+	}
+}
+
+// shake does the TLS handshake.
+func (v *visit) shake() error {
+	v.wait(v.server.cfg.StepTime)
+	if err := v.conn.Handshake(); err != nil {
+		return err
+	}
+	state := v.conn.ConnectionState()
+	if len(state.VerifiedChains) > 0 {
+		v.Certificate, v.Chains = state.PeerCertificates[0], state.VerifiedChains
+	}
+	return nil
+}
+
+// talk is the exchange, up to its end.
+func (v *visit) talk() error {
+	step := v.server.cfg.StepTime
+	if err := v.expect(wordInit, step); err != nil {
+		return err
+	}
+	keys, err := v.take()
+	if err != nil {
+		return err
+	}
+	if err := v.say(keys.Box[:], wordAck); err != nil {
+		return err
+	}
+	if err := v.say([]byte(keys.Verify.String()), wordAck); err != nil {
+		return err
+	}
+	v.server.cfg.Log.Info("gave the keys", "remote", v.Address, "verify", keys.Verify.String())
+	for {
+		if err := v.expect(wordKeepAlive, v.server.cfg.IdleTime); err != nil {
+			return err
+		}
+		if _, err := v.conn.Write([]byte(wordKeepAliveAck)); err != nil {
+			return err
+		}
+	}
+}
+
+// take asks whether the client may have the keys, and notes which ones it gets.
+func (v *visit) take() (OpenKeys, error) {
+	if err := v.server.cfg.Permit(v.Visitor); err != nil {
+		v.server.cfg.Log.Warn("not permitted", "remote", v.Address, "error", err)
+		return OpenKeys{}, err
+	}
+	v.server.mu.Lock()
+	defer v.server.mu.Unlock()
+	v.hasKeys, v.keys = true, v.server.cfg.Ring().At(v.server.cfg.Now()).OpenKeys
+	return v.keys, nil
+}
+
+// say writes a key, whole, and waits for the client's word for it.
+func (v *visit) say(key []byte, answer string) error {
+	if _, err := v.conn.Write(key); err != nil {
+		return err
+	}
+	return v.expect(answer, v.server.cfg.StepTime)
+}
+
+// expect takes a word from the client, in whatever pieces it comes, and gives it that long. The same time is for our answer.
+func (v *visit) expect(word string, within time.Duration) error {
+	v.wait(within)
+	for {
+		n := min(len(v.come), len(word))
+		if string(v.come[:n]) != word[:n] {
+			return errWord
+		}
+		if n == len(word) {
+			v.come = v.come[n:]
+			return nil
+		}
+		have := copy(v.room[:], v.come)
+		more, err := v.conn.Read(v.room[have:])
+		v.come = v.room[:have+more]
+		if more == 0 && err != nil {
+			return err
+		}
+	}
+}
+
+// wait gives reads and writes that long from now, unless the client is leaving.
+func (v *visit) wait(d time.Duration) {
+	v.server.mu.Lock()
+	defer v.server.mu.Unlock()
+	if !v.leaving {
+		_ = v.conn.SetDeadline(time.Now().Add(d))
+	}
+}
+
+// sendAway tells a client that nothing more comes, and lets it close the connection: were it closed here, the client's next
+// word would be answered by a reset, which the original takes for an error and not for an end.
+func (v *visit) sendAway(why error) {
+	v.server.cfg.Log.Info("sent away", "remote", v.Address, "error", why)
+	_ = v.conn.CloseWrite()
+	_ = v.conn.SetReadDeadline(time.Now().Add(lingerTime))
+}
+
+// end frees the connection.
+func (v *visit) end(cause error) {
+	if v.isLeaving() {
+		v.drain()
+	}
+	_ = v.conn.Close()
+	v.server.exit(v)
+	v.server.cfg.Log.Debug("closed", "remote", v.Address, "error", cause)
+}
+
+func (v *visit) isLeaving() bool {
+	v.server.mu.Lock()
+	defer v.server.mu.Unlock()
+	return v.leaving
+}
+
+// drain reads until the client who was sent away has closed, or its time is over.
+func (v *visit) drain() {
+	for {
+		if _, err := v.conn.Read(v.room[:]); err != nil {
+			return
+		}
+	}
+}
