@@ -125,6 +125,17 @@ func TestBrokenFrames(t *testing.T) {
 			t.Errorf("%s: before the HELLO: got %d", name, got)
 		}
 	}
+	lone := r.open(testPrefix + "y") // what is still unread does not cost it the close frame
+	go func() {
+		lone.raw([]byte{0x81, 1, 'x'})
+		for range 1000 {
+			lone.raw(bytes.Repeat([]byte("x"), 1000))
+		}
+	}()
+	time.Sleep(10 * time.Millisecond) // much is on its way
+	if got := lone.closeCode(); got != 1002 {
+		t.Errorf("with much behind it: got %d", got)
+	}
 	first := r.open(testPrefix+"z", "Sec-WebSocket-Extensions: permessage-deflate")
 	first.text(hello("z"))
 	first.raw(encoded(0x41, []byte("x")))
@@ -287,21 +298,22 @@ func bombs() map[string]struct {
 		code    int
 	}
 	zeros := deflated(string(make([]byte, 20<<20))) // 1000:1
-	final := func(message string) string {
-		var b bytes.Buffer
-		w, _ := flate.NewWriter(&b, flate.BestCompression)
-		_, _ = io.WriteString(w, message)
-		_ = w.Close()
-		return b.String()
-	}
 	return map[string]bomb{
-		"thousandfold":    {zeros, 1009},
-		"just-too-large":  {deflated(strings.Repeat("x", 1<<20+1)), 1009},
-		"garbage":         {strings.Repeat("\xff", 1000), 1007},
-		"cut-short":       {deflated(strings.Repeat("abcdefgh", 100))[:9], 1007},
-		"bad-distance":    {"\x4a\x04\x61\x00\x00", 1007},
-		"final-then-more": {final("first") + zeros + strings.Repeat("x", 1<<20), 1009},
+		"thousandfold":   {zeros, 1009},
+		"just-too-large": {deflated(strings.Repeat("x", 1<<20+1)), 1009},
+		"garbage":        {strings.Repeat("\xff", 1000), 1007},
+		"cut-short":      {deflated(strings.Repeat("abcdefgh", 100))[:9], 1007},
+		"bad-distance":   {"\x4a\x04\x61\x00\x00", 1007},
 	}
+}
+
+// finished is deflated, with a last block that says so.
+func finished(message string) string {
+	var b bytes.Buffer
+	w, _ := flate.NewWriter(&b, flate.BestCompression)
+	_, _ = io.WriteString(w, message)
+	_ = w.Close()
+	return b.String()
 }
 
 func TestBombs(t *testing.T) {
@@ -339,6 +351,10 @@ func TestBombs(t *testing.T) {
 	second.wantText(hello("final"))
 	first.send(0xc1, "\xf3\x48\xcd\xc9\xc9\x07\x00\x00") // "Hello" in a final block (RFC 7692, section 7.2.3.4)
 	second.wantText("Hello")
+	first.send(0xc1, deflated("and on"))
+	second.wantText("and on")
+	first.send(0xc1, finished("a block that ends too early")+strings.Repeat("x", 100_000))
+	second.wantText("a block that ends too early")
 	first.send(0xc1, deflated("and on"))
 	second.wantText("and on")
 

@@ -353,3 +353,17 @@ func TestTakesNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestFreeAtOnce has a peer that breaks the protocol and does not answer the relay's close frame. Nobody waits for that.
+func TestFreeAtOnce(t *testing.T) {
+	inTime(t, Config{}, func(t *testing.T, r *relay) {
+		first, second := r.pumpedPair("x")
+		start := time.Now()
+		first.raw([]byte{0x81, 1, 'x'})
+		second.wantClose(1002, alonePhrase)
+		r.pumpedPair("x")
+		if took := time.Since(start); took >= closeTime {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
