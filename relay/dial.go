@@ -169,7 +169,7 @@ func dialError(target *url.URL, err error) error {
 		return further
 	}
 	if refusesUs(err) {
-		return fault.New(fault.NotPermitted, "give a certificate that the relay's CA signed, and its key: see --cert and --key",
+		return fault.New(fault.NotPermitted, "give a certificate that the relay's CA signed, and its key, with --client-cert",
 			"the relay at %s does not take our certificate: %w", target.Host, err)
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
