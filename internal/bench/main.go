@@ -4,6 +4,7 @@
 //
 //	go run -tags urfave_cli_no_docs ./internal/bench [-short] [start] [leaf] [apply] [plan] [verify] [logins]
 //		[pglogins] [replicas] [lookup] [listing] [relay] [packages]
+//	go run -tags urfave_cli_no_docs ./internal/bench [-soak 10m] soak
 package main
 
 import (
@@ -18,6 +19,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 )
 
 func main() {
@@ -34,10 +36,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	short := flags.Bool("short", false, "few repetitions: tells whether it works, not how fast it is")
+	soak := flags.Duration("soak", time.Minute, "how long the part soak takes, which is measured only where it is named")
+	address := flags.String("harm", "", "be the bad couple of the soak of the relay at this `ADDRESS`")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	b := &bench{short: *short, parts: flags.Args(), log: stderr}
+	if *address != "" {
+		return harm(ctx, *address, flags.Arg(0), stderr)
+	}
+	b := &bench{short: *short, soakTime: *soak, parts: flags.Args(), log: stderr}
 	defer b.close()
 	if err := b.prepare(ctx); err != nil {
 		return err
@@ -59,13 +66,14 @@ const (
 
 // bench is what every measurement needs.
 type bench struct {
-	short bool
-	parts []string // what is measured; empty: all
-	log   io.Writer
-	root  string   // the module's folder
-	dir   string   // temporary, on a disk
-	mem   string   // temporary, in memory; empty where there is no such thing
-	env   []string // added to the environment of what is measured
+	short    bool
+	soakTime time.Duration
+	parts    []string // what is measured; empty: all
+	log      io.Writer
+	root     string   // the module's folder
+	dir      string   // temporary, on a disk
+	mem      string   // temporary, in memory; empty where there is no such thing
+	env      []string // added to the environment of what is measured
 
 	keyward, hello, bare, limit, bareVerify, rawRelay string // programs
 }
@@ -127,6 +135,7 @@ func (b *bench) report(ctx context.Context, w io.Writer) error {
 		{"lookup", b.lookup},
 		{"listing", b.listing},
 		{"relay", b.relayed},
+		{"soak", b.soak},
 	} {
 		if !b.wants(part.name) {
 			continue
@@ -147,7 +156,7 @@ func (b *bench) report(ctx context.Context, w io.Writer) error {
 }
 
 func (b *bench) wants(part string) bool {
-	if len(b.parts) > 0 && !slices.Contains(b.parts, part) {
+	if named := slices.Contains(b.parts, part); !named && (len(b.parts) > 0 || part == "soak") {
 		return false
 	}
 	fmt.Fprintln(b.log, "measuring", part)

@@ -57,19 +57,25 @@ func (b *bench) relayed(ctx context.Context) ([]row, error) {
 
 // relayFiles are the certificates of a relay and of its peers, which keyward made.
 type relayFiles struct {
+	dir            string
 	cert, key, ca  string
 	peer           string // the certificate and the key in one file
 	client, server *tls.Config
 }
 
-func (b *bench) relayIdentity(ctx context.Context) (relayFiles, error) {
-	dir := filepath.Join(b.dir, "relay")
-	id := relayFiles{
+func relayIn(dir string) relayFiles {
+	return relayFiles{
+		dir:  dir,
 		cert: filepath.Join(dir, "relay.cert.pem"),
 		key:  filepath.Join(dir, "relay.key.pem"),
 		ca:   filepath.Join(dir, "ca.cert.pem"),
 		peer: filepath.Join(dir, "peer.pkeycert.pem"),
 	}
+}
+
+func (b *bench) relayIdentity(ctx context.Context) (relayFiles, error) {
+	dir := filepath.Join(b.dir, "relay")
+	id := relayIn(dir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return id, err
 	}
@@ -288,7 +294,7 @@ func (b *bench) relayREST(ctx context.Context, s *server, id relayFiles) (row, e
 		return r, err
 	}
 	defer bare.stop()
-	door, err := freeAddress()
+	door, err := freeAddress(ctx)
 	if err != nil {
 		return r, err
 	}
@@ -375,8 +381,8 @@ func answers(ctx context.Context, client *http.Client, url string) error {
 }
 
 // freeAddress is one on loopback that nobody listens at.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddress(ctx context.Context) (string, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
