@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
@@ -194,6 +195,20 @@ func TestRulesMistakes(t *testing.T) {
 		if !errors.Is(err, fault.InvalidFile) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(fault.HintOf(err), tt.hint) {
 			t.Errorf("%q: %v (%s)", tt.text, err, fault.HintOf(err))
 		}
+	}
+}
+
+// TestRulesOfThePage reads the rules that docs/relay.md shows.
+func TestRulesOfThePage(t *testing.T) {
+	page, err := os.ReadFile("../docs/relay.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```\n# MEETUP")
+	text, _, found := strings.Cut(rest, "```")
+	rules, err := ParseRules("docs/relay.md", []byte("#"+strings.ReplaceAll(text, "5f1c9d...", strings.Repeat("5f", 32))))
+	if !found || err != nil || rules.Len() < 3 {
+		t.Errorf("%v in %q", err, text)
 	}
 }
 

@@ -139,6 +139,28 @@ func TestCRLOfAnother(t *testing.T) {
 	}
 }
 
+// TestAt asks one Verifier at several times, in any order.
+func TestAt(t *testing.T) {
+	one := root(t)
+	m := leaf(t, one)
+	v, err := verify.New(verify.Options{At: noon, Roots: []*x509.Certificate{one.cert}, CRLs: []*verify.CRL{crlOf(t, one.cert, one.key, x509.RevocationList{})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		after time.Duration
+		why   string
+	}{{2 * time.Hour, "is too old"}, {0, ""}, {-2 * time.Hour, "is not valid before"}, {100 * 365 * 24 * time.Hour, "expired"}, {59 * time.Minute, ""}} {
+		_, err := v.At(noon.Add(c.after)).Chain(m.cert)
+		if c.why == "" && err != nil || c.why != "" && (err == nil || !strings.Contains(err.Error(), c.why)) {
+			t.Errorf("after %v: %v, want %q", c.after, err, c.why)
+		}
+	}
+	if _, err := v.Chain(m.cert); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestReadCRLs(t *testing.T) {
 	r := root(t)
 	raw, err := x509.CreateRevocationList(rng, &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: noon, NextUpdate: noon.Add(time.Hour)}, r.cert, r.key)
