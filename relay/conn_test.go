@@ -85,6 +85,26 @@ func TestEndHurries(t *testing.T) {
 	}
 }
 
+// TestFinishReadsOn wants what comes to be read up to the other end's close frame, and all of it where it is broken: on some
+// systems a connection that is closed with something unread takes our close frame with it.
+func TestFinishReadsOn(t *testing.T) {
+	frames := string(encoded(0x81, []byte("x"))) + string(encoded(0x02, make([]byte, 10_000))) + string(encoded(0x89, nil))
+	for in, want := range map[string]int{
+		frames + string(encoded(0x88, nil)) + "1234": 4,
+		frames + strings.Repeat("x", 10_000):         0,
+		frames:                                       0,
+	} {
+		c, nc := cannedConn([]byte(in), 100)
+		c.finish(&closure{code: ws.StatusNormalClosure})
+		if left := nc.in.Len() + c.in.Buffered(); left != want {
+			t.Errorf("%d bytes are left, want %d", left, want)
+		}
+		if nc.out.String() != "\x88\x02\x03\xe8" {
+			t.Errorf("sent %q", nc.out.String())
+		}
+	}
+}
+
 // TestBreaksOff wants the end of a connection within a message to be an error, compressed or not.
 func TestBreaksOff(t *testing.T) {
 	for _, in := range []string{
