@@ -44,7 +44,6 @@ func (b *bench) relayed(ctx context.Context) ([]row, error) {
 		func() (row, error) { return b.relayRate(ctx, ws, raw) },
 		func() (row, error) { return b.relayLatency(ctx, ws, raw, id.server) },
 		func() (row, error) { return b.relayMemory(ctx, id) },
-		func() (row, error) { return b.relayREST(ctx, ours, id) },
 	} {
 		r, err := measure()
 		if err != nil {
@@ -52,7 +51,8 @@ func (b *bench) relayed(ctx context.Context) ([]row, error) {
 		}
 		rows = append(rows, r)
 	}
-	return rows, nil
+	trips, err := b.relayREST(ctx, ours, id)
+	return append(rows, trips...), err
 }
 
 // relayFiles are the certificates of a relay and of its peers, which keyward made.
@@ -277,13 +277,9 @@ func (b *bench) waiters(ctx context.Context, id relayFiles) (float64, error) {
 	return (s.resident() - before) * 1024 / waiting, err
 }
 
-// relayREST compares a GET through two `keyward relay connect` and the relay with one to an HTTPS server, each on a kept connection and one
-// after the other.
-func (b *bench) relayREST(ctx context.Context, s *server, id relayFiles) (row, error) {
-	r := row{
-		what: "REST round trip through two `keyward relay connect` and the relay, at the median, over plain HTTPS",
-		unit: microseconds, target: target{sign: atMost, bound: 3},
-	}
+// relayREST compares a GET through two `keyward relay connect` and the relay with one to an HTTPS server, one after the other: first each on a
+// kept connection, then each on its own. The clients of the relay keep theirs in both.
+func (b *bench) relayREST(ctx context.Context, s *server, id relayFiles) ([]row, error) {
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, `{"status":"here","since":"2026-01-01T00:00:00Z","devices":["door","lamp","oven"]}`)
@@ -291,44 +287,64 @@ func (b *bench) relayREST(ctx context.Context, s *server, id relayFiles) (row, e
 	defer service.Close()
 	bare, err := b.serve(ctx, b.bare, id.cert, id.key)
 	if err != nil {
-		return r, err
+		return nil, err
 	}
 	defer bare.stop()
 	door, err := freeAddress(ctx)
 	if err != nil {
-		return r, err
+		return nil, err
 	}
 	for _, flags := range [][]string{{"--forward", service.URL}, {"--http-proxy", door}} {
-		end, err := b.connectRelay(ctx, s, id, flags...)
+		client, err := b.connectRelay(ctx, s, id, flags...)
 		if err != nil {
-			return r, err
+			return nil, err
 		}
-		defer end.stop()
+		defer client.stop()
 	}
+	ours, ref := "http://"+door+"/status", "https://"+bare.address+"/status"
+	var rows []row
+	for _, r := range []row{
+		{what: "REST round trip through two `keyward relay connect` and the relay, at the median, over plain HTTPS on a kept connection"},
+		{what: "the same, each on a connection of its own"},
+	} {
+		alone := len(rows) > 0
+		client := &http.Client{Transport: &http.Transport{
+			TLSClientConfig: &tls.Config{RootCAs: id.client.RootCAs, MinVersion: tls.VersionTLS13}, DisableKeepAlives: alone,
+		}}
+		r.unit, r.target = microseconds, target{sign: atMost, bound: 3}
+		r.pairs, err = b.compareTrips(ctx, client, ours, ref)
+		client.CloseIdleConnections()
+		if err != nil {
+			return rows, err
+		}
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
 
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: id.client.RootCAs, MinVersion: tls.VersionTLS13}}}
-	defer client.CloseIdleConnections()
-	if err := answers(ctx, client, "http://"+door+"/status"); err != nil {
-		return r, err
+// compareTrips compares the medians of round trips to two URLs.
+func (b *bench) compareTrips(ctx context.Context, client *http.Client, ours, ref string) (p pairs, err error) {
+	if err := answers(ctx, client, ours); err != nil {
+		return p, err
 	}
-	n := 1000
+	n := 500
 	if b.short {
 		n = 100
 	}
 	for i := range b.times(20) + 1 {
 		var p50 [2]float64
-		for j, url := range []string{"https://" + bare.address + "/status", "http://" + door + "/status"} {
+		for j, url := range []string{ref, ours} {
 			took, err := roundTrips(ctx, client, url, n)
 			if err != nil {
-				return r, err
+				return p, err
 			}
 			p50[j] = quartilesOf(took).median
 		}
 		if i > 0 {
-			r.pairs.add(p50[1], p50[0])
+			p.add(p50[1], p50[0])
 		}
 	}
-	return r, nil
+	return p, nil
 }
 
 // roundTrips asks n times, one after the other, and returns the milliseconds that each took.
