@@ -123,11 +123,13 @@ func besideProgram(paths ...string) string {
 	if err != nil {
 		program = os.Args[0]
 	}
-	for i, path := range paths {
-		paths[i] = filepath.Join(filepath.Dir(program), path)
-		if _, err := os.Stat(paths[i]); err == nil {
-			return paths[i]
+	first := ""
+	for _, path := range paths {
+		path = filepath.Join(filepath.Dir(program), path)
+		if _, err := os.Stat(path); err == nil {
+			return path
 		}
+		first = cmp.Or(first, path)
 	}
-	return paths[0]
+	return first
 }
