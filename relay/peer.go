@@ -64,11 +64,11 @@ func (p *peer) greet() error {
 	if _, err := meetupOf(p.target, p.server.cfg.PathPrefix); err != nil {
 		return err
 	}
+	if err := p.permitted(nil); err != nil { // first: who may not come does not learn who is here
+		return err
+	}
 	if _, crowded := p.server.at(p.Meetup); crowded {
 		return errFull
-	}
-	if err := p.permitted(nil); err != nil {
-		return err
 	}
 	if err := p.readHello(); err != nil {
 		return err

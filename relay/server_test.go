@@ -327,7 +327,7 @@ func TestPermit(t *testing.T) {
 	permit := func(who Visitor, mate *Visitor) error {
 		mu.Lock()
 		defer mu.Unlock()
-		if who.Meetup == "closed" || who.Certificate.Subject.Organization[0] == banned {
+		if who.Meetup == "closed" || who.Certificate.Subject.Organization[0] == "outsider" || who.Certificate.Subject.Organization[0] == banned {
 			return errors.New("no")
 		}
 		if mate != nil && mate.Certificate.Subject.Organization[0] == who.Certificate.Subject.Organization[0] {
@@ -352,6 +352,8 @@ func TestPermit(t *testing.T) {
 	second.text(hello("second"))
 	first.wantText(hello("second"))
 	second.wantText(hello("first"))
+	outsider := root().leaf("outsider", nil)
+	r.openAs(&outsider, testPrefix+"x").wantClose(1008, "not permitted") // and not that two are here
 	waiting := r.openAs(&left, testPrefix+"y")
 	waiting.text(hello("waiting"))
 	r.waitFor(func(s Status) bool { return stateOf(s, "y") == StateWaiting })
