@@ -1,13 +1,14 @@
 package keyexchange
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
 	"keyward/internal/fault"
 )
 
-// Generation is one pair of keys and its time. All times are UTC, in whole seconds.
+// Generation is one pair of keys and its time; printed, it is the VerifyKey alone. All times are UTC, in whole seconds.
 type Generation struct {
 	*SealKeys
 	Created time.Time
@@ -19,6 +20,9 @@ type Generation struct {
 type Ring struct {
 	generations []Generation // at least one, by From
 }
+
+// Format hides the keys that are secret from every verb.
+func (r *Ring) Format(f fmt.State, _ rune) { fmt.Fprint(f, r.generations) }
 
 // NewRing makes keys that hold from now on.
 func NewRing(now time.Time) *Ring {

@@ -39,13 +39,19 @@ func (Seed) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
 // MarshalText hides the key from JSON and slog.
 func (Seed) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// OpenKeys open sealed messages. They are what a client of the exchange gets.
+// OpenKeys open sealed messages. They are what a client of the exchange gets. Printed in any way they show the VerifyKey alone.
 type OpenKeys struct {
 	Box    BoxKey
 	Verify VerifyKey
 }
 
-// SealKeys seal messages.
+// Format hides the key that is secret from every verb.
+func (k OpenKeys) Format(f fmt.State, _ rune) { io.WriteString(f, "[keys "+k.Verify.String()+"]") }
+
+// MarshalText hides it from JSON and slog.
+func (k OpenKeys) MarshalText() ([]byte, error) { return fmt.Append(nil, k), nil }
+
+// SealKeys seal messages. They hide themselves as OpenKeys do.
 type SealKeys struct {
 	OpenKeys
 	Seed Seed

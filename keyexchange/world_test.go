@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -176,4 +177,30 @@ func noLeaks(t testing.TB) {
 			}
 		}
 	})
+}
+
+const pythonPath = "/usr/bin/python3" // Debian's, which has python3-nacl and python3-u-msgpack
+
+func needPython(t *testing.T) {
+	t.Helper()
+	if err := exec.CommandContext(t.Context(), pythonPath, "-c", "import nacl, umsgpack").Run(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("CI has to install python3-nacl and python3-u-msgpack: ", err)
+		}
+		t.Skip("python3-nacl or python3-u-msgpack is not installed: ", err)
+	}
+}
+
+// python gives what a script prints.
+func python(t *testing.T, stdin string, args ...string) string {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), pythonPath, args...)
+	c.Stdin = strings.NewReader(stdin)
+	var stderr strings.Builder
+	c.Stderr = &stderr
+	out, err := c.Output()
+	if err != nil {
+		t.Fatalf("%v: %v: %s", args, err, stderr.String())
+	}
+	return string(out)
 }
