@@ -242,6 +242,19 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestPlain puts each byte at each place of a text.
+func TestPlain(t *testing.T) {
+	for place := range 20 {
+		for b := range 256 {
+			text := []byte("~!a ~!a ~!a ~!a ~!a ")
+			text[place] = byte(b)
+			if want := b >= ' ' && b <= '~' && b != '"' && b != '\\'; plain(text) != want {
+				t.Errorf("%q: %v", text, !want)
+			}
+		}
+	}
+}
+
 func TestLargeMap(t *testing.T) {
 	var object strings.Builder
 	object.WriteString(`{"k":0`)
