@@ -3,13 +3,11 @@ package registry
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"math"
 	"net"
 	"net/http"
-	"os"
 	"regexp"
 	"runtime"
 	"strconv"
@@ -286,34 +284,5 @@ func TestServeMetrics(t *testing.T) {
 	}
 	if _, err := net.Dial("tcp", l.Addr().String()); err == nil {
 		t.Error("it still listens")
-	}
-}
-
-// TestMetricsCeiling opens one connection more than an address may have.
-func TestMetricsCeiling(t *testing.T) {
-	h := start(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- h.ServeMetrics(ctx, l) }()
-	var last net.Conn
-	for range metricsConnections/4 + 1 {
-		if last, err = net.Dial("tcp", l.Addr().String()); err != nil {
-			t.Fatal(err)
-		}
-		defer last.Close()
-	}
-	if err := last.SetReadDeadline(time.Now().Add(metricsTime / 2)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := last.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Error("it was let in")
-	}
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
 	}
 }

@@ -1,23 +1,18 @@
 package relay
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"maps"
 	"net"
 	"net/http"
-	"runtime"
 	"slices"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	"keyward/internal/limit"
+	"keyward/internal/prometheus"
 )
 
 // metrics count what a server did since its start.
@@ -54,40 +49,13 @@ func endOf(cause error) end {
 	return end{"relay", strconv.Itoa(int(how.code))}
 }
 
-// The bounds on the connections that metrics are fetched by.
-const (
-	metricsConnections = 32
-	metricsTime        = 10 * time.Second
-	metricsHeader      = 16 << 10
-)
-
 // ServeMetrics answers GET /metrics, in Prometheus's text format, and GET /healthz, in plain http on the connections of l,
 // until ctx ends. Then it cuts them and closes l, and returns nil; before that, what went wrong.
 func (s *Server) ServeMetrics(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /metrics", s.answerMetrics)
+	mux.Handle("GET /metrics", prometheus.Handler(s.page))
 	mux.HandleFunc("GET /healthz", s.answerHealth)
-	srv := &http.Server{
-		Handler:        mux,
-		ReadTimeout:    metricsTime,
-		WriteTimeout:   metricsTime,
-		MaxHeaderBytes: metricsHeader,
-		ErrorLog:       slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelWarn),
-	}
-	srv.SetKeepAlivesEnabled(false) // so that no connection stays longer than its one page takes
-	ctx, stop := context.WithCancel(ctx)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		<-ctx.Done()
-		_ = srv.Close()
-	})
-	err := srv.Serve(limit.NewListener(l, metricsConnections, metricsConnections, new(limit.Count)))
-	stop()
-	wg.Wait()
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return fmt.Errorf("serve metrics on %s: %w", l.Addr(), err)
+	return prometheus.Serve(ctx, l, mux, s.cfg.Log)
 }
 
 func (s *Server) answerHealth(w http.ResponseWriter, _ *http.Request) {
@@ -99,37 +67,25 @@ func (s *Server) answerHealth(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
 }
 
-func (s *Server) answerMetrics(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	_, _ = w.Write(s.page())
-}
-
-// page is the text of all metrics, in format 0.0.4
-// (https://prometheus.io/docs/instrumenting/exposition_formats/). It has numbers only: no id and no name.
+// page is the text of all metrics. It has numbers only: no id and no name.
 func (s *Server) page() []byte {
-	m, p := s.metrics, &page{}
-	p.metric("process_start_time_seconds", "gauge", "When the process started, in seconds since 1970.", float64(m.started.UnixMilli())/1e3)
-	p.metric("keyward_relay_connections_open", "gauge", "Connections that are open.", float64(s.connections.Open.Load()))
-	p.metric("keyward_relay_connections_limit", "gauge", "How many may be open.", float64(s.cfg.MaxPeers))
-	p.metric("keyward_relay_connections_refused_total", "counter", "Connections closed at once, since their address had its share.", float64(s.connections.Refused.Load()))
-	p.metric("keyward_relay_handshakes_failed_total", "counter", "Connections that became no websocket.", float64(m.shakesFailed.Load()))
+	m, p := s.metrics, &prometheus.Page{}
+	p.Started(m.started)
+	p.Metric("keyward_relay_connections_open", "gauge", "Connections that are open.", float64(s.connections.Open.Load()))
+	p.Metric("keyward_relay_connections_limit", "gauge", "How many may be open.", float64(s.cfg.MaxPeers))
+	p.Metric("keyward_relay_connections_refused_total", "counter", "Connections closed at once, since their address had its share.", float64(s.connections.Refused.Load()))
+	p.Metric("keyward_relay_handshakes_failed_total", "counter", "Connections that became no websocket.", float64(m.shakesFailed.Load()))
 	messages, bytes := s.passed()
 	arriving, waiting, paired := s.population()
-	p.family("keyward_relay_peers", "gauge", "Peers that are here, by what they do.")
-	p.sample("keyward_relay_peers", float64(arriving), "state", "arriving")
-	p.sample("keyward_relay_peers", float64(waiting), "state", StateWaiting)
-	p.sample("keyward_relay_peers", float64(paired), "state", StatePaired)
-	p.metric("keyward_relay_pairs_total", "counter", "How often two peers met.", float64(m.pairs.Load()))
-	p.metric("keyward_relay_messages_total", "counter", "Messages passed on.", float64(messages))
-	p.metric("keyward_relay_bytes_total", "counter", "Bytes of messages passed on.", float64(bytes))
+	p.Family("keyward_relay_peers", "gauge", "Peers that are here, by what they do.")
+	p.Sample("keyward_relay_peers", float64(arriving), "state", "arriving")
+	p.Sample("keyward_relay_peers", float64(waiting), "state", StateWaiting)
+	p.Sample("keyward_relay_peers", float64(paired), "state", StatePaired)
+	p.Metric("keyward_relay_pairs_total", "counter", "How often two peers met.", float64(m.pairs.Load()))
+	p.Metric("keyward_relay_messages_total", "counter", "Messages passed on.", float64(messages))
+	p.Metric("keyward_relay_bytes_total", "counter", "Bytes of messages passed on.", float64(bytes))
 	s.closed(p)
-	p.metric("go_goroutines", "gauge", "Goroutines that there are.", float64(runtime.NumGoroutine()))
-	var memory runtime.MemStats
-	runtime.ReadMemStats(&memory)
-	p.metric("go_memstats_heap_alloc_bytes", "gauge", "Bytes of the heap in use or not yet collected.", float64(memory.HeapAlloc))
-	p.metric("go_memstats_stack_inuse_bytes", "gauge", "Bytes of stacks.", float64(memory.StackInuse))
-	p.metric("go_memstats_sys_bytes", "gauge", "Bytes taken from the system.", float64(memory.Sys))
+	p.Runtime()
 	return p.Bytes()
 }
 
@@ -160,40 +116,12 @@ func (s *Server) population() (arriving, waiting, paired int) {
 }
 
 // closed writes how peers ended.
-func (s *Server) closed(p *page) {
+func (s *Server) closed(p *prometheus.Page) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p.family("keyward_relay_closes_total", "counter", "Peers that are gone, by who closed, and the relay's close codes.")
+	p.Family("keyward_relay_closes_total", "counter", "Peers that are gone, by who closed, and the relay's close codes.")
 	order := func(a, b end) int { return cmp.Or(cmp.Compare(a.by, b.by), cmp.Compare(a.code, b.code)) }
 	for _, e := range slices.SortedFunc(maps.Keys(s.metrics.ends), order) {
-		p.sample("keyward_relay_closes_total", float64(s.metrics.ends[e]), "by", e.by, "code", e.code)
+		p.Sample("keyward_relay_closes_total", float64(s.metrics.ends[e]), "by", e.by, "code", e.code)
 	}
-}
-
-// page is written in Prometheus's text format.
-type page struct{ bytes.Buffer }
-
-// family begins the samples of one name.
-func (p *page) family(name, kind, help string) {
-	fmt.Fprintf(p, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
-}
-
-// metric is a family of one sample.
-func (p *page) metric(name, kind, help string, value float64) {
-	p.family(name, kind, help)
-	p.sample(name, value)
-}
-
-// sample is one line; labels are names and values in turn, both our own words.
-func (p *page) sample(name string, value float64, labels ...string) {
-	p.WriteString(name)
-	before := "{"
-	for label := range slices.Chunk(labels, 2) {
-		fmt.Fprintf(p, `%s%s="%s"`, before, label[0], label[1])
-		before = ","
-	}
-	if len(labels) > 0 {
-		p.WriteByte('}')
-	}
-	fmt.Fprintf(p, " %s\n", strconv.FormatFloat(value, 'f', -1, 64))
 }

@@ -39,10 +39,10 @@ store/audit         -> internal/fault
 store/backup        -> internal/fault keys store store/audit
 store/sqlstore      -> internal/fault internal/secretfile keys store store/audit github.com/gofrs/flock github.com/jackc/pgx/v5 modernc.org/sqlite
 store/storetest     -> internal/fault keys store store/audit github.com/google/go-cmp
-registry            -> internal/fault internal/limit keys store store/audit registry/wire golang.org/x/crypto
+registry            -> internal/fault internal/limit internal/prometheus keys store store/audit registry/wire golang.org/x/crypto
 registry/wire       ->
 restclient          -> internal/fault keys registry/wire
-relay               -> internal/fault internal/limit internal/nearest relay/message github.com/gobwas/ws
+relay               -> internal/fault internal/limit internal/nearest internal/prometheus relay/message github.com/gobwas/ws
 relay/message       ->
 keyexchange         -> internal/durable internal/fault internal/limit internal/secretfile keyexchange/msgpack keys golang.org/x/crypto
 keyexchange/msgpack -> internal/fault github.com/tinylib/msgp
@@ -56,6 +56,7 @@ internal/killsweep  ->
 internal/limit      ->
 internal/nearest    ->
 internal/pgtest     -> github.com/jackc/pgx/v5
+internal/prometheus -> internal/limit
 internal/sbom       ->
 internal/secretfile -> internal/fault
 internal/term       -> internal/fault github.com/AlecAivazis/survey/v2 golang.org/x/sys golang.org/x/term
