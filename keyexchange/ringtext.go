@@ -35,10 +35,14 @@ func (r *Ring) text() []byte {
 		if !g.Until.IsZero() {
 			fmt.Fprintf(&b, "until %s\n", g.Until.Format(time.RFC3339))
 		}
-		fmt.Fprintf(&b, "secretbox %s\nsigning %s\n", keys.EncodeString(g.Box[:]), keys.EncodeString(g.Seed[:]))
+		fmt.Fprintf(&b, "secretbox %s\nsigning %s\n", g.Box.text(), g.Seed.text())
 	}
 	return b.Bytes()
 }
+
+func (k BoxKey) text() string { return keys.EncodeString(k[:]) }
+
+func (k Seed) text() string { return keys.EncodeString(k[:]) }
 
 // parseRing reads what text writes. Blank lines and comments may stand anywhere, CRLF is fine, and every other line must be
 // known. The error is fault.InvalidFile and quotes nothing.
