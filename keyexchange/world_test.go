@@ -133,6 +133,37 @@ func (w *world) client() *Client {
 // keys are those that seal now.
 func (w *world) keys() OpenKeys { return w.ring.Load().At(w.time()).OpenKeys }
 
+// given waits until so many clients have keys.
+func (w *world) given(t testing.TB, count int) {
+	t.Helper()
+	eventually(t, "clients with keys", func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		n := 0
+		for v := range w.visits {
+			if v.hasKeys {
+				n++
+			}
+		}
+		return n == count
+	})
+}
+
+// open waits until so many connections are open.
+func (w *world) open(t testing.TB, count int64) {
+	t.Helper()
+	eventually(t, "open connections", func() bool { return w.Status().Open == count })
+}
+
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("not in time: " + what)
+		}
+	}
+}
+
 // rotate makes other keys hold at once.
 func (w *world) rotate(t testing.TB) {
 	t.Helper()
