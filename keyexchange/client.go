@@ -69,12 +69,12 @@ func (c *Client) Watch(ctx context.Context, changed func(OpenKeys)) error {
 			}
 		}
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it ended because it was to
 		}
 		if hopeless(err) {
 			return err
 		}
-		pause := backoff(tries, rand.Float64())
+		pause := backoff(tries, rand.Float64()) //nolint:gosec // it spreads load, and keeps no secret
 		c.log().Info("no connection to the key exchange", "cause", err, "retry", pause)
 		if !sleep(ctx, pause) {
 			return nil
@@ -212,7 +212,7 @@ func verifying(config *tls.Config, host string) *tls.Config {
 	}
 	further := config.VerifyConnection
 	config.ServerName = ""
-	config.InsecureSkipVerify = true //nolint:gosec // VerifyConnection verifies, on resumed sessions too
+	config.InsecureSkipVerify = true // VerifyConnection verifies, on resumed sessions too
 	config.VerifyConnection = func(state tls.ConnectionState) error {
 		if err := verify(config, state.PeerCertificates); err != nil {
 			return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}

@@ -397,7 +397,7 @@ func TestTrust(t *testing.T) {
 		"the system":       {nil, fault.NotTrusted},
 		"a name":           {&tls.Config{RootCAs: pool(w.ca.cert), ServerName: "elsewhere"}, fault.NotTrusted},
 		"expired":          {&tls.Config{RootCAs: pool(w.ca.cert), Time: func() time.Time { return time.Now().Add(2 * time.Hour) }}, fault.NotTrusted},
-		"asked not to":     {&tls.Config{RootCAs: newAuthority(t).roots(), InsecureSkipVerify: true}, fault.NotTrusted}, //nolint:gosec // has no effect
+		"asked not to":     {&tls.Config{RootCAs: newAuthority(t).roots(), InsecureSkipVerify: true}, fault.NotTrusted}, // has no effect
 		"and further asks": {&tls.Config{RootCAs: pool(w.ca.cert), VerifyConnection: func(tls.ConnectionState) error { return fault.New(fault.Policy, "", "no") }}, fault.Policy},
 	} {
 		_, err := (&Client{Address: w.addr, TLS: c.tls}).Fetch(t.Context())

@@ -84,16 +84,17 @@ func (p *ringParser) line(r *Ring, line string) error {
 		return nil
 	}
 	name, value, _ := strings.Cut(line, " ")
-	if order := lineOrder(); order[p.next] == "until" && name != "until" {
+	order := lineOrder()
+	if order[p.next] == "until" && name != "until" {
 		p.next++
 	}
-	if lineOrder()[p.next] != name {
-		return fault.New(fault.InvalidFile, ringHint, "not the line %q that has to follow", lineOrder()[p.next])
+	if order[p.next] != name {
+		return fault.New(fault.InvalidFile, ringHint, "not the line %q that has to follow", order[p.next])
 	}
 	if err := p.entry(name, value); err != nil {
 		return err
 	}
-	if p.next++; p.next < len(lineOrder()) {
+	if p.next++; p.next < len(order) {
 		return nil
 	}
 	r.generations = append(r.generations, p.generation)

@@ -1,6 +1,7 @@
 package keyexchange
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -43,10 +44,10 @@ func newVisit(s *Server, nc net.Conn) *visit {
 	}
 }
 
-// shake does the TLS handshake.
+// shake does the TLS handshake. When the server stops, that closes the connection.
 func (v *visit) shake() error {
 	v.wait(v.server.cfg.StepTime)
-	if err := v.conn.Handshake(); err != nil {
+	if err := v.conn.HandshakeContext(context.Background()); err != nil {
 		return err
 	}
 	state := v.conn.ConnectionState()

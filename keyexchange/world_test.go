@@ -181,7 +181,7 @@ func (w *world) dial(t testing.TB) *tls.Conn {
 	t.Helper()
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", w.addr)
 	check(t, err)
-	secure := tls.Client(conn, &tls.Config{RootCAs: w.ca.roots(), InsecureSkipVerify: true}) //nolint:gosec // who we talk to is not what is tested
+	secure := tls.Client(conn, &tls.Config{RootCAs: w.ca.roots(), InsecureSkipVerify: true}) // who we talk to is not what is tested
 	t.Cleanup(func() { _ = conn.Close() })
 	check(t, secure.SetDeadline(time.Now().Add(20*time.Second)))
 	return secure

@@ -279,7 +279,7 @@ func TestLargeMap(t *testing.T) {
 
 // TestNoMemory holds that a usual message needs no memory but what is there.
 func TestNoMemory(t *testing.T) {
-	packed := unhex(t, "84 a161 92 01 81 a178 c3 a162 cb 3fb999999999999a a163 a26869 a164 c70cff 3b9ac9ff ffffffffffffffff")
+	packed := unhex(t, "84 a161 92 01 81 a178 c3 a162 cb 3fb999999999999a a163 a4 680ac3a9 a164 c70cff 3b9ac9ff ffffffffffffffff")
 	out := make([]byte, 0, 4096)
 	if n := testing.AllocsPerRun(100, func() { _, _ = ToJSON(out, packed, 0) }); n != 0 {
 		t.Errorf("%v allocations", n)

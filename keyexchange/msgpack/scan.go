@@ -180,10 +180,10 @@ func (s *scanner) key(depth int, seen *keySet, first bool) (odd bool, err error)
 
 // extension takes an extension apart.
 func extension(b []byte) (kind int8, data, rest []byte, ok bool) {
-	head, n := 2, 0
+	var head, n int
 	switch lead := b[0]; {
 	case lead >= 0xd4 && lead <= 0xd8: // fixext 1, 2, 4, 8, 16
-		n = 1 << (lead - 0xd4)
+		head, n = 2, 1<<(lead-0xd4)
 	case lead == 0xc7 && len(b) > 1: // ext 8
 		head, n = 3, int(b[1])
 	case lead == 0xc8 && len(b) > 2: // ext 16

@@ -253,8 +253,10 @@ func (w *writer) text(text []byte) {
 		return
 	}
 	w.add(`"`)
-	for _, r := range string(text) {
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
 		w.rune(r)
+		text = text[size:]
 	}
 	w.add(`"`)
 }
