@@ -139,12 +139,15 @@ func escaped(path string) string {
 	return out.String()
 }
 
+// mostEscapes is how often what is in a path may be escaped. Services unescape once, sloppy ones twice.
+const mostEscapes = 8
+
 // inside says whether a path stays behind the one that is put before it, however often it is unescaped.
 func inside(path string) bool {
 	if !strings.HasPrefix(path, "/") || strings.Contains(path, "#") {
 		return false
 	}
-	for {
+	for range mostEscapes + 1 {
 		if strings.HasPrefix(path, "//") || strings.Contains(path, `\`) || strings.ContainsFunc(path, unicode.IsControl) {
 			return false
 		}
@@ -157,6 +160,7 @@ func inside(path string) bool {
 		}
 		path = next
 	}
+	return false
 }
 
 // isDots says whether a segment is one that leads elsewhere. Some servers look away from what follows a semicolon.

@@ -42,6 +42,7 @@ func (f *inflating) fill(p []byte, limit int64) (n int, end bool, err error) {
 	if f.failed != nil {
 		return n, false, f.failed
 	}
+	f.c.heard.Store(true) // though what this is made of may have come long ago
 	if f.size += int64(n); f.size > limit {
 		return n, false, f.c.tooBig()
 	}

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bufio"
 	"bytes"
 	"compress/flate"
 	"crypto/tls"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -319,6 +322,36 @@ func TestDeflate(t *testing.T) {
 	if f, err := first.next(); err != nil || f.rsv != 0 || string(f.payload) != "and back" {
 		t.Errorf("got %v %v", f, err)
 	}
+}
+
+// TestSlowToRead sends a message that is small and grows when it is inflated to one who takes a part every six seconds. The
+// sender, from whom nothing is read meanwhile, is not blamed.
+func TestSlowToRead(t *testing.T) {
+	inTime(t, Config{}, func(t *testing.T, r *relay) {
+		first := r.open(testPrefix+"x", "Sec-WebSocket-Extensions: permessage-deflate").pump()
+		first.text(hello("x"))
+		r.waitFor(func(s Status) bool { return stateOf(s, "x") == StateWaiting })
+		second := r.open(testPrefix + "x").pump()
+		second.text(hello("x"))
+		second.wantText(hello("x"))
+		first.wantText(hello("x"))
+		second.pumped.enough.Store(true)
+		first.text("the last that the pump takes")
+		synctest.Wait()
+		second.in = bufio.NewReader(second.Conn)
+
+		message := strings.Repeat("x", 20*chunkSize)
+		go first.send(0xc1, deflated(message))
+		go first.next() // answers pings, and gets nothing else
+		for size := 0; size < len(message); {
+			f, err := second.next()
+			if err != nil || f.op == 8 {
+				t.Fatalf("after %d bytes: %v %v", size, f, err)
+			}
+			size += len(f.payload)
+			time.Sleep(6 * time.Second)
+		}
+	})
 }
 
 func TestPermit(t *testing.T) {
