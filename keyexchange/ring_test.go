@@ -209,7 +209,7 @@ func TestRingTextDamaged(t *testing.T) {
 	r, err := NewRing(testTime).Rotate(testTime, testTime.Add(time.Minute), time.Hour)
 	check(t, err)
 	text := string(r.text())
-	secrets := []string{r.generations[0].Box.text(), r.generations[1].Seed.text()}
+	secrets := []string{r.generations[0].Box.text(), r.generations[1].seed().text()}
 	refused := func(what, text string) {
 		t.Helper()
 		_, err := parseRing([]byte(text))

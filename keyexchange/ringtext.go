@@ -35,7 +35,7 @@ func (r *Ring) text() []byte {
 		if !g.Until.IsZero() {
 			fmt.Fprintf(&b, "until %s\n", g.Until.Format(time.RFC3339))
 		}
-		fmt.Fprintf(&b, "secretbox %s\nsigning %s\n", g.Box.text(), g.Seed.text())
+		fmt.Fprintf(&b, "secretbox %s\nsigning %s\n", g.Box.text(), g.seed().text())
 	}
 	return b.Bytes()
 }

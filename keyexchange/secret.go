@@ -51,17 +51,18 @@ func (k OpenKeys) Format(f fmt.State, _ rune) { io.WriteString(f, "[keys "+k.Ver
 // MarshalText hides it from JSON and slog.
 func (k OpenKeys) MarshalText() ([]byte, error) { return fmt.Append(nil, k), nil }
 
-// SealKeys seal messages. They hide themselves as OpenKeys do.
+// SealKeys seal messages. They hide themselves as OpenKeys do. NewSealKeys or GenerateSealKeys makes them.
 type SealKeys struct {
 	OpenKeys
-	Seed Seed
 	sign ed25519.PrivateKey
 }
+
+func (k *SealKeys) seed() Seed { return Seed(k.sign.Seed()) }
 
 // NewSealKeys puts keys together that are there already.
 func NewSealKeys(box BoxKey, seed Seed) *SealKeys {
 	sign := ed25519.NewKeyFromSeed(seed[:])
-	return &SealKeys{OpenKeys{box, VerifyKey(sign[ed25519.SeedSize:])}, seed, sign}
+	return &SealKeys{OpenKeys{box, VerifyKey(sign[ed25519.SeedSize:])}, sign}
 }
 
 // GenerateSealKeys makes keys from the system's random source.

@@ -3,31 +3,18 @@ package keyexchange
 import (
 	"context"
 	"crypto/tls"
-	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"time"
 )
-
-// The words of the exchange.
-const (
-	wordInit         = "INIT"
-	wordAck          = "ACK"
-	wordKeepAlive    = "KEEPALIVE"
-	wordKeepAliveAck = "KEEPALIVEACK"
-)
-
-// errWord is of a client that says what is not of the exchange.
-var errWord = errors.New("not a word of the exchange")
 
 // visit is one connection of a client. One goroutine reads from it and answers.
 type visit struct {
 	Visitor
 	server *Server
 	conn   *tls.Conn
-
-	come []byte // from the client, and not yet looked at
-	room [32]byte
+	words  words
 
 	// Guarded by Server.mu.
 	hasKeys bool
@@ -37,10 +24,12 @@ type visit struct {
 
 func newVisit(s *Server, nc net.Conn) *visit {
 	a, _ := netip.ParseAddrPort(nc.RemoteAddr().String())
+	conn := tls.Server(nc, s.cfg.TLS)
 	return &visit{
 		Visitor: Visitor{Address: netip.AddrPortFrom(a.Addr().Unmap(), a.Port())},
 		server:  s,
-		conn:    tls.Server(nc, s.cfg.TLS),
+		conn:    conn,
+		words:   words{in: conn},
 	}
 }
 
@@ -104,25 +93,10 @@ func (v *visit) say(key []byte, answer string) error {
 	return v.expect(answer, v.server.cfg.StepTime)
 }
 
-// expect takes a word from the client, in whatever pieces it comes, and gives it that long. The same time is for our answer.
+// expect takes a word from the client, and gives it that long. The same time is for our answer.
 func (v *visit) expect(word string, within time.Duration) error {
 	v.wait(within)
-	for {
-		n := min(len(v.come), len(word))
-		if string(v.come[:n]) != word[:n] {
-			return errWord
-		}
-		if n == len(word) {
-			v.come = v.come[n:]
-			return nil
-		}
-		have := copy(v.room[:], v.come)
-		more, err := v.conn.Read(v.room[have:])
-		v.come = v.room[:have+more]
-		if more == 0 && err != nil {
-			return err
-		}
-	}
+	return v.words.expect(word)
 }
 
 // wait gives reads and writes that long from now, unless the client is leaving.
@@ -160,9 +134,5 @@ func (v *visit) isLeaving() bool {
 
 // drain reads until the client who was sent away has closed, or its time is over.
 func (v *visit) drain() {
-	for {
-		if _, err := v.conn.Read(v.room[:]); err != nil {
-			return
-		}
-	}
+	_, _ = io.Copy(io.Discard, v.conn)
 }
