@@ -85,7 +85,7 @@ func TestOriginalClient(t *testing.T) {
 	w := newWorld(t)
 	host, port, _ := net.SplitHostPort(w.addr)
 	keys := func() string { k := w.keys(); return hex.EncodeToString(k.Box[:]) + " " + k.Verify.String() }
-	for _, mode := range []string{"once", "split"} {
+	for _, mode := range []string{"once", "tls12", "split"} {
 		s := start(t, "testdata/client.py", w.ca.file(t), host, port, mode)
 		s.expect(keys())
 		s.expect("KEEPALIVEACK")
@@ -357,6 +357,18 @@ func TestSwitch(t *testing.T) {
 	}
 	cancel()
 	check(t, <-done)
+}
+
+// TestLinger holds that who was sent away and does not go is closed.
+func TestLinger(t *testing.T) {
+	w := newWorld(t)
+	w.linger = 10 * time.Millisecond
+	conn := w.dial(t)
+	_, err := io.WriteString(conn, wordInit)
+	check(t, err)
+	w.given(t, 1)
+	w.rotate(t)
+	w.open(t, 0)
 }
 
 func TestStop(t *testing.T) {

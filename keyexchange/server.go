@@ -66,6 +66,7 @@ type Server struct {
 	connections limit.Count
 	running     sync.WaitGroup // of all that works for a connection
 	turned      chan struct{}  // the ring may be another
+	linger      time.Duration  // lingerTime, but in tests
 
 	mu       sync.Mutex
 	stopping bool
@@ -88,7 +89,7 @@ func NewServer(c Config) *Server {
 		c.Now = time.Now
 	}
 	c.TLS = hardened(c.TLS)
-	return &Server{cfg: c, turned: make(chan struct{}, 1), visits: map[*visit]bool{}}
+	return &Server{cfg: c, turned: make(chan struct{}, 1), linger: lingerTime, visits: map[*visit]bool{}}
 }
 
 // hardened asks for TLS 1.2 at least. Sessions are not resumed: so each connection's certificate is held against the roots

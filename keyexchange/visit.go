@@ -113,7 +113,7 @@ func (v *visit) wait(d time.Duration) {
 func (v *visit) sendAway(why error) {
 	v.server.cfg.Log.Info("sent away", "remote", v.Address, "error", why)
 	_ = v.conn.CloseWrite()
-	_ = v.conn.SetReadDeadline(time.Now().Add(lingerTime))
+	_ = v.conn.SetReadDeadline(time.Now().Add(v.server.linger))
 }
 
 // end frees the connection.

@@ -359,3 +359,12 @@ func floats(v any) any {
 	}
 	return v
 }
+
+func BenchmarkFromJSON(b *testing.B) {
+	object := []byte(`{"error":"BGP_PREFIX_THRESH_EXCEEDED","facility":18,"host":"vmx01","ip":"127.0.0.1","os":"junos","severity":4,"message_details":{"date":"Mar 30","message":"` + strings.Repeat("192.168.140.254 (External AS 4230): ", 20) + `"}}`)
+	var out []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		out, _ = FromJSON(out[:0], object, 0)
+	}
+}

@@ -1,7 +1,7 @@
 """A client of the key exchange as the original is one, with the standard library alone: ssl and socket.
 
 client.py CERT HOST PORT MODE prints the keys in hexadecimal, then what MODE asks for:
-once: one keep-alive. stay: keep-alives until the server ends the connection, then "ended", and all again once.
+once: one keep-alive. tls12: the same over TLS 1.2. stay: keep-alives until the server ends the connection, then "ended", and all again once.
 split: every byte by itself. pipelined: all words in one write."""
 
 import socket
@@ -17,6 +17,8 @@ def connect():
     context.check_hostname = False
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(cert)
+    if mode == "tls12":
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
     return context.wrap_socket(socket.create_connection((host, int(port)), timeout=20))
 
 
