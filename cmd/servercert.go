@@ -71,7 +71,7 @@ func (i *identity) reload(ctx context.Context) error {
 		i.log.Debug("certificate unchanged")
 		return nil
 	}
-	i.log.Info("certificate", "names", next.Leaf.DNSNames, "addresses", next.Leaf.IPAddresses,
+	i.log.Info("certificate", "names", append([]string{}, next.Leaf.DNSNames...), "addresses", append([]net.IP{}, next.Leaf.IPAddresses...),
 		"not_after", next.Leaf.NotAfter, "pin", restclient.Pin(next.Leaf))
 	return nil
 }
@@ -84,11 +84,14 @@ func (i *identity) look(ctx context.Context) error {
 	return i.reload(ctx)
 }
 
-// digest tells whether files are as they were: what is in them, or why that cannot be read.
+// maxFollowed is how many bytes of a file are looked at: whoever reads one takes no more than a quarter.
+const maxFollowed = 64 << 20
+
+// digest tells whether files are as they were: what is in them, or why that cannot be read. It waits for no FIFO.
 func digest(files []string) [sha256.Size]byte {
 	h := sha256.New()
 	for _, file := range files {
-		text, err := os.ReadFile(file)
+		text, _, err := secretfile.Read(file, maxFollowed)
 		sum := sha256.Sum256(fmt.Append(text, err))
 		h.Write(sum[:])
 	}
@@ -113,9 +116,13 @@ func (i *identity) certificates() map[string]*x509.Certificate {
 	return all
 }
 
+// maxShown is how many bytes of a certificate's file, and of its key's, are read.
+const maxShown = 1 << 20
+
 // tlsFiles are the user's own certificate, in the files that three flags name.
 type tlsFiles struct {
 	*env
+	whose string // certificate it is, for errors
 	c     *cli.Context
 	log   *slog.Logger
 	flags tlsFlags
@@ -131,7 +138,7 @@ func (e *env) givenIdentity(c *cli.Context, log *slog.Logger) (*identity, error)
 	if c.String("tls-cert") == "" {
 		return nil, nil
 	}
-	t := &tlsFiles{env: e, c: c, log: log, flags: tlsFlags{"tls-cert", "tls-key", "tls-key-password-file"}}
+	t := &tlsFiles{env: e, whose: "the server's certificate", c: c, log: log, flags: tlsFlags{"tls-cert", "tls-key", "tls-key-password-file"}}
 	i := t.identity(lookAtFiles, t.load)
 	return i, i.reload(c.Context)
 }
@@ -155,24 +162,24 @@ func (t *tlsFiles) names() (certFile, keyFile string) {
 func (t *tlsFiles) load(ctx context.Context) (*shown, error) {
 	_, keyFile := t.names()
 	both := "--" + t.flags.cert + " and --" + t.flags.key
-	if exposed := secretfile.Exposed(keyFile); errors.Is(exposed, fault.Policy) {
-		t.log.Warn("the certificate's key is not safe", "error", exposed, "hint", fault.HintOf(exposed))
-	}
 	pair, err := t.pair(ctx)
 	again := t.read
 	t.read = true
-	if _, told := errors.AsType[*fault.Error](err); told {
-		return nil, err
-	}
+	_, told := errors.AsType[*fault.Error](err)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fault.New(fault.NotFound, "check the files that "+both+" name", "the server's certificate: %w", err)
+		return nil, fault.New(fault.NotFound, "check the files that "+both+" name", "%s: %w", t.whose, err)
+	case told:
+		return nil, fault.New(fault.KindOf(err), fault.HintOf(err), "%s: %w", t.whose, err)
 	case err != nil:
-		return nil, fault.New(fault.InvalidFile, both+" take a certificate chain and its key in PEM", "the server's certificate: %w", err)
+		return nil, fault.New(fault.InvalidFile, both+" take a certificate chain and its key in PEM", "%s: %w", t.whose, err)
 	case again && t.now().Before(pair.Leaf.NotBefore):
-		return nil, fault.New(fault.Policy, "check this machine's clock, or send a SIGHUP by then", "the server's certificate: it begins %s", pair.Leaf.NotBefore.Format(time.DateTime))
+		return nil, fault.New(fault.Policy, "check this machine's clock, or send a SIGHUP by then", "%s: it begins %s", t.whose, pair.Leaf.NotBefore.Format(time.DateTime))
 	case again && t.now().After(pair.Leaf.NotAfter):
-		return nil, fault.New(fault.Policy, "renew it, for example with: keyward renew-cert", "the server's certificate: it ended %s", pair.Leaf.NotAfter.Format(time.DateOnly))
+		return nil, fault.New(fault.Policy, "renew it, for example with: keyward renew-cert", "%s: it ended %s", t.whose, pair.Leaf.NotAfter.Format(time.DateOnly))
+	}
+	if exposed := secretfile.Exposed(keyFile); errors.Is(exposed, fault.Policy) {
+		t.log.Warn("the certificate's key is not safe", "error", exposed, "hint", fault.HintOf(exposed))
 	}
 	return &shown{Certificate: pair}, nil
 }
@@ -180,18 +187,26 @@ func (t *tlsFiles) load(ctx context.Context) (*shown, error) {
 // pair reads the certificate chain and its key, which may be encrypted.
 func (t *tlsFiles) pair(ctx context.Context) (tls.Certificate, error) {
 	certFile, keyFile := t.names()
+	certText, _, err := secretfile.Read(certFile, maxShown)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	if keyFile == certFile && !bytes.Contains(certText, []byte("PRIVATE KEY-----")) {
+		return tls.Certificate{}, fault.New(fault.InvalidFile, "give --"+t.flags.cert+" a file with the key behind the certificate, as `gen-leaf-cert --pkeycert` makes it, or name the key's file with --"+t.flags.key,
+			"%s has no key", certFile)
+	}
 	if !certs.KeyIsEncrypted(keyFile) {
-		return tls.LoadX509KeyPair(certFile, keyFile)
+		keyText, _, err := secretfile.Read(keyFile, maxShown)
+		if err != nil {
+			return tls.Certificate{}, err
+		}
+		return tls.X509KeyPair(certText, keyText)
 	}
 	key, _, err := certs.LoadKey(ctx, keyFile, t.unlock)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
 	keyText, err := certs.KeyPEM(key, nil)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	certText, err := os.ReadFile(certFile)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
