@@ -24,6 +24,7 @@ const (
 
 	firstPause = 500 * time.Millisecond // before the second try to connect, and doubled for each that follows
 	lastPause  = 20 * time.Second
+	longPause  = time.Minute // instead of lastPause, where somebody has to do something first
 )
 
 // Client gets the keys of an exchange from keyward or from the original daemon. Its fields are set before it is used; then
@@ -52,11 +53,12 @@ func (c *Client) Fetch(ctx context.Context) (OpenKeys, error) {
 
 // Watch gets the keys and keeps the connection alive, and connects again whenever it ends, until ctx does; then it returns
 // nil. Each time the keys are others than before, and the first time, it calls changed, one call at a time. It returns earlier
-// with the error where it is of no use to try again: fault.NotTrusted, fault.NotPermitted, fault.Usage. When it returns, all
-// that it started has ended.
+// with the error where the first that it hears is that it is of no use to try again: fault.NotTrusted, fault.NotPermitted,
+// fault.Usage. Once it had keys such an error is a lapse of its own, and it tries on, with pauses of up to a minute. When it
+// returns, all that it started has ended.
 func (c *Client) Watch(ctx context.Context, changed func(OpenKeys)) error {
 	var last OpenKeys
-	for tries := 0; ; tries++ {
+	for tries := 0; ctx.Err() == nil; tries++ {
 		conn, keys, err := c.fetch(ctx)
 		if err == nil {
 			if keys != last {
@@ -71,18 +73,26 @@ func (c *Client) Watch(ctx context.Context, changed func(OpenKeys)) error {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it ended because it was to
 		}
-		if hopeless(err) {
+		if hopeless(err) && last == (OpenKeys{}) {
 			return err
 		}
-		pause := backoff(tries, rand.Float64()) //nolint:gosec // it spreads load, and keeps no secret
-		c.log().Info("no connection to the key exchange", "cause", err, "retry", pause)
-		if !sleep(ctx, pause) {
-			return nil
-		}
+		c.wait(ctx, tries, err)
 	}
+	return nil
 }
 
-// hopeless says whether an error will be the same the next time.
+// wait waits before the next try, and says why.
+func (c *Client) wait(ctx context.Context, tries int, why error) {
+	most, level := lastPause, slog.LevelInfo
+	if hopeless(why) {
+		most, level = longPause, slog.LevelWarn
+	}
+	pause := backoff(tries, most, rand.Float64()) //nolint:gosec // it spreads load, and keeps no secret
+	c.log().Log(ctx, level, "no connection to the key exchange", "address", c.Address, "cause", why, "retry", pause)
+	sleep(ctx, pause)
+}
+
+// hopeless says whether an error will be the same the next time, unless somebody does something.
 func hopeless(err error) bool {
 	switch fault.KindOf(err) {
 	case fault.NotTrusted, fault.NotPermitted, fault.Usage:
@@ -91,13 +101,10 @@ func hopeless(err error) bool {
 	return false
 }
 
-// backoff is how long to wait after so many tries that led to no keep-alive. The half of it is chance, a number below 1: so
-// that not all who are sent away at once come back at once.
-func backoff(tries int, chance float64) time.Duration {
-	pause := lastPause
-	if tries < 6 {
-		pause = min(pause, firstPause<<tries)
-	}
+// backoff is how long to wait, at most, after so many tries that led to no keep-alive. The half of it is chance, a number
+// below 1: so that not all who are sent away at once come back at once.
+func backoff(tries int, most time.Duration, chance float64) time.Duration {
+	pause := min(most, firstPause<<min(tries, 10))
 	return pause/2 + time.Duration(chance*float64(pause/2))
 }
 
@@ -253,6 +260,17 @@ func refusesUs(err error) bool {
 	return false
 }
 
+// hintTrust says what to do about a server that is not trusted.
+func hintTrust(err error) string {
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return "name the server as its certificate does"
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		return "check this machine's clock, or ask who runs the server to renew its certificate"
+	}
+	return "give the server's certificate or its root with --cert"
+}
+
 // dialError says why there are no keys.
 func (c *Client) dialError(err error) error {
 	if further, ok := errors.AsType[*fault.Error](err); ok { // of the caller's VerifyConnection
@@ -263,7 +281,7 @@ func (c *Client) dialError(err error) error {
 			"the key exchange at %s does not take our certificate: %w", c.Address, err)
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return fault.New(fault.NotTrusted, "give the server's certificate or its root with --cert", "the key exchange at %s is not trusted: %w", c.Address, err)
+		return fault.New(fault.NotTrusted, hintTrust(err), "the key exchange at %s is not trusted: %w", c.Address, err)
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return fault.New(fault.Unreachable, "check the host and the port", "there is no key exchange at %s: it does not speak TLS", c.Address)

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -256,6 +257,21 @@ func TestSilence(t *testing.T) {
 	w.open(t, 0)
 }
 
+// TestFlood has a client that says much and reads nothing.
+func TestFlood(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.IdleTime = 300 * time.Millisecond })
+	conn := w.dial(t)
+	_, err := io.WriteString(conn, "INITACKACK")
+	words := strings.Repeat(wordKeepAlive, 1000)
+	for err == nil {
+		_, err = io.WriteString(conn, words)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the server takes more and more")
+	}
+	w.open(t, 0)
+}
+
 // TestLimits holds that one address cannot take all places.
 func TestLimits(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.MaxClients, c.MaxPerAddress = 8, 2 })
@@ -473,9 +489,41 @@ func TestBadServers(t *testing.T) {
 	}
 }
 
+// TestLapse holds that Watch tries on when a server that it trusted has, for once, a certificate that it does not.
+func TestLapse(t *testing.T) {
+	good, bad := newAuthority(t), newAuthority(t)
+	var lapsed atomic.Bool
+	var refused sync.WaitGroup
+	w := newWorld(t, func(c *Config) {
+		leaf, other := good.issue(t), bad.issue(t)
+		c.TLS = &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			if lapsed.CompareAndSwap(true, false) {
+				defer refused.Done()
+				return &other, nil
+			}
+			return &leaf, nil
+		}}
+	})
+	client := &Client{Address: w.addr, TLS: &tls.Config{RootCAs: good.roots()}}
+	ctx, cancel := context.WithCancel(t.Context())
+	got, done := make(chan OpenKeys, 1), make(chan error)
+	go func() { done <- client.Watch(ctx, func(k OpenKeys) { got <- k }) }()
+	<-got
+	w.given(t, 1)
+	refused.Add(1)
+	lapsed.Store(true)
+	w.rotate(t)
+	refused.Wait()
+	if k := <-got; k != w.keys() {
+		t.Error("other keys")
+	}
+	cancel()
+	check(t, <-done)
+}
+
 func TestBackoff(t *testing.T) {
 	for tries, want := range []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 20 * time.Second, 20 * time.Second} {
-		if least, most := backoff(tries, 0), backoff(tries, 1); least != want/2 || most != want {
+		if least, most := backoff(tries, lastPause, 0), backoff(tries, lastPause, 1); least != want/2 || most != want {
 			t.Errorf("%d tries: %v to %v", tries, least, most)
 		}
 	}

@@ -3,9 +3,11 @@ package keyexchange
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"time"
 )
 
@@ -62,35 +64,58 @@ func (v *visit) talk() error {
 	if err := v.say([]byte(keys.Verify.String()), wordAck); err != nil {
 		return err
 	}
-	v.server.cfg.Log.Info("gave the keys", "remote", v.Address, "verify", keys.Verify.String())
+	v.server.cfg.Log.Info("gave the keys", append(v.logged(), "verify", keys.Verify.String())...)
 	for {
 		if err := v.expect(wordKeepAlive, v.server.cfg.IdleTime); err != nil {
 			return err
 		}
-		if _, err := v.conn.Write([]byte(wordKeepAliveAck)); err != nil {
+		if err := v.write([]byte(wordKeepAliveAck)); err != nil {
 			return err
 		}
 	}
 }
 
-// take asks whether the client may have the keys, and notes which ones it gets.
+// take notes which keys the client gets, and asks whether it may have them: after that, so that a Review in between sees it.
 func (v *visit) take() (OpenKeys, error) {
+	keys := v.note()
 	if err := v.server.cfg.Permit(v.Visitor); err != nil {
-		v.server.cfg.Log.Warn("not permitted", "remote", v.Address, "error", err)
+		v.server.cfg.Log.Warn("not permitted", append(v.logged(), "error", err)...)
 		return OpenKeys{}, err
 	}
+	return keys, nil
+}
+
+func (v *visit) note() OpenKeys {
 	v.server.mu.Lock()
 	defer v.server.mu.Unlock()
 	v.hasKeys, v.keys = true, v.server.cfg.Ring().At(v.server.cfg.Now()).OpenKeys
-	return v.keys, nil
+	return v.keys
+}
+
+// logged is who the log says that the client is.
+func (v *visit) logged() []any {
+	if v.Certificate == nil {
+		return []any{"remote", v.Address}
+	}
+	return []any{"remote", v.Address, "subject", v.Certificate.Subject.String()}
 }
 
 // say writes a key, whole, and waits for the client's word for it.
 func (v *visit) say(key []byte, answer string) error {
-	if _, err := v.conn.Write(key); err != nil {
+	if err := v.write(key); err != nil {
 		return err
 	}
 	return v.expect(answer, v.server.cfg.StepTime)
+}
+
+// write sends something as one record. To a client that does not take it nothing more can be said, not even the end: without
+// this, closing would try that for some seconds.
+func (v *visit) write(b []byte) error {
+	_, err := v.conn.Write(b)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		_ = v.conn.NetConn().Close()
+	}
+	return err
 }
 
 // expect takes a word from the client, and gives it that long. The same time is for our answer.
@@ -111,7 +136,7 @@ func (v *visit) wait(d time.Duration) {
 // sendAway tells a client that nothing more comes, and lets it close the connection: were it closed here, the client's next
 // word would be answered by a reset, which the original takes for an error and not for an end.
 func (v *visit) sendAway(why error) {
-	v.server.cfg.Log.Info("sent away", "remote", v.Address, "error", why)
+	v.server.cfg.Log.Info("sent away", append(v.logged(), "cause", why)...)
 	_ = v.conn.CloseWrite()
 	_ = v.conn.SetReadDeadline(time.Now().Add(v.server.linger))
 }
@@ -123,7 +148,7 @@ func (v *visit) end(cause error) {
 	}
 	_ = v.conn.Close()
 	v.server.exit(v)
-	v.server.cfg.Log.Debug("closed", "remote", v.Address, "error", cause)
+	v.server.cfg.Log.Debug("closed", append(v.logged(), "cause", cause)...)
 }
 
 func (v *visit) isLeaving() bool {
