@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,6 +75,59 @@ func TestOldTLS(t *testing.T) {
 			t.Errorf("%s: %v", tls.VersionName(version), err)
 		}
 		nc.Close()
+	}
+}
+
+// TestCBC wants no suite of TLS 1.2 without AEAD.
+func TestCBC(t *testing.T) {
+	r := startRelay(t, Config{})
+	for suite, want := range map[uint16]bool{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: true, tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA: false} {
+		nc, err := r.dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		tc := tls.Client(nc, &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{peerCert()}, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite}})
+		if err := tc.Handshake(); (err == nil) != want {
+			t.Errorf("%s: %v", tls.CipherSuiteName(suite), err)
+		}
+		nc.Close()
+	}
+}
+
+// sessions tells whether a server gave any out.
+type sessions struct {
+	tls.ClientSessionCache
+	given atomic.Bool
+}
+
+func (s *sessions) Put(key string, state *tls.ClientSessionState) {
+	if state != nil {
+		s.given.Store(true)
+	}
+	s.ClientSessionCache.Put(key, state)
+}
+
+// TestNoSessions wants none to resume: each connection shows its certificate.
+func TestNoSessions(t *testing.T) {
+	r := startRelay(t, Config{})
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		nc, err := r.dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cache := &sessions{ClientSessionCache: tls.NewLRUClientSessionCache(1)}
+		tc := tls.Client(nc, &tls.Config{
+			InsecureSkipVerify: true, ServerName: "relay", Certificates: []tls.Certificate{peerCert()}, MaxVersion: version, ClientSessionCache: cache,
+		})
+		if err := tc.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(tc, "GET / HTTP/1.0\r\n\r\n")
+		_, _ = io.Copy(io.Discard, tc) // where TLS 1.3 has its tickets
+		nc.Close()
+		if cache.given.Load() {
+			t.Errorf("%s: there is a session", tls.VersionName(version))
+		}
 	}
 }
 

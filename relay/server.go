@@ -251,11 +251,14 @@ func (s *Server) stop() {
 	}
 }
 
-// Review asks Permit again about all who are here, for when what it knows has changed. Who may not is closed with 1008.
+// Review asks Permit again about all who are here, for when what it knows has changed. Who may not is closed with 1008, all
+// at once: of many who do not take their close frame each takes a second or two.
 func (s *Server) Review() {
+	var closing sync.WaitGroup
+	defer closing.Wait()
 	for _, p := range s.everybody() {
 		if why := p.permitted(p.mate.Load()); why != nil {
-			p.expel(why)
+			closing.Go(func() { p.expel(why) })
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -351,6 +352,36 @@ func TestTakesNothing(t *testing.T) {
 		time.Sleep(2*beatTime + writeTime + closeTime)
 		if s := r.Status(); len(s.Meetups) != 0 {
 			t.Errorf("it is still here: %+v", s)
+		}
+	})
+}
+
+// TestReviewOfMany has many peers to cut off that take nothing: none waits for the others.
+func TestReviewOfMany(t *testing.T) {
+	var revoked atomic.Bool
+	permit := func(Visitor, *Visitor) error {
+		if revoked.Load() {
+			return errors.New("no")
+		}
+		return nil
+	}
+	inTime(t, Config{Permit: permit}, func(t *testing.T, r *relay) {
+		for i := range 5 { // so few that no ping is on its way
+			id := strconv.Itoa(i)
+			w := r.open(testPrefix + id).pump()
+			w.text(hello(id))
+			r.waitFor(func(s Status) bool { return stateOf(s, id) == StateWaiting })
+			w.pumped.enough.Store(true)
+			w.send(0x89, "") // whose answer is the last that is taken
+		}
+		revoked.Store(true)
+		start := time.Now()
+		r.Review()
+		if took := time.Since(start); took > 2*hurryTime {
+			t.Errorf("it took %v", took)
+		}
+		if s := r.Status(); len(s.Meetups) != 0 {
+			t.Errorf("still here: %+v", s)
 		}
 	})
 }
