@@ -117,12 +117,21 @@ func (e *env) statusTable(status relay.Status) string {
 			waiting++
 		}
 		for _, p := range m.Peers {
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\n", printable(cmp.Or(m.ID, `""`)), printable(m.State), lasting(e.now().Sub(m.Since)),
-				printable(p.PeerClass+"/"+p.PeerID), printable(identityOf(p)), printable(p.Address), p.Messages, p.Bytes)
+			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\n", cell(cmp.Or(m.ID, `""`)), cell(m.State), lasting(e.now().Sub(m.Since)),
+				cell(p.PeerClass+"/"+p.PeerID), cell(identityOf(p)), cell(p.Address), p.Messages, p.Bytes)
 		}
 	}
 	_ = table.Flush()
 	return fmt.Sprintf("%s%d waiting, %d paired, %d arriving\n", b.String(), waiting, paired, status.Arriving)
+}
+
+// cell is a text in a table. Peers choose theirs, and a long one would make each line as wide.
+func cell(text string) string {
+	const most = 64 // characters
+	if chars := []rune(text); len(chars) > most {
+		text = string(chars[:most-1]) + "…"
+	}
+	return printable(text)
 }
 
 // identityOf is what people know a peer's certificate by: its first name, else its subject, else its key.
