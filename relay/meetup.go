@@ -77,8 +77,7 @@ func (s *Server) forget(p *peer, cause error) {
 	delete(s.peers, p)
 	s.metrics.count(p, cause)
 	s.mu.Unlock()
-	s.cfg.Log.Info("peer left", "meetup", p.Meetup, "remote", p.Address, "subject", p.Certificate.Subject.String(),
-		"cause", cause, "messages", p.messages.Load(), "bytes", p.bytes.Load(), "seconds", int(s.cfg.Now().Sub(p.since).Seconds()))
+	s.cfg.Log.Info("peer left", append(p.logged(), "cause", cause, "messages", p.messages.Load(), "bytes", p.bytes.Load(), "seconds", int(s.cfg.Now().Sub(p.since).Seconds()))...)
 }
 
 func (s *Server) isStopping() bool {

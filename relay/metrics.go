@@ -26,7 +26,7 @@ type metrics struct {
 	ends            map[end]int64
 }
 
-// end is how a peer's time ended: who closed, and with which code where it was the relay. There are few, whatever strangers send.
+// end is how a peer's time ended: who closed, and with which code where it was the relay, for itself or since the mate was gone. There are few, whatever strangers send.
 type end struct{ by, code string }
 
 func newMetrics() *metrics { return &metrics{started: time.Now(), ends: map[end]int64{}} }
@@ -45,6 +45,8 @@ func endOf(cause error) end {
 		return end{by: "network"}
 	case how.theirs:
 		return end{by: "peer"}
+	case how == errAlone:
+		return end{by: "mate"}
 	}
 	return end{"relay", strconv.Itoa(int(how.code))}
 }
@@ -119,7 +121,7 @@ func (s *Server) population() (arriving, waiting, paired int) {
 func (s *Server) closed(p *prometheus.Page) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p.Family("keyward_relay_closes_total", "counter", "Peers that are gone, by who closed, and the relay's close codes.")
+	p.Family("keyward_relay_closes_total", "counter", "Peers that are gone, by who closed: the peer, its mate, the network, or the relay with a code.")
 	order := func(a, b end) int { return cmp.Or(cmp.Compare(a.by, b.by), cmp.Compare(a.code, b.code)) }
 	for _, e := range slices.SortedFunc(maps.Keys(s.metrics.ends), order) {
 		p.Sample("keyward_relay_closes_total", float64(s.metrics.ends[e]), "by", e.by, "code", e.code)

@@ -40,7 +40,7 @@ func TestMetrics(t *testing.T) {
 		"keyward_relay_connections_open 3", "keyward_relay_connections_limit 4096", "keyward_relay_handshakes_failed_total 0",
 		`keyward_relay_peers{state="arriving"} 0`, `keyward_relay_peers{state="waiting"} 1`, `keyward_relay_peers{state="paired"} 2`,
 		"keyward_relay_pairs_total 2", "keyward_relay_messages_total 2", "keyward_relay_bytes_total 8",
-		`keyward_relay_closes_total{by="peer",code=""} 1`, `keyward_relay_closes_total{by="relay",code="1002"} 1`,
+		`keyward_relay_closes_total{by="peer",code=""} 1`, `keyward_relay_closes_total{by="mate",code=""} 1`,
 		`keyward_relay_closes_total{by="relay",code="1011"} 1`,
 	} {
 		if !strings.Contains(page, "\n"+line+"\n") {

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -130,7 +131,7 @@ func (p *peer) wait() (bool, error) {
 	}
 	waits := p.server.wait(p)
 	if waits {
-		p.server.cfg.Log.Info("peer waits", "meetup", p.Meetup, "remote", p.Address, "subject", p.Certificate.Subject.String())
+		p.server.cfg.Log.Info("peer waits", p.logged()...)
 	}
 	return waits, nil
 }
@@ -155,7 +156,7 @@ func (p *peer) meet(m *meetup) (bool, error) {
 	if why := p.permitted(first); why != nil { // a Review since the first time saw no pair
 		return false, why
 	}
-	p.server.cfg.Log.Info("peers met", "meetup", p.Meetup, "first", first.Address, "second", p.Address)
+	p.server.cfg.Log.Info("peers met", "meetup", p.Meetup, slog.Group("first", first.logged()...), slog.Group("second", p.logged()...))
 	return true, nil
 }
 
@@ -234,6 +235,11 @@ func (p *peer) flush() {
 	}
 }
 
+// logged is who the log says that p is.
+func (p *peer) logged() []any {
+	return append([]any{"meetup", p.Meetup, "remote", p.Address}, LogAttrs(p.Certificate)...)
+}
+
 // permitted asks whether p may be here, with that mate.
 func (p *peer) permitted(mate *peer) *closure {
 	var other *Visitor
@@ -241,7 +247,7 @@ func (p *peer) permitted(mate *peer) *closure {
 		other = &mate.Visitor
 	}
 	if err := p.server.cfg.Permit(p.Visitor, other); err != nil {
-		p.server.cfg.Log.Warn("not permitted", "meetup", p.Meetup, "remote", p.Address, "error", err)
+		p.server.cfg.Log.Warn("not permitted", append(p.logged(), "error", err)...)
 		return &closure{code: ws.StatusPolicyViolation, reason: "not permitted"}
 	}
 	return nil

@@ -21,7 +21,7 @@ import (
 //
 //	# MEETUP   LEFT             RIGHT
 //	gateway-*  o:"Acme, Inc."   dns:manager.example.org,dns:spare.example.org
-//	lab/*      *                key:5f1c...
+//	lab/*      *                key:sha256:5f1c...
 //
 // MEETUP is a pattern of meetup ids, in which a star stands for any text, slashes and none too. LEFT and RIGHT are who comes
 // from the one side and from the other: a star for all, or identities with commas between them, one of which the certificate
@@ -76,8 +76,8 @@ func (s side) has(all []string) bool {
 
 // The kinds of identities.
 const (
-	kindHash    = "sha256"  // of the certificate, in hex
-	kindKey     = "key"     // the SHA-256 of its SubjectPublicKeyInfo, in hex: what pins are made of
+	kindHash    = "sha256"  // of the certificate or of its SubjectPublicKeyInfo, in hex: both are printed so, and no two have one
+	kindKey     = "key"     // of its SubjectPublicKeyInfo alone, in hex, as it is or behind sha256:
 	kindDNS     = "dns"     // a DNS name among the alternative names, in any case
 	kindURI     = "uri"     // a URI there, to the letter
 	kindEmail   = "email"   // an e-mail address there, to the letter but for the case of its domain
@@ -89,7 +89,7 @@ const (
 // identities are all that a certificate is known by. A common name is none of them: whoever signs certificates
 // holds names against its policy where they are alternative names.
 func identities(cert *x509.Certificate) []string {
-	all := []string{hashOf(kindHash, cert.Raw), hashOf(kindKey, cert.RawSubjectPublicKeyInfo), kindSubject + ":" + cert.Subject.String()}
+	all := []string{fingerprint(cert), pin(cert), hashOf(kindKey, cert.RawSubjectPublicKeyInfo), kindSubject + ":" + cert.Subject.String()}
 	for _, name := range cert.DNSNames {
 		all = append(all, kindDNS+":"+strings.ToLower(name))
 	}
@@ -109,6 +109,12 @@ func identities(cert *x509.Certificate) []string {
 	}
 	return all
 }
+
+// pin is the SHA-256 of a certificate's SubjectPublicKeyInfo, as keyward prints it.
+func pin(cert *x509.Certificate) string { return hashOf(kindHash, cert.RawSubjectPublicKeyInfo) }
+
+// fingerprint is the SHA-256 of a certificate.
+func fingerprint(cert *x509.Certificate) string { return hashOf(kindHash, cert.Raw) }
 
 func hashOf(kind string, data []byte) string {
 	sum := sha256.Sum256(data)
@@ -309,8 +315,12 @@ func parseIdentity(text string) (string, error) {
 	switch kind {
 	case kindHash, kindKey:
 		value = strings.ToLower(value)
+		if kind == kindKey {
+			value = strings.TrimPrefix(value, kindHash+":")
+		}
+		value = strings.ReplaceAll(value, ":", "") // as others print it
 		if hash, err := hex.DecodeString(value); err != nil || len(hash) != sha256.Size {
-			return bad("write 64 hex digits, as `keyward show-cert` prints them", "no SHA-256")
+			return bad("write 64 hex digits, as `keyward show-cert` prints them: sha256: takes a certificate's fingerprint and its pin, key: the pin alone", "no SHA-256")
 		}
 	case kindDNS:
 		if strings.ContainsFunc(value, func(r rune) bool { return r > unicode.MaxASCII }) {

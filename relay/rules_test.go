@@ -35,6 +35,15 @@ func nobody(meetup string) *Visitor {
 	return &Visitor{Meetup: meetup, Certificate: &x509.Certificate{Raw: []byte("other"), RawSubjectPublicKeyInfo: []byte("other")}}
 }
 
+// inPairs is a hash as openssl prints it.
+func inPairs(hash string) string {
+	kind, digits, _ := strings.Cut(hash, ":")
+	for i := 0; i < len(digits); i += 2 {
+		kind += ":" + strings.ToUpper(digits[i:i+2])
+	}
+	return kind
+}
+
 func TestRulesIdentities(t *testing.T) {
 	tests := []struct {
 		identity string
@@ -43,7 +52,11 @@ func TestRulesIdentities(t *testing.T) {
 		{"sha256:5a2c6fe4a6d2ebbd9acd80fac8c0e1f1ad8b9e8a7d7d1f9b9b9c7f6d7f4c5c7a", false},
 		{hashOf("sha256", []byte("certificate")), true},
 		{strings.Replace(strings.ToUpper(hashOf("sha256", []byte("certificate"))), "SHA", "sha", 1), true},
-		{hashOf("sha256", []byte("key")), false},
+		{hashOf("sha256", []byte("key")), true},
+		{hashOf("sha256", []byte("names")), false},
+		{"key:" + hashOf("sha256", []byte("key")), true},
+		{"key:" + hashOf("sha256", []byte("certificate")), false},
+		{inPairs(hashOf("sha256", []byte("certificate"))), true},
 		{hashOf("key", []byte("key")), true},
 		{hashOf("key", []byte("certificate")), false},
 		{"dns:gateway.example.org", true},
@@ -180,7 +193,7 @@ func TestRulesMistakes(t *testing.T) {
 		{"m,n * *", "rules:1:2: a comma in the pattern of meetup ids", "a line for each"},
 		{`ä "o:ä` + "\n", "rules:1:3: this double quote has no end", "write two"},
 		{"m sha256:12 *", `rules:1:3: "sha256:12" is no SHA-256`, "64 hex digits"},
-		{"m key:sha256:" + strings.Repeat("0", 64) + " *", "is no SHA-256", "64 hex digits"},
+		{"m key:sha512:" + strings.Repeat("0", 64) + " *", "is no SHA-256", "64 hex digits"},
 		{"m dns:ä.example.org *", `is no name of DNS`, "xn--"},
 		{"m uri:example.org *", `is no whole URI`, "show-cert"},
 		{"m uri:SPIFFE://a *", `is no whole URI`, "show-cert"},

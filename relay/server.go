@@ -36,8 +36,11 @@ type Config struct {
 	// Permit says who may come to the meetup id that they ask for (mate is nil), and who may meet there. Its error is for the
 	// log. It is asked often and by many goroutines, so it must be quick. Nil permits all.
 	Permit func(who Visitor, mate *Visitor) error
-	Log    *slog.Logger     // nil is none
-	Now    func() time.Time // for what the status tells; time.Now
+	// Refused hears of a certificate, and of those that came with it, which TLS did not take. It is asked as often as strangers
+	// like. Nil hears nothing.
+	Refused func(remote net.Addr, chain []*x509.Certificate)
+	Log     *slog.Logger     // nil is none
+	Now     func() time.Time // for what the status tells; time.Now
 }
 
 // Visitor is who comes to a meetup id.
@@ -121,6 +124,7 @@ func hardened(config *tls.Config) *tls.Config {
 // called once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	limited := limit.NewListener(l, s.cfg.MaxPeers, s.cfg.MaxPerAddress, &s.connections)
+	limited.Refuse = s.tellCrowd()
 	ctx, stop := context.WithCancel(ctx)
 	s.running.Go(func() {
 		<-ctx.Done()
@@ -134,6 +138,19 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		return fmt.Errorf("serve on %s: %w", l.Addr(), err)
 	}
 	return nil
+}
+
+// tellCrowd logs that connections are closed at once, a minute apart at least. What it returns is one goroutine's.
+func (s *Server) tellCrowd() func(remote net.Addr) {
+	var told time.Time
+	return func(remote net.Addr) {
+		if !told.IsZero() && time.Since(told) < time.Minute {
+			return
+		}
+		told = time.Now()
+		s.cfg.Log.Info("an address has its share, and more connections from it are closed", "remote", remote.String(),
+			"share", s.cfg.MaxPerAddress, "closed", s.connections.Refused.Load())
+	}
 }
 
 // accept takes connections until ctx ends or no more can come.
@@ -173,6 +190,9 @@ func passing(err error) bool {
 // does not get smaller, and most peers wait for long.
 func (s *Server) receive(nc net.Conn) {
 	p, err := s.shake(nc)
+	if unverified, ok := errors.AsType[*tls.CertificateVerificationError](err); ok && s.cfg.Refused != nil {
+		s.cfg.Refused(nc.RemoteAddr(), unverified.UnverifiedCertificates)
+	}
 	if err != nil {
 		_ = nc.Close()
 		s.metrics.shakesFailed.Add(1)

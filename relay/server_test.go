@@ -437,7 +437,7 @@ func TestStatus(t *testing.T) {
 	first.want(2, "123")
 	first.want(2, "12")
 	r.waitFor(func(s Status) bool { return s.Meetups[0].Peers[1].Messages == 2 })
-	pin := keyPin(peerCert().Leaf)
+	pin := pin(peerCert().Leaf)
 	want := Status{Meetups: []Meetup{{ID: "x", State: StatePaired, Peers: []PeerStatus{
 		{Address: first.LocalAddr().String(), Subject: "O=peer", Names: []string{}, Pin: pin, PeerClass: "test", PeerID: "x", Messages: 1, Bytes: 5},
 		{Address: second.LocalAddr().String(), Subject: "O=peer", Names: []string{}, Pin: pin, PeerClass: "test", PeerID: "x", Messages: 2, Bytes: 5},

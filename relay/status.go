@@ -2,9 +2,7 @@ package relay
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"slices"
 	"time"
 )
@@ -34,7 +32,7 @@ type PeerStatus struct {
 	Address   string    `json:"address"`
 	Subject   string    `json:"subject"` // of its certificate, RFC 2253
 	Names     []string  `json:"names"`   // its alternative names, with their kind: dns:, ip:, email:, uri:
-	Pin       string    `json:"pin"`     // SHA-256 of its SubjectPublicKeyInfo, in hex
+	Pin       string    `json:"pin"`     // SHA-256 of its SubjectPublicKeyInfo: "sha256:" and 64 hex digits
 	PeerClass string    `json:"peerClass"`
 	PeerID    string    `json:"peerId"`
 	Since     time.Time `json:"since"`    // when it connected
@@ -75,7 +73,7 @@ func (p *peer) status() PeerStatus {
 		Address:   p.Address.String(),
 		Subject:   p.Certificate.Subject.String(),
 		Names:     namesOf(p.Certificate),
-		Pin:       keyPin(p.Certificate),
+		Pin:       pin(p.Certificate),
 		PeerClass: p.about.PeerClass,
 		PeerID:    p.about.PeerID,
 		Since:     p.since,
@@ -84,9 +82,9 @@ func (p *peer) status() PeerStatus {
 	}
 }
 
-func keyPin(cert *x509.Certificate) string {
-	pin := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
-	return hex.EncodeToString(pin[:])
+// LogAttrs is what a log tells of a certificate: all that a rule may name, as rules write it.
+func LogAttrs(cert *x509.Certificate) []any {
+	return []any{"subject", cert.Subject.String(), "names", namesOf(cert), "pin", pin(cert), "fingerprint", fingerprint(cert)}
 }
 
 func namesOf(cert *x509.Certificate) []string {

@@ -15,7 +15,8 @@ type Count struct{ Open, Refused atomic.Int64 }
 // one more from a source that has its share.
 type Listener struct {
 	net.Listener
-	slots   chan struct{} // a place for each open connection
+	Refuse  func(remote net.Addr) // hears whose connection was closed at once, where it is not nil; for the one who accepts
+	slots   chan struct{}         // a place for each open connection
 	sources *Tally
 	count   *Count
 	closing chan struct{}
@@ -26,7 +27,7 @@ type Listener struct {
 // It counts them in count. A connection gives its place back when it is closed.
 func NewListener(l net.Listener, most, share int, count *Count) *Listener {
 	closing := make(chan struct{})
-	return &Listener{l, make(chan struct{}, most), NewTally(share), count, closing, sync.OnceValue(func() error {
+	return &Listener{l, nil, make(chan struct{}, most), NewTally(share), count, closing, sync.OnceValue(func() error {
 		close(closing)
 		return l.Close()
 	})}
@@ -55,6 +56,9 @@ func (l *Listener) Accept() (net.Conn, error) {
 		}
 		_ = conn.Close()
 		l.count.Refused.Add(1)
+		if l.Refuse != nil {
+			l.Refuse(conn.RemoteAddr())
+		}
 		<-l.slots
 	}
 }

@@ -3,6 +3,7 @@
 package secretfile
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"strconv"
@@ -43,6 +44,17 @@ func exposedFolder(dir string, info fs.FileInfo) error {
 		return fault.New(fault.Policy, "chmod go-w "+Quote(dir), "%s: others can write to the folder (mode %04o)", dir, info.Mode().Perm())
 	}
 	return nil
+}
+
+// forbiddenHint tells who may read a file that the caller may not.
+func forbiddenHint(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "have its folders be open to the user " + strconv.Itoa(os.Geteuid()) + ", or give the path of a file that it may read"
+	}
+	gid := info.Sys().(*syscall.Stat_t).Gid //nolint:forcetypeassert // what os.Stat gives on every Unix
+	return fmt.Sprintf("it belongs to user %d and group %d and has mode %04o: have user %d read it, for example by a group of its own and mode 0640",
+		owner(info), gid, info.Mode().Perm(), os.Geteuid())
 }
 
 // Foreign tells whether a file belongs to neither the caller nor root, who can do everything anyway.

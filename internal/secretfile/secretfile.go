@@ -113,6 +113,9 @@ func unusable(path string, err error) error {
 	if info, e := os.Stat(path); e == nil && !info.Mode().IsRegular() && !info.IsDir() {
 		return notRegular(path)
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return fault.New(fault.NotPermitted, forbiddenHint(path), "%w", err)
+	}
 	return fault.New(fault.Failed, "", "%w", err)
 }
 
