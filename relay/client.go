@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -22,8 +23,10 @@ const DefaultMaxMessage = 1 << 20
 const (
 	firstPause = 500 * time.Millisecond // before the second try to connect, and doubled for each that follows
 	lastPause  = 20 * time.Second
+	longPause  = time.Minute // instead of lastPause, where somebody has to do something first
 
 	mostSilence = 30 * time.Second // of a relay, which pings every 10 seconds
+	looks       = 3                // whether it was heard, in that time
 )
 
 // ErrNoPeer is the error of a call while no peer is met.
@@ -34,6 +37,11 @@ var ErrPeerGone = errors.New("the peer went away")
 
 // ErrTooLarge is the error of what does not fit a message.
 var ErrTooLarge = errors.New("it does not fit a message")
+
+// tooLarge is the error of what is larger than a message of limit bytes.
+func tooLarge(limit int64) error {
+	return fmt.Errorf("%w of %d bytes (--max-message)", ErrTooLarge, limit)
+}
 
 // Client is the client's end of a relay: it meets the peer that comes to the same meetup id and serves both directions at
 // once. Its fields are set before Run; its methods may be called from many goroutines.
@@ -67,43 +75,59 @@ type Client struct {
 }
 
 // Run connects, and again whenever the connection ends, until ctx does; then it closes with 1000 and returns nil. It ends
-// earlier with the error where it is of no use to try again: fault.NotTrusted, fault.NotPermitted where the relay does not
-// take us, fault.NotFound for a path that is none, fault.Usage. With Once it returns after the first connection. When it
-// returns, all that it started has ended. It is called once.
+// earlier with the error where the first that the relay says is that it is of no use to try again: fault.NotTrusted,
+// fault.NotPermitted where the relay does not take us, fault.NotFound for a path that is none, fault.Usage. Once the relay
+// has taken us such an error is a lapse of its own, and Run tries on, with pauses of up to a minute. With Once it returns
+// after the first connection. When it returns, all that it started has ended. It is called once.
 func (c *Client) Run(ctx context.Context) error {
 	target, err := parseURL(c.URL)
 	if err != nil {
 		return err
 	}
+	taken := false // by the relay, once
 	for tries := 0; ctx.Err() == nil; tries++ {
-		met, err := c.visit(ctx, target)
+		how, err := c.visit(ctx, target)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it ended because it was to
 		}
-		if met {
+		if how.met {
 			tries = 0
 		}
-		if c.Once || hopeless(err) {
+		taken = taken || how.taken
+		if c.Once || hopeless(err) && !taken {
 			return err
 		}
-		pause := backoff(tries, rand.Float64()) //nolint:gosec // it spreads load, and keeps no secret
-		c.log().Info("no connection to a peer", "cause", err, "retry", pause)
-		sleep(ctx, pause)
+		c.wait(ctx, tries, err)
 	}
 	return nil
 }
 
-// visit is one connection, from its beginning to its end. It says whether a peer was met.
-func (c *Client) visit(ctx context.Context, target *url.URL) (met bool, err error) {
-	s, err := c.dial(ctx, target)
-	if err != nil {
-		return false, err
+// wait waits before the next try, and says why.
+func (c *Client) wait(ctx context.Context, tries int, why error) {
+	most, level := lastPause, slog.LevelInfo
+	if hopeless(why) {
+		most, level = longPause, slog.LevelWarn
 	}
-	err = s.run(ctx)
-	return s.met, err
+	pause := backoff(tries, most, rand.Float64()) //nolint:gosec // it spreads load, and keeps no secret
+	c.log().Log(ctx, level, "no connection to a peer", "cause", why, "retry", pause)
+	sleep(ctx, pause)
 }
 
-// hopeless says whether an error will be the same the next time.
+// outcome is what became of a connection: the relay took us, and we met a peer.
+type outcome struct{ taken, met bool }
+
+// visit is one connection, from its beginning to its end. Whom a relay does not take it sends away at once.
+func (c *Client) visit(ctx context.Context, target *url.URL) (outcome, error) {
+	s, err := c.dial(ctx, target)
+	if err != nil {
+		return outcome{}, err
+	}
+	since := time.Now()
+	err = s.run(ctx)
+	return outcome{taken: s.met || !hopeless(err) || time.Since(since) > c.silence()/looks, met: s.met}, err
+}
+
+// hopeless says whether an error will be the same the next time, unless somebody does something.
 func hopeless(err error) bool {
 	switch fault.KindOf(err) {
 	case fault.NotTrusted, fault.NotPermitted, fault.NotFound, fault.Usage:
@@ -112,13 +136,10 @@ func hopeless(err error) bool {
 	return false
 }
 
-// backoff is how long to wait after so many tries that led to no meeting. The half of it is chance, a number below 1: so
+// backoff is how long to wait, at most, after so many tries that led to no meeting. The half of it is chance, a number below 1: so
 // that not all who lost the same relay come back at once.
-func backoff(tries int, chance float64) time.Duration {
-	pause := lastPause
-	if tries < 6 {
-		pause = min(pause, firstPause<<tries)
-	}
+func backoff(tries int, most time.Duration, chance float64) time.Duration {
+	pause := min(most, firstPause<<min(tries, 10))
 	return pause/2 + time.Duration(chance*float64(pause/2))
 }
 
@@ -150,7 +171,8 @@ func (c *Client) Publish(ctx context.Context, e message.Event) error {
 	if s == nil {
 		return ErrNoPeer
 	}
-	return s.send(ctx, &message.Message{ID: c.nextID(), Type: message.EventPrefix + e.Name, Event: &e})
+	_, err := s.send(ctx, &message.Message{ID: c.nextID(), Type: message.EventPrefix + e.Name, Event: &e})
+	return err
 }
 
 func (c *Client) current() *session {

@@ -27,7 +27,9 @@ const (
 	dialTime   = 20 * time.Second // to a websocket
 	mostHeader = 64 << 10         // bytes of the answer to the handshake
 
-	hintRelay = "check that the relay runs and that the URL names its host and port"
+	hintRelay   = "check that the relay runs and that the URL names its host and port"
+	hintRefused = "give --client-cert a certificate that the relay's CA signed, with its intermediates after it in the file, and --client-key its key; " +
+		"one that has ended, is not for clients or is revoked is refused too, and everybody is while the relay's CRL is too old: its log says which"
 )
 
 // parseURL reads the URL of a meetup.
@@ -169,17 +171,26 @@ func dialError(target *url.URL, err error) error {
 		return further
 	}
 	if refusesUs(err) {
-		return fault.New(fault.NotPermitted, "give a certificate that the relay's CA signed, and its key, with --client-cert",
-			"the relay at %s does not take our certificate: %w", target.Host, err)
+		return fault.New(fault.NotPermitted, hintRefused, "the relay at %s does not take our certificate: %w", target.Host, err)
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return fault.New(fault.NotTrusted, "give the root of its certificate with --ca-file, and a name that it has",
-			"the relay at %s is not trusted: %w", target.Host, err)
+		return fault.New(fault.NotTrusted, hintTrust(err), "the relay at %s is not trusted: %w", target.Host, err)
 	}
 	if status, ok := errors.AsType[ws.StatusError](err); ok {
 		return fault.New(kindOf(int(status)), "check the URL: a relay answers with 101", "there is no relay at %s: it answers %d", target.Redacted(), int(status))
 	}
 	return fault.New(fault.Unreachable, hintRelay, "cannot connect to the relay at %s: %w", target.Host, err)
+}
+
+// hintTrust says what to do about a relay that is not trusted.
+func hintTrust(err error) string {
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return "name the relay as its certificate does, in the URL or with --server-name"
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		return "check this machine's clock, or ask who runs the relay to renew its certificate"
+	}
+	return "give the root of its certificate with --ca-file"
 }
 
 // kindOf says what an HTTP status instead of a websocket means. What a proxy says while its relay is away may change.

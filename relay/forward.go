@@ -66,6 +66,9 @@ func (f *forward) handle(ctx context.Context, r *message.Request) *message.Respo
 	if err != nil {
 		body = message.Body{Format: message.OctetStream, ContentType: came.Header.Get("Content-Type"), Bytes: data}
 	}
+	if body.Bytes == nil { // as of HEAD
+		body.ContentType = came.Header.Get("Content-Type")
+	}
 	return &message.Response{
 		StatusCode: came.StatusCode,
 		Reason:     strings.TrimSpace(strings.TrimPrefix(came.Status, came.Status[:min(3, len(came.Status))])),

@@ -107,7 +107,7 @@ func readBody(h http.Header, body io.Reader, limit int64) ([]byte, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(plain, limit+1))
 	if coded.N <= 0 || int64(len(data)) > limit {
-		return nil, ErrTooLarge
+		return nil, tooLarge(limit)
 	}
 	return data, err
 }

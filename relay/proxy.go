@@ -34,7 +34,11 @@ func NewProxy(c *Client, timeout time.Duration, hosts ...string) http.Handler {
 		timeout = callTime
 	}
 	p := &proxy{c, timeout, hosts}
-	return http.NewCrossOriginProtection().Handler(p)
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "this proxy takes no such request from a web page of another origin", http.StatusForbidden)
+	}))
+	return guard.Handler(p)
 }
 
 type proxy struct {
@@ -45,7 +49,7 @@ type proxy struct {
 
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !p.serves(r.Host) {
-		http.Error(w, "this proxy is not for the host "+strconv.Quote(r.Host), http.StatusForbidden)
+		http.Error(w, "this proxy is not for the host "+strconv.Quote(r.Host)+": --http-proxy-name lets it in", http.StatusForbidden)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), p.timeout)
@@ -89,7 +93,11 @@ func (p *proxy) request(w http.ResponseWriter, r *http.Request) (request *messag
 	if err != nil {
 		return nil, http.StatusBadRequest, err
 	}
-	data, err := readBody(r.Header, http.MaxBytesReader(w, r.Body, p.client.limit()), p.client.limit())
+	limit := p.client.limit()
+	data, err := readBody(r.Header, http.MaxBytesReader(w, r.Body, limit), limit)
+	if _, more := errors.AsType[*http.MaxBytesError](err); more {
+		err = tooLarge(limit)
+	}
 	if err != nil {
 		return nil, bodyStatus(err), err
 	}
@@ -109,9 +117,8 @@ func (p *proxy) request(w http.ResponseWriter, r *http.Request) (request *messag
 
 // bodyStatus is the status for a body that cannot be read.
 func bodyStatus(err error) int {
-	_, tooLarge := errors.AsType[*http.MaxBytesError](err)
 	switch {
-	case tooLarge || errors.Is(err, ErrTooLarge):
+	case errors.Is(err, ErrTooLarge):
 		return http.StatusRequestEntityTooLarge
 	case errors.Is(err, errEncoding):
 		return http.StatusUnsupportedMediaType
@@ -151,7 +158,7 @@ func refuse(w http.ResponseWriter, err error) {
 		w.Header().Set("Retry-After", "5")
 		http.Error(w, "no peer is there: try again later", http.StatusServiceUnavailable)
 	case errors.Is(err, ErrTooLarge):
-		http.Error(w, "the request does not fit a message: "+err.Error(), http.StatusRequestEntityTooLarge)
+		http.Error(w, "the request cannot be sent: "+err.Error(), http.StatusRequestEntityTooLarge)
 	case errors.Is(err, context.DeadlineExceeded):
 		http.Error(w, "the peer did not answer in time", http.StatusGatewayTimeout)
 	default:
@@ -169,8 +176,8 @@ func reply(w http.ResponseWriter, method string, r *message.Response) {
 		w.Header()[name] = values
 	}
 	bodiless := r.StatusCode == http.StatusNoContent || r.StatusCode == http.StatusNotModified
-	if r.Body.Bytes != nil && !bodiless {
-		w.Header().Set("Content-Type", contentType(r.Body))
+	if kind := contentType(r.Body); kind != "" && !bodiless {
+		w.Header().Set("Content-Type", kind)
 	}
 	if !bodiless && (r.Body.Bytes != nil || method != http.MethodHead) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(r.Body.Bytes)))

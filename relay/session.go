@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -35,6 +36,8 @@ type session struct {
 	conn *conn
 
 	gone     <-chan struct{}    // closed when the session ends
+	why      func() error       // after that, what ended it
+	largest  atomic.Int64       // bytes of the largest message that was sent
 	turn     chan struct{}      // is held by who writes
 	slots    chan struct{}      // are held by the requests that are answered
 	deadline time.Time          // for a slot to be free; zero while there is one. Only the reader has it
@@ -66,7 +69,7 @@ func newSession(c *Client, conn *conn) *session {
 // run says hello and serves both directions until the connection or ctx ends. When it returns, all of the session has ended.
 func (s *session) run(outer context.Context) error {
 	ctx, cancel := context.WithCancelCause(outer)
-	s.gone = ctx.Done()
+	s.gone, s.why = ctx.Done(), func() error { return context.Cause(ctx) }
 
 	var parts sync.WaitGroup
 	parts.Go(func() { s.watch(ctx, outer, cancel) })
@@ -94,7 +97,6 @@ func (s *session) run(outer context.Context) error {
 
 // watch closes the connection when Run shall end, and ends it when the relay is not heard of any more: it pings us often.
 func (s *session) watch(ctx, outer context.Context, cancel context.CancelCauseFunc) {
-	const looks = 3 // in the time that it may be silent
 	tick := time.NewTicker(s.c.silence() / looks)
 	defer tick.Stop()
 	for quiet := 0; quiet < looks; quiet++ {
@@ -121,7 +123,8 @@ func (s *session) tellEvents() {
 }
 
 func (s *session) greet(ctx context.Context) error {
-	return s.send(ctx, &message.Message{ID: s.c.nextID(), Type: message.TypeHello, Hello: &s.c.Hello})
+	_, err := s.send(ctx, &message.Message{ID: s.c.nextID(), Type: message.TypeHello, Hello: &s.c.Hello})
+	return err
 }
 
 // readAll reads messages and sees to each, until the connection ends. What is read while it is closed goes nowhere.
@@ -240,7 +243,8 @@ func (s *session) do(ctx context.Context, r *message.Request) (*message.Response
 	came := make(chan answer, 1)
 	s.wait(m.ID, came)
 	defer s.forget(m.ID)
-	if err := s.send(ctx, m); err != nil {
+	size, err := s.send(ctx, m)
+	if err != nil {
 		return nil, err
 	}
 	select {
@@ -254,8 +258,18 @@ func (s *session) do(ctx context.Context, r *message.Request) (*message.Response
 	case a := <-came: // just before the end
 		return a.response, a.err
 	default:
-		return nil, ErrPeerGone
+		return nil, s.lost(size)
 	}
+}
+
+// lost is the error of a message of so many bytes that was sent just before the session ended. If the relay ended it for a
+// message that is too large, it was the largest one: none before was.
+func (s *session) lost(size int) error {
+	end, ok := errors.AsType[*closure](s.why())
+	if ok && end.theirs && end.code == ws.StatusMessageTooBig && int64(size) == s.largest.Load() {
+		return fmt.Errorf("%w: it has %d bytes, and the relay says %q (--max-message)", ErrTooLarge, size, end.reason)
+	}
+	return ErrPeerGone
 }
 
 func (s *session) wait(id int64, came chan<- answer) {
@@ -283,12 +297,21 @@ func (s *session) settle(id int64, a answer) {
 	came <- a // has room for one
 }
 
-func (s *session) send(ctx context.Context, m *message.Message) error {
+// send sends a message, and says how many bytes it has.
+func (s *session) send(ctx context.Context, m *message.Message) (size int, err error) {
 	text, err := s.encode(m)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return s.write(ctx, text)
+	err = s.write(ctx, text)
+	if errors.Is(err, ErrPeerGone) {
+		select {
+		case <-s.gone:
+			err = s.lost(len(text))
+		case <-ctx.Done():
+		}
+	}
+	return len(text), err
 }
 
 func (s *session) encode(m *message.Message) ([]byte, error) {
@@ -297,7 +320,7 @@ func (s *session) encode(m *message.Message) ([]byte, error) {
 		return nil, err
 	}
 	if limit := s.c.limit(); int64(len(text)) > limit {
-		return nil, fmt.Errorf("%w: it has %d bytes, and a message at most %d", ErrTooLarge, len(text), limit)
+		return nil, tooLarge(limit)
 	}
 	return text, nil
 }
@@ -313,6 +336,7 @@ func (s *session) write(ctx context.Context, text []byte) error {
 		return ErrPeerGone
 	}
 	defer func() { <-s.turn }()
+	s.largest.Store(max(s.largest.Load(), int64(len(text)))) // it is our turn: nobody else does
 	err := s.conn.write(ws.OpText, text)
 	if err == nil {
 		return nil
@@ -330,6 +354,9 @@ func (s *session) verdict(err error) error {
 		return fault.New(fault.Unreachable, hintRelay, "the connection to the relay at %s is lost: %w", s.c.URL, err)
 	}
 	switch {
+	case end.code == ws.StatusMessageTooBig:
+		return fault.New(fault.Unreachable, "give --max-message the relay's own limit",
+			"the relay at %s takes no message as large as one that was sent (--max-message): %w", s.c.URL, end)
 	case end.code == ws.StatusPolicyViolation:
 		return fault.New(fault.NotPermitted, "ask who runs the relay to let this certificate come to this meetup id",
 			"the relay at %s does not permit it: %w", s.c.URL, end)
@@ -339,7 +366,18 @@ func (s *session) verdict(err error) error {
 	case s.met:
 		return fault.New(fault.Unreachable, "", "%w: %w", ErrPeerGone, end)
 	case end.code == ws.StatusNormalClosure:
-		return fault.New(fault.Unreachable, "are there two peers at this meetup id already?", "the relay at %s sends us away: %w", s.c.URL, end)
+		return fault.New(fault.Unreachable, hintSentAway(end.reason), "the relay at %s sends us away: %w", s.c.URL, end)
 	}
 	return fault.New(fault.Unreachable, hintRelay, "the relay at %s: %w", s.c.URL, end)
+}
+
+// hintSentAway says what to do about a relay that closes with 1000. The original has one reason for all.
+func hintSentAway(reason string) string {
+	switch reason {
+	case "no peer came in time":
+		return "have the peer come to the same meetup id within the relay's --wait-timeout"
+	case errFull.reason, "":
+		return "are there two peers at this meetup id already?"
+	}
+	return "the relay does not take what was sent first: is it another sort of relay?"
 }

@@ -140,7 +140,7 @@ func doubled(fields []Field) []fieldJSON {
 
 func format(b Body) formatJSON {
 	if b.Bytes == nil {
-		return formatJSON{}
+		return formatJSON{ContentType: b.ContentType}
 	}
 	return formatJSON{b.Format, b.ContentType}
 }

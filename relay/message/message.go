@@ -67,7 +67,8 @@ type Field struct{ Name, Value string }
 type Body struct {
 	Format string // a MIME type; "" where there is no body
 	// ContentType is the media type that an HTTP message had, where Format does not say it: bytes that are no UTF-8 travel as
-	// application/octet-stream, whatever they are. It is our own member contentType, which other peers do not read.
+	// application/octet-stream, whatever they are, and the answer to a HEAD has no Bytes. It is our own member contentType,
+	// which other peers do not read.
 	ContentType string
 	Bytes       []byte
 }

@@ -225,13 +225,13 @@ func (in members) body() (Body, error) {
 	}
 	raw, ok := in["messageBody"]
 	if !ok {
-		return Body{}, nil
+		return Body{ContentType: contentType}, nil
 	}
 	b, err := parseBody(format, raw)
 	if err != nil {
 		return Body{}, fmt.Errorf("the messageBody is not what its dataFormat says: %w", err)
 	}
-	if contentType != "" && b.Bytes != nil {
+	if contentType != "" {
 		b.ContentType = unless(contentType, b.Format)
 	}
 	return b, nil
