@@ -13,11 +13,12 @@ import (
 
 // call is what the arguments ask for.
 type call struct {
-	path   []*cli.Command // from the outermost command in
-	help   bool
-	given  map[string]bool   // the flags that are there, by every name of each
-	values map[string]string // of the flags that take one
-	twice  error             // a flag has two values, of which urfave/cli takes the last
+	program string         // the name that it was called by
+	path    []*cli.Command // from the outermost command in
+	help    bool
+	given   map[string]bool   // the flags that are there, by every name of each
+	values  map[string]string // of the flags that take one
+	twice   error             // a flag has two values, of which urfave/cli takes the last
 }
 
 func (c *call) command() *cli.Command {
@@ -28,14 +29,19 @@ func (c *call) command() *cli.Command {
 }
 
 // name is the command's, with those it is under.
-func (c *call) name() string { return strings.Join(names(c.path), " ") }
+func (c *call) name() string {
+	if c.program == testClient {
+		return testClient
+	}
+	return strings.Join(names(c.path), " ")
+}
 
 // tidy finds the command that args call and puts its flags before its arguments:
 // urfave/cli would take a flag behind an argument for an argument. Flags may so
 // stand anywhere until a "--". Unknown flags and commands end here, with the
 // nearest known one named.
 func tidy(app *cli.App, args []string) (*call, []string, error) {
-	c := &call{given: map[string]bool{}, values: map[string]string{}}
+	c := &call{program: app.Name, given: map[string]bool{}, values: map[string]string{}}
 	head, flags, rest := args[:1:1], []string(nil), []string(nil)
 	subcommands := app.Commands
 	for i := 1; i < len(args); i++ {
@@ -158,6 +164,9 @@ func names(commands []*cli.Command) []string {
 }
 
 func (c *call) helpHint() string {
+	if c.program == testClient {
+		return "see `" + testClient + " --help`"
+	}
 	return "see `" + strings.TrimSpace("keyward help "+c.name()) + "`"
 }
 

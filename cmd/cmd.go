@@ -72,7 +72,9 @@ func (e *env) called(args []string) (*cli.App, []string) {
 		return e.app(e.name), append([]string{"keyward", e.name}, args[1:]...)
 	case testClient:
 		e.script = true
-		return e.app("relay"), append([]string{"keyward", "relay", "connect"}, args[1:]...)
+		app := e.app("relay")
+		app.Name = testClient
+		return app, append([]string{"keyward", "relay", "connect"}, args[1:]...)
 	case "vovsecurity":
 	default:
 		e.name = ownName
@@ -188,5 +190,9 @@ func (e *env) takeOver(c *cli.Command) {
 
 // usageError is what package flag says of a value, with the flag as people type it.
 func (e *env) usageError(_ *cli.Context, err error, _ bool) error {
-	return fault.New(fault.Usage, e.call.helpHint(), "%s", strings.Replace(err.Error(), "flag -", "flag --", 1))
+	words, hint := strings.Replace(err.Error(), "flag -", "flag --", 1), e.call.helpHint()
+	if _, isTime := errors.AsType[*strconv.NumError](err); isTime || strings.HasSuffix(words, ": parse error") || strings.HasSuffix(words, ": invalid duration") {
+		hint = "write a time as 10s or 5m, and a number in digits alone; " + hint
+	}
+	return fault.New(fault.Usage, hint, "%s", words)
 }

@@ -3,8 +3,10 @@ package cmd
 import (
 	"cmp"
 	"context"
+	"mime"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -57,7 +59,7 @@ func (e *env) relayConnectCommand() *cli.Command {
 		&cli.StringFlag{Name: "client-cert", Aliases: []string{"cc"}, EnvVars: variable("client-cert"), TakesFile: true,
 			Usage: "show the relay the certificate in PEM `FILE`, with its intermediates and key (gen-leaf-cert --pkeycert)", DefaultText: cert},
 		&cli.StringFlag{Name: "client-key", EnvVars: variable("client-key"), TakesFile: true, Usage: "its private key in PEM `FILE`", DefaultText: "in --client-cert"},
-		&cli.StringFlag{Name: "client-key-password-file", EnvVars: variable("client-key-password-file"), TakesFile: true, Usage: "the password of an encrypted key is the first line of `FILE`", DefaultText: "asked at the terminal"},
+		&cli.StringFlag{Name: "client-key-password-file", EnvVars: variable("client-key-password-file"), TakesFile: true, Usage: "the password of an encrypted key is the first line of `FILE`, - is stdin (not with --event)", DefaultText: "asked at the terminal"},
 		&cli.StringFlag{Name: "ca-file", Aliases: []string{"ca-cert", "ca"}, EnvVars: variable("ca-file"), TakesFile: true, Usage: "trust the roots in this PEM `FILE` and no other", DefaultText: roots},
 		&cli.StringFlag{Name: "server-name", EnvVars: variable("server-name"), Usage: "the relay's certificate has to have this `NAME`", DefaultText: "the URI's, where the certificate has any"},
 		&cli.StringFlag{Name: "http-proxy", EnvVars: variable("http-proxy"), Usage: "take HTTP requests for the peer at `[HOST]:PORT`; without a host on loopback, port 0 takes a free one"},
@@ -85,6 +87,7 @@ type connector struct {
 	arrived chan struct{} // has something in it after a peer was met
 	first   chan struct{} // is closed when the first is
 	stop    func()        // ends the run
+	over    func() error  // is not nil once the run ends
 	alone   bool          // there are neither a proxy nor a service to keep it running
 
 	meeting sync.Once
@@ -103,7 +106,7 @@ func (e *env) relayConnect(c *cli.Context) error {
 	context.AfterFunc(asked, stop) // a second one ends the program
 	ctx, cancel := context.WithCancel(asked)
 	defer cancel()
-	n := &connector{env: e, Client: client, arrived: make(chan struct{}, 1), first: make(chan struct{}), stop: cancel}
+	n := &connector{env: e, Client: client, arrived: make(chan struct{}, 1), first: make(chan struct{}), stop: cancel, over: ctx.Err}
 	n.alone = c.String("forward")+c.String("http-proxy")+c.String("http-proxy-address")+c.String("http-proxy-port") == "" && !e.script
 	n.OnPeer, n.OnEvent = n.onPeer, n.printEvent
 	if err := n.forward(c); err != nil {
@@ -119,7 +122,7 @@ func (e *env) relayConnect(c *cli.Context) error {
 	n.working.Wait()
 	switch {
 	case interrupted:
-		return nil
+		return n.failed // of lines that were not sent
 	case err != nil && !(n.Once && n.hasMet()):
 		return err
 	}
@@ -149,7 +152,9 @@ func (n *connector) beside(work func() error) {
 
 func (n *connector) onPeer(peer *message.Hello) {
 	if peer == nil {
-		n.note("the peer left")
+		if n.over() == nil { // else it is we who leave
+			n.note("the peer left")
+		}
 		return
 	}
 	n.note("met %s", printable(cmp.Or(peer.PeerClass, "a peer")+" "+peer.PeerID))
@@ -171,6 +176,9 @@ func (e *env) relayClient(c *cli.Context) (*relay.Client, error) {
 	if c.Int("max-message") < 1 {
 		return nil, fault.New(fault.Usage, "give --max-message in bytes, as 1048576", "--max-message is not more than nothing")
 	}
+	if err := e.checkConnectFlags(c); err != nil {
+		return nil, err
+	}
 	config, shown, err := e.clientTLS(c)
 	if err != nil {
 		return nil, err
@@ -186,4 +194,23 @@ func (e *env) relayClient(c *cli.Context) (*relay.Client, error) {
 		Log:        e.noteLog(),
 		Once:       c.Bool("once") || e.script,
 	}, nil
+}
+
+// checkConnectFlags refuses flags that say nothing, or nothing together. Variables may be there for other runs.
+func (e *env) checkConnectFlags(c *cli.Context) error {
+	event, given := c.String("event"), e.call.given
+	name, _, err := mime.ParseMediaType(c.String("event-type"))
+	switch {
+	case given["event"] && event == "":
+		return fault.New(fault.Usage, "name the events, as --event reading", "--event has no name")
+	case err != nil || !strings.Contains(name, "/"):
+		return fault.New(fault.Usage, "write it as text/plain", "--event-type %q is no media type", c.String("event-type"))
+	case given["event-type"] && event == "":
+		return fault.New(fault.Usage, "name the events with --event", "--event-type says what events are, and there are none")
+	case event != "" && c.String("client-key-password-file") == "-":
+		return fault.New(fault.Usage, "give --client-key-password-file a file", "stdin has the lines of --event, and cannot have the key's password too")
+	case given["http-proxy-name"] && !e.script && c.String("http-proxy")+c.String("http-proxy-address")+c.String("http-proxy-port") == "":
+		return fault.New(fault.Usage, "say where requests are taken with --http-proxy", "--http-proxy-name is for a proxy, and there is none")
+	}
+	return nil
 }

@@ -58,7 +58,7 @@ func (n *connector) publish(ctx context.Context, c *cli.Context) {
 		return
 	}
 	in := make(chan inputLine)
-	go readLines(ctx, n.stdin, int(n.MaxMessage), in)
+	go readLines(n.stdin, int(n.MaxMessage), in)
 	n.beside(func() error { return p.run(ctx, in) })
 }
 
@@ -76,9 +76,22 @@ func (p *publisher) run(ctx context.Context, in <-chan inputLine) error {
 				return err
 			}
 		case <-ctx.Done():
+			select {
+			case line := <-in:
+				if line.err == nil {
+					p.lines++
+					return p.cutOff()
+				}
+			default:
+			}
 			return nil
 		}
 	}
+}
+
+// cutOff says that the run ends with lines that were not sent. How many there would be nobody knows: stdin may have no end.
+func (p *publisher) cutOff() error {
+	return fault.New(fault.Unreachable, "start it again with that line and those after it", "line %d of stdin, and what comes after it, was not sent", p.lines)
 }
 
 // send sends a line to the peer that is there, or to the next one. One that is no event is told, and left out.
@@ -97,7 +110,7 @@ func (p *publisher) send(ctx context.Context, text []byte) error {
 		case <-p.arrived:
 			err = nil
 		case <-ctx.Done():
-			return fault.New(fault.Unreachable, "start it again with that line and those after it", "the connection ended before line %d of stdin was sent", p.lines)
+			return p.cutOff()
 		}
 	}
 	p.unsent++
@@ -122,9 +135,9 @@ type inputLine struct {
 	err  error // io.EOF after the last
 }
 
-// readLines gives out r's lines, without their ends, until ctx ends. A read that waits for the next line cannot be given
-// up, and goes on to the end of the process. Of a line of more than limit bytes, which is no event, it keeps one more.
-func readLines(ctx context.Context, r io.Reader, limit int, out chan<- inputLine) {
+// readLines gives out r's lines, without their ends. A read that waits for the next line cannot be given up, and so it goes
+// on to the end of the process. Of a line of more than limit bytes, which is no event, it keeps one more.
+func readLines(r io.Reader, limit int, out chan<- inputLine) {
 	in := bufio.NewReader(r)
 	for {
 		var line inputLine
@@ -133,11 +146,7 @@ func readLines(ctx context.Context, r io.Reader, limit int, out chan<- inputLine
 			part, more, line.err = in.ReadLine()
 			line.text = append(line.text, part[:min(len(part), limit+1-len(line.text))]...)
 		}
-		select {
-		case out <- line:
-		case <-ctx.Done():
-			return
-		}
+		out <- line
 		if line.err != nil {
 			return
 		}

@@ -22,7 +22,7 @@ const stopTime = 2 * time.Second
 // proxy takes HTTP requests for the peer where the flags name an address. Under the test client's name it does so once a
 // peer is met, which scripts wait for.
 func (n *connector) proxy(ctx context.Context, c *cli.Context) error {
-	host, port, err := n.proxyAddress(c)
+	host, port, flag, err := n.proxyAddress(c)
 	if err != nil || port == "" {
 		return err
 	}
@@ -43,7 +43,10 @@ func (n *connector) proxy(ctx context.Context, c *cli.Context) error {
 			case <-ctx.Done():
 				return nil
 			}
-			door, err := listenOn(ctx, net.JoinHostPort(host, port), "--http-proxy-port")
+			door, err := listenOn(ctx, net.JoinHostPort(host, port), flag)
+			if ctx.Err() != nil {
+				return nil
+			}
 			if err != nil {
 				return err
 			}
@@ -51,7 +54,7 @@ func (n *connector) proxy(ctx context.Context, c *cli.Context) error {
 		})
 		return nil
 	}
-	door, err := listenOn(ctx, net.JoinHostPort(host, port), "--http-proxy")
+	door, err := listenOn(ctx, net.JoinHostPort(host, port), flag)
 	if err != nil {
 		return err
 	}
@@ -59,26 +62,35 @@ func (n *connector) proxy(ctx context.Context, c *cli.Context) error {
 	return nil
 }
 
-// proxyAddress is where HTTP requests are taken; port is "" where they are not.
-func (n *connector) proxyAddress(c *cli.Context) (host, port string, err error) {
-	host, port = c.String("http-proxy-address"), c.String("http-proxy-port")
-	both := c.String("http-proxy")
+// proxyAddress is where HTTP requests are taken, and the flag that says so; port is "" where they are not. What is given on
+// the command line goes before variables.
+func (n *connector) proxyAddress(c *cli.Context) (host, port, flag string, err error) {
+	both, host, port := c.String("http-proxy"), c.String("http-proxy-address"), c.String("http-proxy-port")
+	whole, parted := n.call.given["http-proxy"], n.call.given["http-proxy-address"] || n.call.given["http-proxy-port"]
+	switch {
+	case whole && !parted:
+		host, port = "", ""
+	case parted && !whole:
+		both = ""
+	}
+	flag = "--http-proxy-port"
 	switch {
 	case both != "" && (host != "" || port != ""):
-		return "", "", fault.New(fault.Usage, "take the one or the other", "--http-proxy and --http-proxy-address or --http-proxy-port do not go together")
+		return "", "", "", fault.New(fault.Usage, "take the one or the other", "--http-proxy and --http-proxy-address or --http-proxy-port do not go together")
 	case both != "":
+		flag = "--http-proxy"
 		if host, port, err = net.SplitHostPort(both); err != nil {
-			return "", "", fault.New(fault.Usage, "write it as :5001, or with a host before it", "--http-proxy: %w", err)
+			return "", "", "", fault.New(fault.Usage, "write it as :5001, or with a host before it", "--http-proxy: %w", err)
 		}
 	case host != "" || n.script:
 		port = cmp.Or(port, testClientPort)
 	case port == "":
-		return "", "", nil
+		return "", "", "", nil
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return "", "", fault.New(fault.Usage, "a port is a number up to 65535", "the HTTP proxy's port is %q", port)
+		return "", "", "", fault.New(fault.Usage, "a port is a number up to 65535", "the HTTP proxy's port is %q", port)
 	}
-	return cmp.Or(host, "localhost"), port, nil
+	return cmp.Or(host, "localhost"), port, flag, nil
 }
 
 // serveProxy serves until ctx ends.

@@ -4,10 +4,13 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -60,6 +63,9 @@ func (f *clientFiles) show(*tls.CertificateRequestInfo) (*tls.Certificate, error
 	if err := f.read(); err != nil {
 		f.note("warning: what was read before is shown to the relay: %v", err)
 	}
+	if err := forClient(f.shown.Leaf, f.now()); err != nil {
+		f.note("warning: %v (%s)", err, fault.HintOf(err))
+	}
 	return f.shown, nil
 }
 
@@ -69,12 +75,30 @@ func (f *clientFiles) read() error {
 		return nil
 	}
 	shown, err := f.load()
+	if err == nil {
+		err = forClient(shown.Leaf, f.now())
+	}
 	if err != nil {
 		return err
+	}
+	if end := shown.Leaf.NotAfter; end.Sub(f.now()) < end.Sub(shown.Leaf.NotBefore)/5 {
+		f.note("warning: the client's certificate ends %s: renew it, for example with: keyward renew-cert", end.UTC().Format(time.DateTime))
 	}
 	f.seen, f.shown = seen, shown
 	if exposed := secretfile.Exposed(f.key); errors.Is(exposed, fault.Policy) {
 		f.note("warning: %v (%s)", exposed, fault.HintOf(exposed))
+	}
+	return nil
+}
+
+// forClient tells why a relay would refuse a certificate. One without a usage is for all, as Micronets' are.
+func forClient(cert *x509.Certificate, now time.Time) error {
+	uses := cert.ExtKeyUsage
+	switch {
+	case now.After(cert.NotAfter):
+		return fault.New(fault.Policy, "renew it, for example with: keyward renew-cert", "the client's certificate: it ended %s", cert.NotAfter.Format(time.DateOnly))
+	case len(uses)+len(cert.UnknownExtKeyUsage) > 0 && !slices.Contains(uses, x509.ExtKeyUsageClientAuth) && !slices.Contains(uses, x509.ExtKeyUsageAny):
+		return fault.New(fault.InvalidFile, "make one with: keyward gen-leaf-cert --profile client", "the client's certificate: it is for %s, and not for a client", certs.Purpose(cert))
 	}
 	return nil
 }

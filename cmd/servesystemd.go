@@ -5,11 +5,14 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/urfave/cli/v2"
 
 	"keyward/internal/fault"
 )
@@ -38,12 +41,43 @@ func apiListener(ctx context.Context, address string) (net.Listener, error) {
 	return listener, nil
 }
 
+// checkAddress refuses what is no address to listen at.
+func checkAddress(c *cli.Context, flag string) error {
+	address := c.String(flag)
+	if address == "" {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err == nil {
+		return nil
+	}
+	hint := "write --" + flag + " as ADDRESS:PORT, or :PORT for all addresses"
+	if _, e := strconv.ParseUint(address, 10, 16); e == nil {
+		hint = "write it as :" + address + ", or as 127.0.0.1:" + address + " for this machine alone"
+	}
+	return fault.New(fault.Usage, hint, "--%s %s: %w", flag, address, err)
+}
+
 func listenOn(ctx context.Context, address, flag string) (net.Listener, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	listener, err := new(net.ListenConfig).Listen(ctx, network(address), address)
+	if unknown, ok := errors.AsType[*net.DNSError](err); ok && unknown.IsNotFound {
+		return nil, fault.New(fault.Usage, "give "+flag+" an address of this machine, or none for all", "cannot listen: %w", err)
+	}
 	if err != nil {
 		return nil, fault.New(fault.Failed, "give "+flag+" another address or port", "cannot listen: %w", err)
 	}
 	return listener, nil
+}
+
+// network is that of an address to listen at: "tcp" would make all of IPv6 too of 0.0.0.0.
+func network(address string) string {
+	if at, err := netip.ParseAddrPort(address); err == nil && at.Addr().Is4() {
+		return "tcp4"
+	}
+	return "tcp"
 }
 
 // tellTime is how long the service manager has to take a message.
