@@ -191,7 +191,8 @@ func (e *env) takeOver(c *cli.Command) {
 // usageError is what package flag says of a value, with the flag as people type it.
 func (e *env) usageError(_ *cli.Context, err error, _ bool) error {
 	words, hint := strings.Replace(err.Error(), "flag -", "flag --", 1), e.call.helpHint()
-	if _, isTime := errors.AsType[*strconv.NumError](err); isTime || strings.HasSuffix(words, ": parse error") || strings.HasSuffix(words, ": invalid duration") {
+	flag := strings.HasPrefix(words, "invalid value ") && strings.HasSuffix(words, ": parse error")
+	if flag || strings.Contains(words, " as int value from ") || strings.Contains(words, " as duration value from ") {
 		hint = "write a time as 10s or 5m, and a number in digits alone; " + hint
 	}
 	return fault.New(fault.Usage, hint, "%s", words)
