@@ -298,3 +298,48 @@ func TestNobodyListens(t *testing.T) {
 	defer cancel()
 	check(t, client.Run(ctx)) // ends while it waits to try again
 }
+
+// What the relay says first is final; once it took us it is a lapse, after which we come back.
+func TestItComesBackAfterALapse(t *testing.T) {
+	noLeaks(t)
+	ca := newAuthority(t)
+	came := make(chan int, 10)
+	visits := 0
+	addr := stage(t, ca.serving(t), func(c net.Conn) {
+		visits++
+		came <- visits
+		if visits == 1 {
+			closing(1000, "no peer came in time")(c)
+			return
+		}
+		closing(1008, "not permitted")(c)
+	})
+	run(t, &relay.Client{URL: "wss://" + addr + "/x", TLS: ca.trusting(t)})
+	for range 3 {
+		got(t, came)
+	}
+}
+
+func TestHintsOfEnds(t *testing.T) {
+	noLeaks(t)
+	ca := newAuthority(t)
+	for name, c := range map[string]struct {
+		names []string
+		play  func(net.Conn)
+		want  string
+	}{
+		"nobody came":  {nil, closing(1000, "no peer came in time"), "--wait-timeout"},
+		"crowded":      {nil, closing(1000, "two peers are here already"), "two peers"},
+		"no reason":    {nil, closing(1000, ""), "two peers"},
+		"no HELLO":     {nil, closing(1000, "the first message is no HELLO"), "sort of relay"},
+		"too large":    {nil, closing(1009, "a message is at most 10 bytes"), "--max-message"},
+		"another name": {[]string{"other.example"}, closing(1000, ""), "--server-name"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := &relay.Client{URL: "wss://" + stage(t, ca.serving(t, c.names...), c.play) + "/x", TLS: ca.trusting(t), Once: true}
+			if hint := fault.HintOf(client.Run(t.Context())); !strings.Contains(hint, c.want) {
+				t.Errorf("the hint is %q", hint)
+			}
+		})
+	}
+}

@@ -148,6 +148,10 @@ func TestWhatTheProxyAnswers(t *testing.T) {
 			method: "HEAD", respond: message.Response{StatusCode: 200, Body: text("grüß")},
 			code: 200, header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}, "Content-Length": {"6"}},
 		},
+		"HEAD with a type": {
+			method: "HEAD", respond: message.Response{StatusCode: 200, Body: message.Body{ContentType: "image/png"}},
+			code: 200, header: http.Header{"Content-Type": {"image/png"}},
+		},
 		"HEAD without a body": {method: "HEAD", respond: message.Response{StatusCode: 200}, code: 200, header: http.Header{}},
 		"headers": {
 			respond: message.Response{StatusCode: 302, Headers: fields(
@@ -338,4 +342,19 @@ func TestServiceBehindARelay(t *testing.T) {
 	}
 	calls.Wait()
 	client.CloseIdleConnections()
+}
+
+// A request above the relay's limit ends the connection, and its caller is told why.
+func TestLargerThanTheRelayTakes(t *testing.T) {
+	w := newWorld(t)
+	first := w.client()
+	first.MaxMessage = 4 * relay.DefaultMaxMessage
+	a, b := run(t, first), run(t, w.client())
+	a.meets(t)
+	b.meets(t)
+	got := httptest.NewRecorder()
+	relay.NewProxy(a.Client, 0).ServeHTTP(got, local("POST", "/", strings.Repeat("x", relay.DefaultMaxMessage)))
+	if got.Code != 413 || !strings.Contains(got.Body.String(), "--max-message") {
+		t.Errorf("%d %s", got.Code, got.Body)
+	}
 }
