@@ -39,8 +39,8 @@ func (e *env) relayServeCommand() *cli.Command {
 			&cli.StringFlag{Name: "cert", EnvVars: variable("cert"), TakesFile: true, Usage: "the relay's certificate, and those above it if any, in PEM `FILE`, with its key where there is no --key"},
 			&cli.StringFlag{Name: "key", EnvVars: variable("key"), TakesFile: true, Usage: "its private key in PEM `FILE`", DefaultText: "that in --cert"},
 			keyPasswordFlag("the password of an encrypted key is the first line of `FILE`, - is stdin", "asked at the terminal"),
-			&cli.StringFlag{Name: "ca-file", EnvVars: variable("ca-file"), TakesFile: true, Usage: "let in whom the CAs in this PEM `FILE` signed, and nobody else"},
-			&cli.StringSliceFlag{Name: "crl", EnvVars: variable("crl"), TakesFile: true, Usage: "a `FILE` with CRLs of the CA, in PEM or one in DER; may be repeated"},
+			&cli.StringFlag{Name: "ca-file", EnvVars: variable("client-ca-file"), TakesFile: true, Usage: "let in whom the CAs in this PEM `FILE` signed, and nobody else"},
+			&cli.StringSliceFlag{Name: "crl", EnvVars: variable("crl"), TakesFile: true, Usage: "a `FILE` with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them"},
 			&cli.StringFlag{Name: "allow", EnvVars: variable("allow"), TakesFile: true, Usage: "who may meet whom stands in the rules in `FILE`", DefaultText: "all whom the CA signed"},
 			&cli.StringFlag{Name: "path-prefix", EnvVars: variable("path-prefix"), Value: relay.DefaultPathPrefix, Usage: "the `PATH` before the meetup id"},
 			&cli.IntFlag{Name: "max-message", EnvVars: variable("max-message"), Value: 1 << 20, Usage: "the `BYTES` of the largest message"},
@@ -50,7 +50,7 @@ func (e *env) relayServeCommand() *cli.Command {
 			&cli.DurationFlag{Name: "wait-timeout", EnvVars: variable("wait-timeout"), Usage: "how much `TIME` a peer may wait for another", DefaultText: "no limit"},
 			&cli.StringFlag{Name: "metrics-listen", EnvVars: variable("metrics-listen"), Usage: "tell Prometheus metrics at this `ADDRESS` and port, in plain http at /metrics, and at /healthz that it works", DefaultText: "no metrics"},
 			adminSocketFlag(),
-		}, logFlags()...),
+		}, logFlags("each peer")...),
 		Action: e.relayServe,
 	}
 }
@@ -109,6 +109,14 @@ func checkRelayFlags(c *cli.Context) error {
 			return fault.New(fault.Usage, "give it 1 or more", "nobody can meet with --%s %d", flag, c.Int(flag))
 		}
 	}
+	if slices.Contains(c.StringSlice("crl"), "") {
+		return fault.New(fault.Usage, "give --crl the file with the CRLs, or leave it out", "--crl names no file")
+	}
+	for _, flag := range []string{"listen", "metrics-listen"} {
+		if err := checkAddress(c, flag); err != nil {
+			return err
+		}
+	}
 	if c.Duration("hello-timeout") <= 0 || c.Duration("wait-timeout") < 0 {
 		return fault.New(fault.Usage, "give --hello-timeout as 10s and --wait-timeout as 5m, or leave them out", "a time to the HELLO has to be above 0, and one to wait not below")
 	}
@@ -120,7 +128,7 @@ func checkRelayFlags(c *cli.Context) error {
 
 // relayIdentity is the relay's certificate, which has to be for a server now.
 func (e *env) relayIdentity(c *cli.Context, log *slog.Logger) (*identity, error) {
-	t := &tlsFiles{env: e, c: c, log: log, flags: tlsFlags{"cert", "key", "key-password-file"}}
+	t := &tlsFiles{env: e, whose: "the relay's certificate", c: c, log: log, flags: tlsFlags{"cert", "key", "key-password-file"}}
 	i := t.identity(lookForChanges, func(ctx context.Context) (*shown, error) {
 		next, err := t.load(ctx)
 		if err == nil {
@@ -135,10 +143,12 @@ func (e *env) relayIdentity(c *cli.Context, log *slog.Logger) (*identity, error)
 func forServer(cert *x509.Certificate, now time.Time) error {
 	uses := cert.ExtKeyUsage
 	switch {
+	case certs.RoleOf(cert) != certs.Leaf:
+		return fault.New(fault.InvalidFile, "give --cert one that the CA signed, made with: keyward gen-leaf-cert --profile server", "the relay's certificate: it is a CA's")
 	case now.After(cert.NotAfter):
-		return fault.New(fault.Policy, "renew it, for example with: keyward renew-cert", "the server's certificate: it ended %s", cert.NotAfter.Format(time.DateOnly))
+		return fault.New(fault.Policy, "renew it, for example with: keyward renew-cert", "the relay's certificate: it ended %s", cert.NotAfter.Format(time.DateOnly))
 	case len(uses)+len(cert.UnknownExtKeyUsage) > 0 && !slices.Contains(uses, x509.ExtKeyUsageServerAuth) && !slices.Contains(uses, x509.ExtKeyUsageAny):
-		return fault.New(fault.InvalidFile, "make one with: keyward gen-leaf-cert --profile server", "the server's certificate: it is for %s, and not for a server", certs.Purpose(cert))
+		return fault.New(fault.InvalidFile, "make one with: keyward gen-leaf-cert --profile server", "the relay's certificate: it is for %s, and not for a server", certs.Purpose(cert))
 	}
 	return nil
 }
@@ -152,7 +162,7 @@ func (e *env) runRelay(c *cli.Context, keeper *keeper, doors doors, admin net.Li
 		TLS: trust.tlsConfig(keeper.shown), PathPrefix: c.String("path-prefix"), MaxMessage: int64(c.Int("max-message")),
 		MaxPeers: c.Int("max-peers"), MaxPerAddress: c.Int("max-per-address"),
 		HelloTime: c.Duration("hello-timeout"), WaitTime: c.Duration("wait-timeout"),
-		Permit: trust.permit, Log: log,
+		Permit: trust.permit, Refused: trust.refused, Log: log,
 	})
 	review := reload{"peers", func(context.Context) error { trust.review(server); return nil }}
 	keeper.reloads, keeper.looks, keeper.ended = append(keeper.reloads, review), append(keeper.looks, review), signals.ended

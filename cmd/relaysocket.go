@@ -30,7 +30,7 @@ const (
 
 func adminSocketFlag() cli.Flag {
 	return &cli.StringFlag{Name: "admin-socket", EnvVars: variable("admin-socket"), TakesFile: true,
-		Usage: "the unix socket at `PATH`, by which `relay status` asks", DefaultText: "relay/admin.sock in $XDG_RUNTIME_DIR/keyward or $HOME/.local/share/keyward"}
+		Usage: "the unix socket at `PATH`, by which `relay status` asks", DefaultText: "relay/admin.sock in $KEYWARD_HOME, $XDG_RUNTIME_DIR/keyward or $HOME/.local/share/keyward"}
 }
 
 // adminSocketPath is --admin-socket, else one in the user's folder for what runs.

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"os"
+	"regexp"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -28,8 +30,8 @@ const maxStatus = 64 << 20
 func (e *env) relayStatusCommand() *cli.Command {
 	return &cli.Command{
 		Name: "status", Usage: "show who waits at the relay, and who is paired",
-		Description: "Asks a relay on this machine over its admin socket, as its user or as root. Prints a line a peer: the meetup id, whether it waits or is paired and for how long, who it says it is, its certificate's name, its address, " +
-			"and how many messages and bytes it sent that were passed on. On a terminal the table stays and is drawn anew each second, until q, ^C or the end of the relay; --once prints it once. " +
+		Description: "Asks a relay on this machine over its admin socket, as its user or as root. Prints a line a peer: the meetup id, whether it waits or is paired and for how long, its certificate's name, " +
+			"how many messages and bytes it sent that were passed on, its address, and who it says it is; what is long is cut short. On a terminal the table stays and is drawn anew each second, until q, ^C or the end of the relay; --once prints it once. " +
 			"With --json an object: arriving, which is how many have not said HELLO yet, and meetups, an array of objects with meetup, state (waiting or paired), since and peers: " +
 			"address, subject, names, pin, peerClass, peerId, since, messages and bytes. The exit code is 7 where no relay answers.",
 		UsageText: "keyward relay status\nkeyward relay status --once\nkeyward relay status --admin-socket /run/keyward-relay/admin.sock --json",
@@ -95,7 +97,10 @@ func askRelay(ctx context.Context, path string) (relay.Status, error) {
 }
 
 func noRelay(path string, err error) error {
+	info, e := os.Lstat(path)
 	switch {
+	case e == nil && info.Mode().Type() != fs.ModeSocket && info.Mode().Type() != fs.ModeSymlink:
+		return fault.New(fault.Unreachable, "give --admin-socket the socket of a relay", "%s is no socket", path)
 	case errors.Is(err, fs.ErrPermission):
 		return fault.New(fault.NotPermitted, "ask as the relay's user, or as root", "the relay at %s cannot be asked: %w", path, fs.ErrPermission)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
@@ -109,7 +114,7 @@ func (e *env) statusTable(status relay.Status) string {
 	var b strings.Builder
 	waiting, paired := 0, 0
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "MEETUP\tSTATE\tFOR\tPEER\tIDENTITY\tADDRESS\tMESSAGES\tBYTES")
+	_, _ = fmt.Fprintln(table, "MEETUP\tSTATE\tFOR\tIDENTITY\tMESSAGES\tBYTES\tADDRESS\tPEER")
 	for _, m := range status.Meetups {
 		if m.State == relay.StatePaired {
 			paired++
@@ -117,17 +122,21 @@ func (e *env) statusTable(status relay.Status) string {
 			waiting++
 		}
 		for _, p := range m.Peers {
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\n", cell(cmp.Or(m.ID, `""`)), cell(m.State), lasting(e.now().Sub(m.Since)),
-				cell(p.PeerClass+"/"+p.PeerID), cell(identityOf(p)), cell(p.Address), p.Messages, p.Bytes)
+			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\n", cell(cmp.Or(m.ID, `""`)), cell(m.State), lasting(e.now().Sub(m.Since)),
+				cell(identityOf(p)), p.Messages, p.Bytes, cell(p.Address), cell(p.PeerClass+"/"+p.PeerID))
 		}
 	}
 	_ = table.Flush()
 	return fmt.Sprintf("%s%d waiting, %d paired, %d arriving\n", b.String(), waiting, paired, status.Arriving)
 }
 
+// hashes are pins, of which twelve digits are enough to tell two apart.
+var hashes = regexp.MustCompile(`\b([0-9a-f]{12})[0-9a-f]{52}\b`)
+
 // cell is a text in a table. Peers choose theirs, and a long one would make each line as wide.
 func cell(text string) string {
-	const most = 64 // characters
+	const most = 32 // characters
+	text = hashes.ReplaceAllString(text, "${1}…")
 	if chars := []rune(text); len(chars) > most {
 		text = string(chars[:most-1]) + "…"
 	}
@@ -139,7 +148,7 @@ func identityOf(p relay.PeerStatus) string {
 	if len(p.Names) > 0 {
 		return p.Names[0]
 	}
-	return cmp.Or(p.Subject, "key:"+p.Pin)
+	return cmp.Or(p.Subject, p.Pin)
 }
 
 // lasting is a time in two units at most: 3d4h, 5m10s.

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
+	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -99,7 +100,7 @@ type endingCRL struct {
 
 // sources are the files that it comes from.
 func (t *relayTrust) sources() []*followed {
-	all := []*followed{{what: "ca", names: append([]string{t.caFile}, t.crls...), read: t.readAuthority}}
+	all := []*followed{{what: "ca and crls", names: append([]string{t.caFile}, t.crls...), read: t.readAuthority}}
 	if t.rules != "" {
 		all = append(all, &followed{what: "rules", names: []string{t.rules}, read: t.readRules})
 	}
@@ -145,9 +146,21 @@ func (t *relayTrust) readAuthority(context.Context) error {
 		next.crls = append(next.crls, &endingCRL{RevocationList: list})
 		t.log.Info("crl", "issuer", list.Issuer.String(), "number", list.Number, "next_update", list.NextUpdate.UTC(), "revoked", len(list.RevokedCertificateEntries))
 	}
+	t.warnUncovered(found.Certs, opts.CRLs)
 	t.held.Store(next)
 	t.changed = true
 	return nil
+}
+
+// warnUncovered tells of each CA that has no CRL, where there are any: a CRL of another CA is easily given.
+func (t *relayTrust) warnUncovered(cas []*x509.Certificate, crls []*verify.CRL) {
+	for _, ca := range cas {
+		covers := func(crl *verify.CRL) bool { return crl.List().CheckSignatureFrom(ca) == nil }
+		if len(crls) > 0 && !slices.ContainsFunc(crls, covers) {
+			t.log.Warn("there is no CRL of a CA: whom it signed itself is not let in", "ca", ca.Subject.String(),
+				"hint", "give --crl that of each CA that signs peers; `keyward gen-crl` makes one")
+		}
+	}
 }
 
 func (t *relayTrust) readRules(context.Context) error {
@@ -192,7 +205,7 @@ func (t *relayTrust) tlsConfig(shown *identity) *tls.Config {
 		cert := state.PeerCertificates[0]
 		err := t.trusted(cert, state.PeerCertificates[1:])
 		if err != nil { // the CA signed it, so no stranger fills the log
-			t.log.Warn("refused", "subject", cert.Subject.String(), "serial", certs.Describe(cert).Serial, "error", err, "hint", fault.HintOf(err))
+			t.tellRefused(cert, err)
 		}
 		return err
 	}
@@ -203,6 +216,36 @@ func (t *relayTrust) tlsConfig(shown *identity) *tls.Config {
 		return now, nil
 	}
 	return config
+}
+
+// refused logs who was refused in the handshake, where the CA signed the certificate: strangers fill no log.
+func (t *relayTrust) refused(remote net.Addr, chain []*x509.Certificate) {
+	if len(chain) == 0 || !t.held.Load().signed(chain[0], chain[1:], t.now()) {
+		return
+	}
+	if err := t.trusted(chain[0], chain[1:]); err != nil {
+		t.tellRefused(chain[0], err, "remote", remote.String())
+	}
+}
+
+func (t *relayTrust) tellRefused(cert *x509.Certificate, err error, more ...any) {
+	about := append(relay.LogAttrs(cert), "serial", certs.Describe(cert).Serial, "error", err, "hint", fault.HintOf(err))
+	t.log.Warn("refused", append(about, more...)...)
+}
+
+// signed tells whether the CA signed a certificate, which may have ended, not have begun or not be for a client.
+func (a *authority) signed(cert *x509.Certificate, with []*x509.Certificate, now time.Time) bool {
+	ageless := func(c *x509.Certificate) *x509.Certificate {
+		same := *c
+		same.NotBefore, same.NotAfter = now, now
+		return &same
+	}
+	between := x509.NewCertPool()
+	for _, other := range with {
+		between.AddCert(ageless(other))
+	}
+	_, err := ageless(cert).Verify(x509.VerifyOptions{Roots: a.roots, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+	return err == nil
 }
 
 // warn tells once of a CRL that ends soon, and once that it did.

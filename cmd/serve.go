@@ -61,7 +61,7 @@ func (e *env) serveCommand() *cli.Command {
 			&cli.StringFlag{Name: "project", EnvVars: variable("project"), Value: "keyward", Usage: "the project `NAME` that the API tells"},
 			&cli.IntFlag{Name: "max-connections", EnvVars: variable("max-connections"), Value: 4096, Usage: "how many connections `N` may be open, a quarter of them from one address"},
 			&cli.StringFlag{Name: "metrics-listen", EnvVars: variable("metrics-listen"), Usage: "tell Prometheus metrics at this `ADDRESS` and port, in plain http at /metrics", DefaultText: "no metrics"},
-		}, logFlags()...),
+		}, logFlags("each request")...),
 		Action: e.serve,
 	}
 }
@@ -121,6 +121,11 @@ func (e *env) serve(c *cli.Context) error {
 func checkServeFlags(c *cli.Context) error {
 	if (c.String("tls-cert") == "") != (c.String("tls-key") == "") {
 		return fault.New(fault.Usage, "give both --tls-cert and --tls-key", "one of --tls-cert and --tls-key is missing")
+	}
+	for _, flag := range []string{"listen", "metrics-listen"} {
+		if err := checkAddress(c, flag); err != nil {
+			return err
+		}
 	}
 	if c.Int("max-connections") < 1 {
 		return fault.New(fault.Usage, "give --max-connections 1 or more", "nobody can connect with --max-connections %d", c.Int("max-connections"))

@@ -8,10 +8,11 @@ import (
 	"keyward/internal/fault"
 )
 
-func logFlags() []cli.Flag {
+// logFlags are those of a service, whose level info has what.
+func logFlags(what string) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "log-format", EnvVars: variable("log-format"), Value: "json", Usage: "`FORMAT` of the log: json or text"},
-		&cli.StringFlag{Name: "log-level", EnvVars: variable("log-level"), Value: "info", Usage: "the least `LEVEL` that is logged: debug, info (with it each request), warn or error"},
+		&cli.StringFlag{Name: "log-level", EnvVars: variable("log-level"), Value: "info", Usage: "the least `LEVEL` that is logged: debug, info (with it " + what + "), warn or error"},
 	}
 }
 

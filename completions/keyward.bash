@@ -312,6 +312,7 @@ _keyward() {
     COMPREPLY=()
 
     # A link named like one of the scripts is that command.
+    [[ ${name%.exe} == websocket-test-client ]] && path+=" relay connect"
     [[ $name == gen-* ]] && path+=" ${name%.exe}"
     _keyward_words "$path" || return
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -370,4 +371,4 @@ _keyward_lines() {
     while IFS= read -r line; do COMPREPLY+=("$line"); done < <("$@")
 }
 
-complete -F _keyward keyward vovsecurity gen-root-cert gen-intermediate-cert gen-leaf-cert
+complete -F _keyward keyward vovsecurity gen-root-cert gen-intermediate-cert gen-leaf-cert websocket-test-client

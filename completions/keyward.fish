@@ -108,6 +108,7 @@ end
 
 complete -c keyward -f
 complete -c vovsecurity -w keyward
+complete -c websocket-test-client -w "keyward relay connect"
 # A link named like one of the scripts is that command.
 for link in gen-root-cert gen-intermediate-cert gen-leaf-cert
     complete -c $link -w "keyward $link"
@@ -779,7 +780,7 @@ complete -c keyward -n '__keyward_in keyward relay serve' -l cert -r -F -d 'the 
 complete -c keyward -n '__keyward_in keyward relay serve' -l key -r -F -d 'its private key in PEM FILE'
 complete -c keyward -n '__keyward_in keyward relay serve' -l key-password-file -r -F -d 'the password of an encrypted key is the first line of FILE, - is stdin'
 complete -c keyward -n '__keyward_in keyward relay serve' -l ca-file -r -F -d 'let in whom the CAs in this PEM FILE signed, and nobody else'
-complete -c keyward -n '__keyward_in keyward relay serve' -l crl -x -d 'a FILE with CRLs of the CA, in PEM or one in DER; may be repeated'
+complete -c keyward -n '__keyward_in keyward relay serve' -l crl -x -d 'a FILE with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them'
 complete -c keyward -n '__keyward_in keyward relay serve' -l allow -r -F -d 'who may meet whom stands in the rules in FILE'
 complete -c keyward -n '__keyward_in keyward relay serve' -l path-prefix -x -d 'the PATH before the meetup id'
 complete -c keyward -n '__keyward_in keyward relay serve' -l max-message -x -d 'the BYTES of the largest message'
@@ -790,7 +791,7 @@ complete -c keyward -n '__keyward_in keyward relay serve' -l wait-timeout -x -d 
 complete -c keyward -n '__keyward_in keyward relay serve' -l metrics-listen -x -d 'tell Prometheus metrics at this ADDRESS and port, in plain http at /metrics, and at /healthz that it works'
 complete -c keyward -n '__keyward_in keyward relay serve' -l admin-socket -r -F -d 'the unix socket at PATH, by which `relay status` asks'
 complete -c keyward -n '__keyward_in keyward relay serve' -l log-format -x -d 'FORMAT of the log: json or text'
-complete -c keyward -n '__keyward_in keyward relay serve' -l log-level -x -d 'the least LEVEL that is logged: debug, info (with it each request), warn or error'
+complete -c keyward -n '__keyward_in keyward relay serve' -l log-level -x -d 'the least LEVEL that is logged: debug, info (with it each peer), warn or error'
 complete -c keyward -n '__keyward_in keyward relay serve' -l help -s h -d 'show this help'
 
 complete -c keyward -n '__keyward_in keyward relay status' -l admin-socket -r -F -d 'the unix socket at PATH, by which `relay status` asks'
@@ -800,7 +801,7 @@ complete -c keyward -n '__keyward_in keyward relay status' -l help -s h -d 'show
 
 complete -c keyward -n '__keyward_in keyward relay connect' -l client-cert -l cc -o cc -r -F -d 'show the relay the certificate in PEM FILE, with its intermediates and key (gen-leaf-cert --pkeycert)'
 complete -c keyward -n '__keyward_in keyward relay connect' -l client-key -r -F -d 'its private key in PEM FILE'
-complete -c keyward -n '__keyward_in keyward relay connect' -l client-key-password-file -r -F -d 'the password of an encrypted key is the first line of FILE'
+complete -c keyward -n '__keyward_in keyward relay connect' -l client-key-password-file -r -F -d 'the password of an encrypted key is the first line of FILE, - is stdin (not with --event)'
 complete -c keyward -n '__keyward_in keyward relay connect' -l ca-file -l ca-cert -l ca -o ca -r -F -d 'trust the roots in this PEM FILE and no other'
 complete -c keyward -n '__keyward_in keyward relay connect' -l server-name -x -d 'the relay\'s certificate has to have this NAME'
 complete -c keyward -n '__keyward_in keyward relay connect' -l http-proxy -x -d 'take HTTP requests for the peer at [HOST]:PORT; without a host on loopback, port 0 takes a free one'

@@ -1,7 +1,7 @@
 # The completion of keyward for PowerShell 5.1 and later, made by `make generate`.
 # keyward completion powershell | Out-String | Invoke-Expression
 
-Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-cert, gen-intermediate-cert, gen-leaf-cert -ScriptBlock {
+Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-cert, gen-intermediate-cert, gen-leaf-cert, websocket-test-client -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
 
     # What can follow a command: its commands or the choices of its argument, and its flags.
@@ -864,7 +864,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '--key=FILE' = 'its private key in PEM FILE'
             '--key-password-file=FILE' = 'the password of an encrypted key is the first line of FILE, - is stdin'
             '--ca-file=FILE' = 'let in whom the CAs in this PEM FILE signed, and nobody else'
-            '--crl=' = 'a FILE with CRLs of the CA, in PEM or one in DER; may be repeated'
+            '--crl=' = 'a FILE with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them'
             '--allow=FILE' = 'who may meet whom stands in the rules in FILE'
             '--path-prefix=' = 'the PATH before the meetup id'
             '--max-message=' = 'the BYTES of the largest message'
@@ -875,7 +875,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '--metrics-listen=' = 'tell Prometheus metrics at this ADDRESS and port, in plain http at /metrics, and at /healthz that it works'
             '--admin-socket=FILE' = 'the unix socket at PATH, by which `relay status` asks'
             '--log-format=' = 'FORMAT of the log: json or text'
-            '--log-level=' = 'the least LEVEL that is logged: debug, info (with it each request), warn or error'
+            '--log-level=' = 'the least LEVEL that is logged: debug, info (with it each peer), warn or error'
             '--help' = 'show this help'
             '-h' = 'show this help'
         }
@@ -890,7 +890,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '--client-cert=FILE' = 'show the relay the certificate in PEM FILE, with its intermediates and key (gen-leaf-cert --pkeycert)'
             '--cc=FILE' = 'show the relay the certificate in PEM FILE, with its intermediates and key (gen-leaf-cert --pkeycert)'
             '--client-key=FILE' = 'its private key in PEM FILE'
-            '--client-key-password-file=FILE' = 'the password of an encrypted key is the first line of FILE'
+            '--client-key-password-file=FILE' = 'the password of an encrypted key is the first line of FILE, - is stdin (not with --event)'
             '--ca-file=FILE' = 'trust the roots in this PEM FILE and no other'
             '--ca-cert=FILE' = 'trust the roots in this PEM FILE and no other'
             '--ca=FILE' = 'trust the roots in this PEM FILE and no other'
@@ -1010,6 +1010,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
     $name = [IO.Path]::GetFileNameWithoutExtension($commandAst.GetCommandName())
     $path = 'keyward'
     if ($name -like 'gen-*') { $path = "keyward $name" }
+    if ($name -eq 'websocket-test-client') { $path = 'keyward relay connect' }
     $previous = ''
     $behind = $true
     foreach ($element in $commandAst.CommandElements | Select-Object -Skip 1) {

@@ -1,4 +1,4 @@
-#compdef keyward vovsecurity gen-root-cert gen-intermediate-cert gen-leaf-cert
+#compdef keyward vovsecurity gen-root-cert gen-intermediate-cert gen-leaf-cert websocket-test-client
 # The completion of keyward for zsh, made by `make generate`.
 # source <(keyward completion zsh), or save it as _keyward in a folder of $fpath
 
@@ -886,7 +886,7 @@ __keyward_relay_serve() {
         '--key=[its private key in PEM FILE]:FILE:_files' \
         '--key-password-file=[the password of an encrypted key is the first line of FILE, - is stdin]:FILE:_files' \
         '--ca-file=[let in whom the CAs in this PEM FILE signed, and nobody else]:FILE:_files' \
-        '*--crl=[a FILE with CRLs of the CA, in PEM or one in DER; may be repeated]:FILE: ' \
+        '*--crl=[a FILE with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them]:FILE: ' \
         '--allow=[who may meet whom stands in the rules in FILE]:FILE:_files' \
         '--path-prefix=[the PATH before the meetup id]:PATH: ' \
         '--max-message=[the BYTES of the largest message]:BYTES: ' \
@@ -897,7 +897,7 @@ __keyward_relay_serve() {
         '--metrics-listen=[tell Prometheus metrics at this ADDRESS and port, in plain http at /metrics, and at /healthz that it works]:ADDRESS: ' \
         '--admin-socket=[the unix socket at PATH, by which `relay status` asks]:PATH:_files' \
         '--log-format=[FORMAT of the log: json or text]:FORMAT: ' \
-        '--log-level=[the least LEVEL that is logged: debug, info (with it each request), warn or error]:LEVEL: ' \
+        '--log-level=[the least LEVEL that is logged: debug, info (with it each peer), warn or error]:LEVEL: ' \
         '(--help -h)'{--help,-h}'[show this help]'
 }
 
@@ -914,7 +914,7 @@ __keyward_relay_connect() {
         '1:URI: ' \
         '(--client-cert -cc --cc)'{--client-cert,-cc,--cc}'=[show the relay the certificate in PEM FILE, with its intermediates and key (gen-leaf-cert --pkeycert)]:FILE:_files' \
         '--client-key=[its private key in PEM FILE]:FILE:_files' \
-        '--client-key-password-file=[the password of an encrypted key is the first line of FILE]:FILE:_files' \
+        '--client-key-password-file=[the password of an encrypted key is the first line of FILE, - is stdin (not with --event)]:FILE:_files' \
         '(--ca-file --ca-cert -ca --ca)'{--ca-file,--ca-cert,-ca,--ca}'=[trust the roots in this PEM FILE and no other]:FILE:_files' \
         '--server-name=[the relay'\''s certificate has to have this NAME]:NAME: ' \
         '--http-proxy=[take HTTP requests for the peer at \[HOST\]:PORT; without a host on loopback, port 0 takes a free one]:[HOST]:PORT: ' \
@@ -989,6 +989,7 @@ __keyward_help() {
 _keyward() {
     case $service in
     gen-*) __keyward_$service ;;
+    websocket-test-client) __keyward_relay_connect ;;
     *) __keyward ;;
     esac
 }
@@ -997,5 +998,5 @@ _keyward() {
 if [[ $funcstack[1] == _keyward ]]; then
     _keyward "$@"
 else
-    compdef _keyward keyward vovsecurity gen-root-cert gen-intermediate-cert gen-leaf-cert
+    compdef _keyward keyward vovsecurity gen-root-cert gen-intermediate-cert gen-leaf-cert websocket-test-client
 fi

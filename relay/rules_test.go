@@ -219,7 +219,7 @@ func TestRulesOfThePage(t *testing.T) {
 	}
 	_, rest, _ := strings.Cut(string(page), "```\n# MEETUP")
 	text, _, found := strings.Cut(rest, "```")
-	rules, err := ParseRules("docs/relay.md", []byte("#"+strings.ReplaceAll(text, "5f1c9d...", strings.Repeat("5f", 32))))
+	rules, err := ParseRules("docs/relay.md", []byte("#"+text))
 	if !found || err != nil || rules.Len() < 3 {
 		t.Errorf("%v in %q", err, text)
 	}

@@ -38,6 +38,7 @@ end
 
 complete -c keyward -f
 complete -c vovsecurity -w keyward
+complete -c websocket-test-client -w "keyward relay connect"
 # A link named like one of the scripts is that command.
 for link in gen-root-cert gen-intermediate-cert gen-leaf-cert
     complete -c $link -w "keyward $link"

@@ -1,7 +1,7 @@
 # The completion of keyward for PowerShell 5.1 and later, made by `make generate`.
 # keyward completion powershell | Out-String | Invoke-Expression
 
-Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-cert, gen-intermediate-cert, gen-leaf-cert -ScriptBlock {
+Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-cert, gen-intermediate-cert, gen-leaf-cert, websocket-test-client -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
 
     # What can follow a command: its commands or the choices of its argument, and its flags.
@@ -28,6 +28,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
     $name = [IO.Path]::GetFileNameWithoutExtension($commandAst.GetCommandName())
     $path = 'keyward'
     if ($name -like 'gen-*') { $path = "keyward $name" }
+    if ($name -eq 'websocket-test-client') { $path = 'keyward relay connect' }
     $previous = ''
     $behind = $true
     foreach ($element in $commandAst.CommandElements | Select-Object -Skip 1) {

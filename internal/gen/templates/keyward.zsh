@@ -1,4 +1,4 @@
-#compdef keyward vovsecurity gen-root-cert gen-intermediate-cert gen-leaf-cert
+#compdef keyward vovsecurity gen-root-cert gen-intermediate-cert gen-leaf-cert websocket-test-client
 # The completion of keyward for zsh, made by `make generate`.
 # source <(keyward completion zsh), or save it as _keyward in a folder of $fpath
 
@@ -36,6 +36,7 @@ __{{under .Path}}() {
 _keyward() {
     case $service in
     gen-*) __keyward_$service ;;
+    websocket-test-client) __keyward_relay_connect ;;
     *) __keyward ;;
     esac
 }
@@ -44,5 +45,5 @@ _keyward() {
 if [[ $funcstack[1] == _keyward ]]; then
     _keyward "$@"
 else
-    compdef _keyward keyward vovsecurity gen-root-cert gen-intermediate-cert gen-leaf-cert
+    compdef _keyward keyward vovsecurity gen-root-cert gen-intermediate-cert gen-leaf-cert websocket-test-client
 fi
