@@ -45,7 +45,7 @@ func (n *connector) proxy(ctx context.Context, c *cli.Context) error {
 			}
 			door, err := listenOn(ctx, net.JoinHostPort(host, port), flag)
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // it ended because it was to
 			}
 			if err != nil {
 				return err

@@ -122,9 +122,9 @@ func (c *Client) visit(ctx context.Context, target *url.URL) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	since := time.Now()
+	settled := time.Now().Add(c.silence() / looks)
 	err = s.run(ctx)
-	return outcome{taken: s.met || !hopeless(err) || time.Since(since) > c.silence()/looks, met: s.met}, err
+	return outcome{taken: s.met || !hopeless(err) || time.Until(settled) < 0, met: s.met}, err
 }
 
 // hopeless says whether an error will be the same the next time, unless somebody does something.
