@@ -102,7 +102,7 @@ func (p *peer) readHello() error {
 	}
 	p.server.mu.Lock()
 	defer p.server.mu.Unlock()
-	p.about, p.hello = m.Hello, text
+	p.about, p.hello = &message.Hello{PeerClass: shown(m.Hello.PeerClass), PeerID: shown(m.Hello.PeerID)}, text
 	return nil
 }
 

@@ -123,7 +123,7 @@ func hardened(config *tls.Config) *tls.Config {
 // that it started has ended, some seconds later where peers do not answer: nil after a stop, else what went wrong. It is
 // called once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	limited := limit.NewListener(l, s.cfg.MaxPeers, s.cfg.MaxPerAddress, &s.connections)
+	limited := limit.NewListener(narrow{l}, s.cfg.MaxPeers, s.cfg.MaxPerAddress, &s.connections)
 	limited.Refuse = s.tellCrowd()
 	ctx, stop := context.WithCancel(ctx)
 	s.running.Go(func() {
@@ -138,6 +138,21 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		return fmt.Errorf("serve on %s: %w", l.Addr(), err)
 	}
 	return nil
+}
+
+// sendBuffer is what the system holds of what a peer was sent, in bytes; Linux takes twice as much. It grows to megabytes
+// where it may, and then a peer that reads slowly needs longer for it than a ping or a write may take.
+const sendBuffer = 128 << 10
+
+// narrow is a listener of connections with that buffer.
+type narrow struct{ net.Listener }
+
+func (n narrow) Accept() (net.Conn, error) {
+	nc, err := n.Listener.Accept()
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(sendBuffer) // else it is only slower to notice
+	}
+	return nc, err
 }
 
 // tellCrowd logs that connections are closed at once, a minute apart at least. What it returns is one goroutine's.

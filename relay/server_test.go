@@ -451,3 +451,16 @@ func TestStatus(t *testing.T) {
 		t.Errorf("the times are %v, %v and %v", m.Peers[0].Since, m.Peers[1].Since, m.Since)
 	}
 }
+
+func TestShown(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                             "",
+		strings.Repeat("x", 256):       strings.Repeat("x", 256),
+		strings.Repeat("x", 257):       strings.Repeat("x", 256) + "…",
+		"x" + strings.Repeat("é", 200): "x" + strings.Repeat("é", 127) + "…",
+	} {
+		if got := shown(text); got != want {
+			t.Errorf("of %q %q is shown, want %q", text, got, want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/x509"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -102,4 +103,13 @@ func namesOf(cert *x509.Certificate) []string {
 		names = append(names, "uri:"+name.String())
 	}
 	return names
+}
+
+// shown is as much of what a peer says of itself as is kept to be shown: 256 bytes.
+func shown(text string) string {
+	const most = 256
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
