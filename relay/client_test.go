@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/gobwas/ws/wsutil"
 	"github.com/google/go-cmp/cmp"
 
 	"keyward/internal/fault"
@@ -196,6 +198,40 @@ func TestWhatAForeignPeerSends(t *testing.T) {
 	f.say(`{"message":{"messageId":"9","messageType":"REST:REQUEST","requiresResponse":true,"method":"GET","path":"/","dataFormat":"application/json","messageBody":{"a":1}}}`)
 	if m := f.hear(); m.StatusCode != 200 || *m.InResponseTo != 9 || !cmp.Equal(m.MessageBody, map[string]any{"a": 1.0}) {
 		t.Errorf("a good request: %+v", m)
+	}
+}
+
+// Who has not said hello is not served, and gets no answer where its request is unsound.
+func TestRequestsBeforeTheHello(t *testing.T) {
+	noLeaks(t)
+	ca := newAuthority(t)
+	const request = `{"message":{"messageId":%d,"messageType":"REST:REQUEST","requiresResponse":true,"method":"GET","path":"/%[1]d"%s}}`
+	answers := make(chan string, 1)
+	addr := stage(t, ca.serving(t), websocket(func(c net.Conn) {
+		for _, m := range []string{
+			fmt.Sprintf(request, 1, ""),
+			fmt.Sprintf(request, 2, `,"dataFormat":"application/octet-stream","messageBody":"%%%"`),
+			`{"message":{"messageId":3,"messageType":"CONN:HELLO","requiresResponse":false}}`,
+			fmt.Sprintf(request, 4, ""),
+		} {
+			if err := wsutil.WriteServerText(c, []byte(m)); err != nil {
+				t.Error(err)
+			}
+		}
+		first, _ := wsutil.ReadClientText(c)
+		answers <- string(first)
+		_, _ = wsutil.ReadClientText(c) // answers the close
+	}))
+	asked := make(chan string, 10)
+	run(t, &relay.Client{URL: "wss://" + addr + "/x", TLS: ca.trusting(t), Handle: func(_ context.Context, r *message.Request) *message.Response {
+		asked <- r.Path
+		return &message.Response{StatusCode: 200}
+	}})
+	if path := got(t, asked); path != "/4" {
+		t.Errorf("%s was served", path)
+	}
+	if answer := got(t, answers); !strings.Contains(answer, `"inResponseTo":4`) {
+		t.Errorf("the first answer is %s", answer)
 	}
 }
 
