@@ -97,14 +97,6 @@ func TestHowAConnectionEnds(t *testing.T) {
 		"200":           {status("200 OK"), fault.Unreachable},
 		"dropped":       {websocket(func(net.Conn) {}), fault.Unreachable},
 		"no HTTP":       {func(c net.Conn) { c.Write([]byte("220 mail ready\r\n")); io.Copy(io.Discard, c) }, fault.Unreachable},
-		"endless answer": {func(c net.Conn) {
-			c.Write([]byte("HTTP/1.1 101 Switching Protocols\r\n"))
-			for {
-				if _, err := c.Write([]byte("X: " + strings.Repeat("x", 1000))); err != nil {
-					return
-				}
-			}
-		}, fault.Unreachable},
 		"a frame that breaks the protocol": {websocket(func(c net.Conn) { c.Write([]byte{0xff, 0}); readFrame(c) }), fault.Unreachable},
 		"a message that is too large": {websocket(func(c net.Conn) {
 			ws.WriteHeader(c, ws.Header{Fin: true, OpCode: ws.OpText, Length: 1<<20 + 1})
@@ -119,6 +111,38 @@ func TestHowAConnectionEnds(t *testing.T) {
 				t.Errorf("got %v (%s), want kind %s", err, fault.KindOf(err), c.kind)
 			} else {
 				t.Log(err)
+			}
+		})
+	}
+}
+
+// Of an answer without end no more is read than its bound.
+func TestEndlessAnswer(t *testing.T) {
+	noLeaks(t)
+	ca := newAuthority(t)
+	const kept = 16 << 20 // more than the kernel has between the two
+	for name, more := range map[string]string{
+		"a line": strings.Repeat("x", 1000),
+		"lines":  "X: " + strings.Repeat("x", 1000) + "\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			sent := make(chan int, 1)
+			addr := stage(t, ca.serving(t), func(c net.Conn) {
+				n, err := c.Write([]byte("HTTP/1.1 101 Switching Protocols\r\n"))
+				for all := n; ; all += n {
+					if err != nil || all > kept {
+						sent <- all
+						return
+					}
+					n, err = c.Write([]byte(more))
+				}
+			})
+			client := &relay.Client{URL: "wss://" + addr + "/x", TLS: ca.trusting(t), Once: true}
+			if err := client.Run(t.Context()); fault.KindOf(err) != fault.Unreachable {
+				t.Errorf("got %v", err)
+			}
+			if n := got(t, sent); n > kept {
+				t.Errorf("%d bytes were taken", n)
 			}
 		})
 	}
