@@ -108,6 +108,18 @@ func backoff(tries int, most time.Duration, chance float64) time.Duration {
 	return pause/2 + time.Duration(chance*float64(pause/2))
 }
 
+// sleep waits, and says whether ctx let it.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // fetch gives the keys, and the connection that they came by.
 func (c *Client) fetch(ctx context.Context) (*tls.Conn, OpenKeys, error) {
 	host, port, err := net.SplitHostPort(c.Address)

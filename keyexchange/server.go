@@ -11,10 +11,10 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"syscall"
 	"time"
 
 	"keyward/internal/limit"
+	"keyward/internal/tlsserver"
 )
 
 // DefaultPort is where the original daemon serves the exchange.
@@ -50,16 +50,6 @@ const (
 	turnTime   = time.Minute      // at most between two looks at which keys hold
 )
 
-// aeadSuites is what TLS 1.2 takes where the caller does not say: forward secrecy with AEAD only. TLS 1.3 has no others.
-var aeadSuites = []uint16{
-	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-}
-
 // Server gives the keys to clients. Its methods may be called at any time.
 type Server struct {
 	cfg         Config
@@ -88,31 +78,8 @@ func NewServer(c Config) *Server {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	c.TLS = hardened(c.TLS)
+	c.TLS = tlsserver.Harden(c.TLS)
 	return &Server{cfg: c, turned: make(chan struct{}, 1), linger: lingerTime, visits: map[*visit]bool{}}
-}
-
-// hardened asks for TLS 1.2 at least. Sessions are not resumed: so each connection's certificate is held against the roots
-// and lists of today.
-func hardened(config *tls.Config) *tls.Config {
-	config = config.Clone()
-	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
-	config.SessionTicketsDisabled = true
-	if config.CipherSuites == nil {
-		config.CipherSuites = aeadSuites
-	}
-	if choose := config.GetConfigForClient; choose != nil {
-		config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			chosen, err := choose(hello)
-			if err != nil || chosen == nil {
-				return nil, err
-			}
-			chosen = chosen.Clone()
-			chosen.GetConfigForClient = nil
-			return hardened(chosen), nil
-		}
-	}
-	return config
 }
 
 // Serve answers the connections of l until ctx ends. It closes l, and returns when all that it started has ended: nil after a
@@ -125,58 +92,13 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		_ = limited.Close()
 		s.stop()
 	})
-	err := s.accept(ctx, limited)
+	err := limit.Accept(ctx, limited, s.cfg.Log, func(nc net.Conn) { s.running.Go(func() { s.receive(nc) }) })
 	stop()
 	s.running.Wait()
 	if err != nil {
 		return fmt.Errorf("serve on %s: %w", l.Addr(), err)
 	}
 	return nil
-}
-
-// accept takes connections until ctx ends or no more can come.
-func (s *Server) accept(ctx context.Context, l net.Listener) error {
-	for {
-		nc, err := l.Accept()
-		switch {
-		case ctx.Err() != nil:
-			if err == nil {
-				_ = nc.Close()
-			}
-			return nil
-		case passing(err):
-			s.cfg.Log.Warn("accept", "error", err)
-			if !sleep(ctx, time.Second) {
-				return nil
-			}
-		case err != nil:
-			return err
-		default:
-			s.running.Go(func() { s.receive(nc) })
-		}
-	}
-}
-
-// passing says whether an error of Accept goes away by itself: the system is short of something, or the client was quick.
-func passing(err error) bool {
-	for _, code := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
-		if errors.Is(err, code) {
-			return true
-		}
-	}
-	return false
-}
-
-// sleep waits, and says whether ctx let it.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // receive brings a connection through its handshake. The rest runs in a goroutine of its own, since the stack that a

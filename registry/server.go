@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"keyward/internal/limit"
+	"keyward/internal/tlsserver"
 	"keyward/keys"
 	"keyward/store"
 )
@@ -34,17 +35,6 @@ const (
 )
 
 const stopTime = 10 * time.Second // what running requests get when the server stops
-
-// aeadSuites is what TLS 1.2 takes where the caller does not say: forward secrecy with AEAD
-// only, without the CBC suites that crypto/tls still offers. TLS 1.3 has no others.
-var aeadSuites = []uint16{
-	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-}
 
 // Config is what a Server needs. Store and Key are required.
 type Config struct {
@@ -134,10 +124,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, config *tls.Config) 
 // request at a time, and the time-outs say all about how long it can be held.
 func (s *Server) httpServer(config *tls.Config) *http.Server {
 	config = config.Clone()
-	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
-	if config.CipherSuites == nil {
-		config.CipherSuites = aeadSuites
-	}
+	tlsserver.Floor(config)
 	srv := &http.Server{
 		Handler:           s,
 		TLSConfig:         config,

@@ -15,10 +15,10 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"keyward/internal/limit"
+	"keyward/internal/tlsserver"
 )
 
 // DefaultPathPrefix is what a meetup id follows in a URL: as in the original.
@@ -53,16 +53,6 @@ type Visitor struct {
 
 const shakeTime = 10 * time.Second // for the TLS handshake, and again for the request to upgrade
 
-// aeadSuites is what TLS 1.2 takes where the caller does not say: forward secrecy with AEAD only. TLS 1.3 has no others.
-var aeadSuites = []uint16{
-	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-}
-
 // Server is a relay. Its methods may be called at any time.
 type Server struct {
 	cfg         Config
@@ -93,31 +83,12 @@ func NewServer(c Config) *Server {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	c.TLS = hardened(c.TLS)
+	c.TLS = tlsserver.Harden(c.TLS, demandCertificate)
 	return &Server{cfg: c, metrics: newMetrics(), shaking: map[net.Conn]bool{}, peers: map[*peer]bool{}, meetups: map[string]*meetup{}}
 }
 
-// hardened demands and verifies a certificate of each client. Sessions are not resumed: so each connection's certificate is
-// held against the roots and lists of today.
-func hardened(config *tls.Config) *tls.Config {
-	config = config.Clone()
-	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
-	config.ClientAuth = tls.RequireAndVerifyClientCert
-	config.SessionTicketsDisabled = true
-	if config.CipherSuites == nil {
-		config.CipherSuites = aeadSuites
-	}
-	if choose := config.GetConfigForClient; choose != nil {
-		config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			chosen, err := choose(hello)
-			if err != nil || chosen == nil {
-				return nil, err
-			}
-			return hardened(chosen), nil
-		}
-	}
-	return config
-}
+// demandCertificate has each client show a certificate, which is verified.
+func demandCertificate(config *tls.Config) { config.ClientAuth = tls.RequireAndVerifyClientCert }
 
 // Serve answers the connections of l until ctx ends; then every peer is closed with 1001. It closes l, and returns when all
 // that it started has ended, some seconds later where peers do not answer: nil after a stop, else what went wrong. It is
@@ -131,7 +102,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		_ = limited.Close()
 		s.stop()
 	})
-	err := s.accept(ctx, limited)
+	err := limit.Accept(ctx, limited, s.cfg.Log, func(nc net.Conn) { s.running.Go(func() { s.receive(nc) }) })
 	stop()
 	s.running.Wait()
 	if err != nil {
@@ -166,39 +137,6 @@ func (s *Server) tellCrowd() func(remote net.Addr) {
 		s.cfg.Log.Info("an address has its share, and more connections from it are closed", "remote", remote.String(),
 			"share", s.cfg.MaxPerAddress, "closed", s.connections.Refused.Load())
 	}
-}
-
-// accept takes connections until ctx ends or no more can come.
-func (s *Server) accept(ctx context.Context, l net.Listener) error {
-	for {
-		nc, err := l.Accept()
-		switch {
-		case ctx.Err() != nil:
-			if err == nil {
-				_ = nc.Close()
-			}
-			return nil
-		case passing(err):
-			s.cfg.Log.Warn("accept", "error", err)
-			if !sleep(ctx, time.Second) {
-				return nil
-			}
-		case err != nil:
-			return err
-		default:
-			s.running.Go(func() { s.receive(nc) })
-		}
-	}
-}
-
-// passing says whether an error of Accept goes away by itself: the system is short of something, or the client was quick.
-func passing(err error) bool {
-	for _, code := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
-		if errors.Is(err, code) {
-			return true
-		}
-	}
-	return false
 }
 
 // receive brings a connection to its HELLO. The rest runs in a goroutine of its own, since the stack that a handshake needs

@@ -39,12 +39,12 @@ store/audit         -> internal/fault
 store/backup        -> internal/fault keys store store/audit
 store/sqlstore      -> internal/fault internal/secretfile keys store store/audit github.com/gofrs/flock github.com/jackc/pgx/v5 modernc.org/sqlite
 store/storetest     -> internal/fault keys store store/audit github.com/google/go-cmp
-registry            -> internal/fault internal/limit internal/prometheus keys store store/audit registry/wire golang.org/x/crypto
+registry            -> internal/fault internal/limit internal/prometheus internal/tlsserver keys store store/audit registry/wire golang.org/x/crypto
 registry/wire       ->
 restclient          -> internal/fault keys registry/wire
-relay               -> internal/fault internal/limit internal/nearest internal/prometheus relay/message github.com/gobwas/ws
+relay               -> internal/fault internal/limit internal/nearest internal/prometheus internal/tlsserver relay/message github.com/gobwas/ws
 relay/message       ->
-keyexchange         -> internal/durable internal/fault internal/limit internal/secretfile keyexchange/msgpack keys golang.org/x/crypto
+keyexchange         -> internal/durable internal/fault internal/limit internal/secretfile internal/tlsserver keyexchange/msgpack keys golang.org/x/crypto
 keyexchange/msgpack -> internal/fault github.com/tinylib/msgp
 
 internal/arrows     ->
@@ -60,6 +60,7 @@ internal/prometheus -> internal/limit
 internal/sbom       ->
 internal/secretfile -> internal/fault
 internal/term       -> internal/fault github.com/AlecAivazis/survey/v2 golang.org/x/sys golang.org/x/term
+internal/tlsserver  ->
 `
 
 // arrow is one import: the file that has it and the package it names.
