@@ -16,9 +16,10 @@ import (
 )
 
 const (
-	mostRequests = 64              // of the peer, that are answered at once
-	mostEvents   = 32              // that wait for OnEvent
-	busyTime     = 2 * time.Second // how long requests wait for others to end, before they get 503
+	mostRequests = 64                     // of the peer, that are answered at once
+	mostEvents   = 32                     // that wait for OnEvent
+	busyTime     = 2 * time.Second        // how long requests wait for others to end, before they get 503
+	takenTime    = 500 * time.Millisecond // after the hello: a relay that does not take us has closed by then
 )
 
 // The original test client dies of a response that is there before it waits for one, which it does some time after it has
@@ -43,6 +44,7 @@ type session struct {
 	deadline time.Time          // for a slot to be free; zero while there is one. Only the reader has it
 	events   chan message.Event // for OnEvent
 	met      bool               // the peer's hello came. Only the reader has it
+	taking   sync.Once          // tells that the relay took us
 	hasty    bool               // the peer is of hastyClass. The reader sets it before the first request
 
 	mu      sync.Mutex
@@ -77,7 +79,11 @@ func (s *session) run(outer context.Context) error {
 
 	err := s.greet(ctx)
 	if err == nil {
-		s.c.log().Info("connected to the relay", "url", s.c.URL)
+		parts.Go(func() {
+			if sleep(ctx, takenTime) {
+				s.tellTaken()
+			}
+		})
 		err = s.readAll(ctx, &parts)
 	}
 	s.c.leave()
@@ -116,6 +122,11 @@ func (s *session) watch(ctx, outer context.Context, cancel context.CancelCauseFu
 	_ = s.conn.Close()
 }
 
+// tellTaken says that the relay took us. It says nothing of that itself, until the peer comes.
+func (s *session) tellTaken() {
+	s.taking.Do(func() { s.c.log().Info("connected to the relay", "url", s.c.URL) })
+}
+
 func (s *session) tellEvents() {
 	for e := range s.events {
 		s.c.OnEvent(e)
@@ -150,6 +161,7 @@ func (s *session) take(ctx context.Context, parts *sync.WaitGroup, text []byte) 
 		s.c.log().Debug("a message of the peer is none", "error", err)
 	case m.Hello != nil && !s.met:
 		s.met = true
+		s.tellTaken()
 		s.hasty = m.Hello.PeerClass == hastyClass
 		s.c.enter(s)
 		s.c.tellPeer(m.Hello)
