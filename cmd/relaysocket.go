@@ -139,7 +139,9 @@ func serveAdmin(ctx context.Context, log *slog.Logger, l net.Listener, server *r
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+adminStatus, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		if err := json.NewEncoder(w).Encode(server.Status()); err != nil {
+		out := json.NewEncoder(w)
+		out.SetEscapeHTML(false)
+		if err := out.Encode(server.Status()); err != nil {
 			log.Debug("the status is not told", "error", err)
 		}
 	})
