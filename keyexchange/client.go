@@ -9,22 +9,18 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"os"
 	"time"
 
 	"keyward/internal/fault"
+	"keyward/internal/retry"
 )
 
 const (
 	fetchTime  = 20 * time.Second // to the keys
 	beatTime   = 10 * time.Second // between two keep-alives
 	answerTime = 20 * time.Second // to a keep-alive
-
-	firstPause = 500 * time.Millisecond // before the second try to connect, and doubled for each that follows
-	lastPause  = 20 * time.Second
-	longPause  = time.Minute // instead of lastPause, where somebody has to do something first
 )
 
 // Client gets the keys of an exchange from keyward or from the original daemon. Its fields are set before it is used; then
@@ -83,13 +79,13 @@ func (c *Client) Watch(ctx context.Context, changed func(OpenKeys)) error {
 
 // wait waits before the next try, and says why.
 func (c *Client) wait(ctx context.Context, tries int, why error) {
-	most, level := lastPause, slog.LevelInfo
+	most, level := retry.LastPause, slog.LevelInfo
 	if hopeless(why) {
-		most, level = longPause, slog.LevelWarn
+		most, level = retry.LongPause, slog.LevelWarn
 	}
-	pause := backoff(tries, most, rand.Float64()) //nolint:gosec // it spreads load, and keeps no secret
+	pause := retry.Pause(tries, most)
 	c.log().Log(ctx, level, "no connection to the key exchange", "address", c.Address, "cause", why, "retry", pause)
-	sleep(ctx, pause)
+	retry.Sleep(ctx, pause)
 }
 
 // hopeless says whether an error will be the same the next time, unless somebody does something.
@@ -99,25 +95,6 @@ func hopeless(err error) bool {
 		return true
 	}
 	return false
-}
-
-// backoff is how long to wait, at most, after so many tries that led to no keep-alive. The half of it is chance, a number
-// below 1: so that not all who are sent away at once come back at once.
-func backoff(tries int, most time.Duration, chance float64) time.Duration {
-	pause := min(most, firstPause<<min(tries, 10))
-	return pause/2 + time.Duration(chance*float64(pause/2))
-}
-
-// sleep waits, and says whether ctx let it.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // fetch gives the keys, and the connection that they came by.

@@ -520,11 +520,3 @@ func TestLapse(t *testing.T) {
 	cancel()
 	check(t, <-done)
 }
-
-func TestBackoff(t *testing.T) {
-	for tries, want := range []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 20 * time.Second, 20 * time.Second} {
-		if least, most := backoff(tries, lastPause, 0), backoff(tries, lastPause, 1); least != want/2 || most != want {
-			t.Errorf("%d tries: %v to %v", tries, least, most)
-		}
-	}
-}

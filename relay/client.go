@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"keyward/internal/fault"
+	"keyward/internal/retry"
 	"keyward/relay/message"
 )
 
@@ -21,10 +21,6 @@ import (
 const DefaultMaxMessage = 1 << 20
 
 const (
-	firstPause = 500 * time.Millisecond // before the second try to connect, and doubled for each that follows
-	lastPause  = 20 * time.Second
-	longPause  = time.Minute // instead of lastPause, where somebody has to do something first
-
 	mostSilence = 30 * time.Second // of a relay, which pings every 10 seconds
 	looks       = 3                // whether it was heard, in that time
 )
@@ -104,13 +100,13 @@ func (c *Client) Run(ctx context.Context) error {
 
 // wait waits before the next try, and says why.
 func (c *Client) wait(ctx context.Context, tries int, why error) {
-	most, level := lastPause, slog.LevelInfo
+	most, level := retry.LastPause, slog.LevelInfo
 	if hopeless(why) {
-		most, level = longPause, slog.LevelWarn
+		most, level = retry.LongPause, slog.LevelWarn
 	}
-	pause := backoff(tries, most, rand.Float64()) //nolint:gosec // it spreads load, and keeps no secret
+	pause := retry.Pause(tries, most)
 	c.log().Log(ctx, level, "no connection to a peer", "cause", why, "retry", pause)
-	sleep(ctx, pause)
+	retry.Sleep(ctx, pause)
 }
 
 // outcome is what became of a connection: the relay took us, and we met a peer.
@@ -134,25 +130,6 @@ func hopeless(err error) bool {
 		return true
 	}
 	return false
-}
-
-// backoff is how long to wait, at most, after so many tries that led to no meeting. The half of it is chance, a number below 1: so
-// that not all who lost the same relay come back at once.
-func backoff(tries int, most time.Duration, chance float64) time.Duration {
-	pause := min(most, firstPause<<min(tries, 10))
-	return pause/2 + time.Duration(chance*float64(pause/2))
-}
-
-// sleep waits, and says whether ctx let it.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // Do sends a request to the peer and waits for its response. Its errors are ErrNoPeer, ErrPeerGone, ErrTooLarge, that of

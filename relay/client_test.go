@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/gobwas/ws/wsutil"
 	"github.com/google/go-cmp/cmp"
@@ -392,28 +391,5 @@ func TestEventsThatAreNotTaken(t *testing.T) {
 	}
 	if m := got(t, answered); m.StatusCode != 200 {
 		t.Errorf("got %+v", m)
-	}
-}
-
-func TestBackoff(t *testing.T) {
-	for _, c := range []struct {
-		tries  int
-		most   time.Duration
-		chance float64
-		want   time.Duration
-	}{
-		{0, 20 * time.Second, 0, 250 * time.Millisecond},
-		{0, 20 * time.Second, 0.5, 375 * time.Millisecond},
-		{1, 20 * time.Second, 0, 500 * time.Millisecond},
-		{3, 20 * time.Second, 0, 2 * time.Second},
-		{5, 20 * time.Second, 0, 8 * time.Second},
-		{6, 20 * time.Second, 0, 10 * time.Second},
-		{1000, 20 * time.Second, 0.5, 15 * time.Second},
-		{6, time.Minute, 0, 16 * time.Second},
-		{1000, time.Minute, 0, 30 * time.Second},
-	} {
-		if got := relay.Backoff(c.tries, c.most, c.chance); got != c.want {
-			t.Errorf("backoff(%d, %s, %g) = %s, want %s", c.tries, c.most, c.chance, got, c.want)
-		}
 	}
 }

@@ -7,9 +7,6 @@ import (
 	"keyward/relay/message"
 )
 
-// Backoff is backoff.
-var Backoff = backoff
-
 // SetSilence makes c give up a relay of which nothing is heard for so long.
 func (c *Client) SetSilence(d time.Duration) { c.mostSilence = d }
 

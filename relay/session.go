@@ -12,6 +12,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"keyward/internal/fault"
+	"keyward/internal/retry"
 	"keyward/relay/message"
 )
 
@@ -80,7 +81,7 @@ func (s *session) run(outer context.Context) error {
 	err := s.greet(ctx)
 	if err == nil {
 		parts.Go(func() {
-			if sleep(ctx, takenTime) {
+			if retry.Sleep(ctx, takenTime) {
 				s.tellTaken()
 			}
 		})
@@ -239,7 +240,7 @@ func (s *session) respond(ctx context.Context, to *message.Message, r *message.R
 		text, err = s.encode(m)
 	}
 	if s.hasty {
-		sleep(ctx, hastyTime)
+		retry.Sleep(ctx, hastyTime)
 	}
 	if err == nil {
 		err = s.write(ctx, text)

@@ -1,0 +1,39 @@
+// Package retry is how long a client that lost its server waits before it connects again.
+package retry
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	firstPause = 500 * time.Millisecond // doubled for each try that follows
+
+	LastPause = 20 * time.Second // the longest
+	LongPause = time.Minute      // instead of LastPause, where somebody has to do something first
+)
+
+// Pause is how long to wait after so many tries that led to nothing, at most the time given. The half of it is chance: so that
+// not all who lost the same server come back at once.
+func Pause(tries int, most time.Duration) time.Duration {
+	return pause(tries, most, rand.Float64()) //nolint:gosec // it spreads load, and keeps no secret
+}
+
+// pause is Pause with a chance below 1.
+func pause(tries int, most time.Duration, chance float64) time.Duration {
+	whole := min(most, firstPause<<min(tries, 10))
+	return whole/2 + time.Duration(chance*float64(whole/2))
+}
+
+// Sleep waits, and says whether ctx let it.
+func Sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
