@@ -163,6 +163,7 @@ func (e *env) runRelay(c *cli.Context, keeper *keeper, doors doors, admin net.Li
 		MaxPeers: c.Int("max-peers"), MaxPerAddress: c.Int("max-per-address"),
 		HelloTime: c.Duration("hello-timeout"), WaitTime: c.Duration("wait-timeout"),
 		Permit: trust.permit, Refused: trust.refused, Log: log,
+		Certificates: keeper.shown.certificates, NextUpdates: trust.nextUpdates,
 	})
 	review := reload{"peers", func(context.Context) error { trust.review(server); return nil }}
 	keeper.reloads, keeper.looks, keeper.ended = append(keeper.reloads, review), append(keeper.looks, review), signals.ended

@@ -248,6 +248,17 @@ func (a *authority) signed(cert *x509.Certificate, with []*x509.Certificate, now
 	return err == nil
 }
 
+// nextUpdates is, for each issuer of CRLs, when its last one ends: while one is good, those before it may be old.
+func (t *relayTrust) nextUpdates() map[string]time.Time {
+	last := map[string]time.Time{}
+	for _, crl := range t.held.Load().crls {
+		if issuer := crl.Issuer.String(); crl.NextUpdate.After(last[issuer]) {
+			last[issuer] = crl.NextUpdate
+		}
+	}
+	return last
+}
+
 // warn tells once of a CRL that ends soon, and once that it did.
 func (t *relayTrust) warn() {
 	now := t.now()

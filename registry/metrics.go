@@ -130,7 +130,9 @@ func (s *Server) page() []byte {
 	m, p := s.metrics, &prometheus.Page{}
 	p.Metric("keyward_build_info", "gauge", "The running version; the value is always 1.", 1, "version", s.cfg.Version, "go_version", runtime.Version())
 	p.Started(m.started)
-	s.certificates(p)
+	if s.cfg.Certificates != nil {
+		p.Certificates(s.cfg.Certificates())
+	}
 	m.answered(p)
 	p.Metric("keyward_rate_limited_total", "counter", "Requests refused since there were too many (429).", float64(m.limited.Load()))
 	p.Metric("keyward_store_errors_total", "counter", "Requests and clean-ups that failed at the store.", float64(m.storeErrors.Load()))
@@ -142,17 +144,6 @@ func (s *Server) page() []byte {
 	p.Metric("keyward_hashing_queue_limit", "gauge", "How many of them there may be.", float64(s.hashing.turns.places+s.hashing.turns.most))
 	p.Runtime()
 	return p.Bytes()
-}
-
-func (s *Server) certificates(p *prometheus.Page) {
-	if s.cfg.Certificates == nil {
-		return
-	}
-	p.Family("keyward_certificate_not_after_seconds", "gauge", "When a certificate ends, in seconds since 1970.")
-	all := s.cfg.Certificates()
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		p.Sample("keyward_certificate_not_after_seconds", float64(all[name].NotAfter.Unix()), "certificate", name)
-	}
 }
 
 // answered writes what the lock guards.

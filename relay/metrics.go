@@ -69,10 +69,16 @@ func (s *Server) answerHealth(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
 }
 
-// page is the text of all metrics. It has numbers only: no id and no name.
+// page is the text of all metrics. It has no id and no name of a peer.
 func (s *Server) page() []byte {
 	m, p := s.metrics, &prometheus.Page{}
 	p.Started(m.started)
+	if s.cfg.Certificates != nil {
+		p.Certificates(s.cfg.Certificates())
+	}
+	if s.cfg.NextUpdates != nil {
+		p.Times("keyward_relay_crl_next_update_seconds", "When the last CRL of an issuer ends", "issuer", s.cfg.NextUpdates())
+	}
 	p.Metric("keyward_relay_connections_open", "gauge", "Connections that are open.", float64(s.connections.Open.Load()))
 	p.Metric("keyward_relay_connections_limit", "gauge", "How many may be open.", float64(s.cfg.MaxPeers))
 	p.Metric("keyward_relay_connections_refused_total", "counter", "Connections closed at once, since their address had its share.", float64(s.connections.Refused.Load()))

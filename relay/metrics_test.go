@@ -2,16 +2,22 @@ package relay
 
 import (
 	"context"
+	"crypto/x509"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestMetrics fetches the page after some traffic. Nothing of the peers is in it but numbers.
 func TestMetrics(t *testing.T) {
-	r := startRelay(t, Config{})
+	end := time.Unix(2_000_000_000, 0)
+	r := startRelay(t, Config{
+		Certificates: func() map[string]*x509.Certificate { return map[string]*x509.Certificate{"server": {NotAfter: end}} },
+		NextUpdates:  func() map[string]time.Time { return map[string]time.Time{"O=two": end, "O=one\xff": end.Add(time.Hour)} },
+	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -42,6 +48,8 @@ func TestMetrics(t *testing.T) {
 		"keyward_relay_pairs_total 2", "keyward_relay_messages_total 2", "keyward_relay_bytes_total 8",
 		`keyward_relay_closes_total{by="peer",code=""} 1`, `keyward_relay_closes_total{by="mate",code=""} 1`,
 		`keyward_relay_closes_total{by="relay",code="1011"} 1`,
+		`keyward_certificate_not_after_seconds{certificate="server"} 2000000000`,
+		"keyward_relay_crl_next_update_seconds{issuer=\"O=one\uFFFD\"} 2000003600\nkeyward_relay_crl_next_update_seconds{issuer=\"O=two\"} 2000000000",
 	} {
 		if !strings.Contains(page, "\n"+line+"\n") {
 			t.Errorf("the metrics have no line %s", line)

@@ -41,6 +41,10 @@ type Config struct {
 	Refused func(remote net.Addr, chain []*x509.Certificate)
 	Log     *slog.Logger     // nil is none
 	Now     func() time.Time // for what the status tells; time.Now
+
+	// For the metrics; nil tells nothing.
+	Certificates func() map[string]*x509.Certificate // whose ends are told, by a name for each
+	NextUpdates  func() map[string]time.Time         // when CRLs end, by their issuers
 }
 
 // Visitor is who comes to a meetup id.

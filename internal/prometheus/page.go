@@ -4,7 +4,9 @@ package prometheus
 
 import (
 	"bytes"
+	"crypto/x509"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"strconv"
@@ -40,6 +42,26 @@ func (p *Page) Sample(name string, value float64, labels ...string) {
 	fmt.Fprintf(p, " %s\n", Number(value))
 }
 
+// Times is a family of moments, in the order of their names, which the label has. Where there are none, there is no family.
+func (p *Page) Times(name, help, label string, moments map[string]time.Time) {
+	if len(moments) == 0 {
+		return
+	}
+	p.Family(name, "gauge", help+", in seconds since 1970.")
+	for _, which := range slices.Sorted(maps.Keys(moments)) {
+		p.Sample(name, float64(moments[which].Unix()), label, which)
+	}
+}
+
+// Certificates writes when each certificate ends, by a name for each.
+func (p *Page) Certificates(all map[string]*x509.Certificate) {
+	ends := make(map[string]time.Time, len(all))
+	for name, cert := range all {
+		ends[name] = cert.NotAfter
+	}
+	p.Times("keyward_certificate_not_after_seconds", "When a certificate ends", "certificate", ends)
+}
+
 // Started writes when the process began.
 func (p *Page) Started(at time.Time) {
 	p.Metric("process_start_time_seconds", "gauge", "When the process started, in seconds since 1970.", float64(at.UnixMilli())/1e3)
@@ -65,5 +87,5 @@ func Number(value float64) string { return strconv.FormatFloat(value, 'f', -1, 6
 
 // escaped is a label's value as it stands between quotes.
 func escaped(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s)
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(strings.ToValidUTF8(s, "\uFFFD"))
 }
