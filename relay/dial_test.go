@@ -85,18 +85,18 @@ func TestHowAConnectionEnds(t *testing.T) {
 		play func(net.Conn)
 		kind fault.Kind
 	}{
-		"not permitted": {closing(1008, "not permitted"), fault.NotPermitted},
-		"wrong path":    {closing(1011, "no such path"), fault.NotFound},
-		"401":           {status("401 Unauthorized"), fault.NotPermitted},
-		"404":           {status("404 Not Found"), fault.NotFound},
-		"third":         {closing(1000, ""), fault.Unreachable},
-		"stopping":      {closing(1001, "the relay is stopping"), fault.Unreachable},
-		"broken":        {closing(1002, ""), fault.Unreachable},
-		"crowded":       {closing(1013, "too many peers"), fault.Unreachable},
-		"502":           {status("502 Bad Gateway"), fault.Unreachable},
-		"200":           {status("200 OK"), fault.Unreachable},
-		"dropped":       {websocket(func(net.Conn) {}), fault.Unreachable},
-		"no HTTP":       {func(c net.Conn) { c.Write([]byte("220 mail ready\r\n")); io.Copy(io.Discard, c) }, fault.Unreachable},
+		"not permitted":                    {closing(1008, "not permitted"), fault.NotPermitted},
+		"wrong path":                       {closing(1011, "no such path"), fault.NotFound},
+		"401":                              {status("401 Unauthorized"), fault.NotPermitted},
+		"404":                              {status("404 Not Found"), fault.NotFound},
+		"third":                            {closing(1000, ""), fault.Unreachable},
+		"stopping":                         {closing(1001, "the relay is stopping"), fault.Unreachable},
+		"broken":                           {closing(1002, ""), fault.Unreachable},
+		"crowded":                          {closing(1013, "too many peers"), fault.Unreachable},
+		"502":                              {status("502 Bad Gateway"), fault.Unreachable},
+		"200":                              {status("200 OK"), fault.Unreachable},
+		"dropped":                          {websocket(func(net.Conn) {}), fault.Unreachable},
+		"no HTTP":                          {func(c net.Conn) { c.Write([]byte("220 mail ready\r\n")); io.Copy(io.Discard, c) }, fault.Unreachable},
 		"a frame that breaks the protocol": {websocket(func(c net.Conn) { c.Write([]byte{0xff, 0}); readFrame(c) }), fault.Unreachable},
 		"a message that is too large": {websocket(func(c net.Conn) {
 			ws.WriteHeader(c, ws.Header{Fin: true, OpCode: ws.OpText, Length: 1<<20 + 1})
