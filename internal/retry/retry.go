@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-const (
-	firstPause = 500 * time.Millisecond // doubled for each try that follows
+const firstPause = 500 * time.Millisecond // doubled for each try that follows
 
-	LastPause = 20 * time.Second // the longest
-	LongPause = time.Minute      // instead of LastPause, where somebody has to do something first
+// The longest pauses.
+const (
+	LastPause = 20 * time.Second
+	LongPause = time.Minute // where somebody has to do something first
 )
 
 // Pause is how long to wait after so many tries that led to nothing, at most the time given. The half of it is chance: so that
