@@ -54,8 +54,8 @@ func (l *Listener) Accept() (net.Conn, error) {
 			l.count.Open.Add(1)
 			return &limited{conn, sync.OnceFunc(func() { l.leave(from) })}, nil
 		}
+		l.count.Refused.Add(1) // before who is refused can see it
 		_ = conn.Close()
-		l.count.Refused.Add(1)
 		if l.Refuse != nil {
 			l.Refuse(conn.RemoteAddr())
 		}
