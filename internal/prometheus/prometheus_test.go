@@ -5,7 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +34,7 @@ ends{by="a \"b\\c\"\n",code=""} 1000000
 	}
 }
 
-// TestServeCeiling opens one connection more than an address may have.
+// TestServeCeiling opens more connections than an address may have, and as many as there may be. Another address is served.
 func TestServeCeiling(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -44,7 +46,7 @@ func TestServeCeiling(t *testing.T) {
 		ended <- Serve(ctx, l, Handler(func() []byte { return nil }), slog.New(slog.DiscardHandler))
 	}()
 	var last net.Conn
-	for range mostConnections/4 + 1 {
+	for range mostConnections {
 		if last, err = net.Dial("tcp", l.Addr().String()); err != nil {
 			t.Fatal(err)
 		}
@@ -55,6 +57,15 @@ func TestServeCeiling(t *testing.T) {
 	}
 	if _, err := last.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error("it was let in")
+	}
+	if runtime.GOOS == "linux" { // others have no second loopback address
+		other := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+		client := http.Client{Transport: &http.Transport{DialContext: other.DialContext}, Timeout: timeLimit / 2}
+		answer, err := client.Get("http://" + l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
 	}
 	cancel()
 	if err := <-ended; err != nil {
