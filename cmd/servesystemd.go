@@ -49,7 +49,7 @@ func checkAddress(c *cli.Context, flag string) error {
 	}
 	_, port, err := net.SplitHostPort(address)
 	if err == nil {
-		_, err = net.LookupPort("tcp", port)
+		_, err = net.DefaultResolver.LookupPort(c.Context, "tcp", port)
 	}
 	if err == nil {
 		return nil
