@@ -16,7 +16,9 @@ func TestMetrics(t *testing.T) {
 	end := time.Unix(2_000_000_000, 0)
 	r := startRelay(t, Config{
 		Certificates: func() map[string]*x509.Certificate { return map[string]*x509.Certificate{"server": {NotAfter: end}} },
-		NextUpdates:  func() map[string]time.Time { return map[string]time.Time{"O=two": end, "O=one\xff": end.Add(time.Hour)} },
+		NextUpdates: func() map[string]time.Time {
+			return map[string]time.Time{"O=two": end, "O=one\xff": end.Add(time.Hour)}
+		},
 	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
