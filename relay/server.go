@@ -40,7 +40,7 @@ type Config struct {
 	// like. Nil hears nothing.
 	Refused func(remote net.Addr, chain []*x509.Certificate)
 	Log     *slog.Logger     // nil is none
-	Now     func() time.Time // for what the status tells; time.Now
+	Now     func() time.Time // for what the status and the log tell; time.Now
 
 	// For the metrics; nil tells nothing.
 	Certificates func() map[string]*x509.Certificate // whose ends are told, by a name for each
@@ -134,10 +134,11 @@ func (n narrow) Accept() (net.Conn, error) {
 func (s *Server) tellCrowd() func(remote net.Addr) {
 	var told time.Time
 	return func(remote net.Addr) {
-		if !told.IsZero() && time.Since(told) < time.Minute {
+		now := s.cfg.Now()
+		if !told.IsZero() && now.Sub(told) < time.Minute {
 			return
 		}
-		told = time.Now()
+		told = now
 		s.cfg.Log.Info("an address has its share, and more connections from it are closed", "remote", remote.String(),
 			"share", s.cfg.MaxPerAddress, "closed", s.connections.Refused.Load())
 	}
