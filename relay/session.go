@@ -17,10 +17,10 @@ import (
 )
 
 const (
-	mostRequests = 64                     // of the peer, that are answered at once
-	mostEvents   = 32                     // that wait for OnEvent
-	busyTime     = 2 * time.Second        // how long requests wait for others to end, before they get 503
-	takenTime    = 500 * time.Millisecond // after the hello: a relay that does not take us has closed by then
+	mostRequests = 64              // of the peer, that are answered at once
+	mostEvents   = 32              // that wait for OnEvent
+	busyTime     = 2 * time.Second // how long requests wait for others to end, before they get 503
+	takenTime    = time.Second     // after the hello: a relay that does not take us has closed by then
 )
 
 // The original test client dies of a response that is there before it waits for one, which it does some time after it has
