@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"keyward/internal/tlsclient"
 )
 
 // BenchmarkFetch is a whole exchange beside a bare TLS 1.3 handshake with the same certificate, one after the other. Of each it
@@ -21,7 +23,7 @@ func BenchmarkFetch(b *testing.B) {
 	}()
 	b.Cleanup(func() { _ = l.Close(); <-done })
 	client := w.client()
-	trusting := verifying(client.TLS, "")
+	trusting := tlsclient.Verifying(client.TLS, "", nil)
 	var bare, whole []time.Duration
 	for b.Loop() {
 		start := time.Now()

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -15,6 +14,7 @@ import (
 
 	"keyward/internal/fault"
 	"keyward/internal/retry"
+	"keyward/internal/tlsclient"
 )
 
 const (
@@ -69,32 +69,12 @@ func (c *Client) Watch(ctx context.Context, changed func(OpenKeys)) error {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it ended because it was to
 		}
-		if hopeless(err) && last == (OpenKeys{}) {
+		if retry.Hopeless(err) && last == (OpenKeys{}) {
 			return err
 		}
-		c.wait(ctx, tries, err)
+		retry.Wait(ctx, c.log(), "no connection to the key exchange", tries, err, "address", c.Address)
 	}
 	return nil
-}
-
-// wait waits before the next try, and says why.
-func (c *Client) wait(ctx context.Context, tries int, why error) {
-	most, level := retry.LastPause, slog.LevelInfo
-	if hopeless(why) {
-		most, level = retry.LongPause, slog.LevelWarn
-	}
-	pause := retry.Pause(tries, most)
-	c.log().Log(ctx, level, "no connection to the key exchange", "address", c.Address, "cause", why, "retry", pause)
-	retry.Sleep(ctx, pause)
-}
-
-// hopeless says whether an error will be the same the next time, unless somebody does something.
-func hopeless(err error) bool {
-	switch fault.KindOf(err) {
-	case fault.NotTrusted, fault.NotPermitted, fault.Usage:
-		return true
-	}
-	return false
 }
 
 // fetch gives the keys, and the connection that they came by.
@@ -109,7 +89,7 @@ func (c *Client) fetch(ctx context.Context) (*tls.Conn, OpenKeys, error) {
 	if err != nil {
 		return nil, OpenKeys{}, c.dialError(err)
 	}
-	conn := tls.Client(tcp, verifying(c.TLS, host))
+	conn := tls.Client(tcp, tlsclient.Verifying(c.TLS, host, nil))
 	keys, err := exchange(ctx, conn)
 	if err != nil {
 		_ = tcp.Close()
@@ -194,83 +174,16 @@ func (c *Client) beat(conn *tls.Conn) error {
 	return nil
 }
 
-// verifying is the config with what Client.TLS promises for the server at this host.
-func verifying(config *tls.Config, host string) *tls.Config {
-	if config = config.Clone(); config == nil {
-		config = new(tls.Config)
-	}
-	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
-	config.InsecureSkipVerify = false
-	named := config.ServerName != ""
-	config.ServerName = cmp.Or(config.ServerName, host)
-	if config.RootCAs == nil || named {
-		return config
-	}
-	further := config.VerifyConnection
-	config.ServerName = ""
-	config.InsecureSkipVerify = true // VerifyConnection verifies, on resumed sessions too
-	config.VerifyConnection = func(state tls.ConnectionState) error {
-		if err := verify(config, state.PeerCertificates); err != nil {
-			return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
-		}
-		if further == nil {
-			return nil
-		}
-		return further(state)
-	}
-	return config
-}
-
-// verify checks a chain, leaf first, and no name.
-func verify(config *tls.Config, chain []*x509.Certificate) error {
-	opts := x509.VerifyOptions{Roots: config.RootCAs, Intermediates: x509.NewCertPool()}
-	if config.Time != nil {
-		opts.CurrentTime = config.Time()
-	}
-	for _, c := range chain[1:] {
-		opts.Intermediates.AddCert(c)
-	}
-	_, err := chain[0].Verify(opts)
-	return err
-}
-
-// refusesUs says whether an error is an alert by which the other end does not take our certificate (RFC 8446, section 6.2).
-// Package tls gives alerts no type of their own.
-func refusesUs(err error) bool {
-	op, ok := errors.AsType[*net.OpError](err)
-	if !ok || op.Op != "remote error" {
-		return false
-	}
-	for _, code := range []tls.AlertError{40, 42, 43, 44, 45, 46, 48, 49, 116} {
-		if op.Err.Error() == code.Error() {
-			return true
-		}
-	}
-	return false
-}
-
-// hintTrust says what to do about a server that is not trusted.
-func hintTrust(err error) string {
-	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		return "name the server as its certificate does"
-	}
-	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
-		return "check this machine's clock, or ask who runs the server to renew its certificate"
-	}
-	return "give the server's certificate or its root with --cert"
-}
-
 // dialError says why there are no keys.
 func (c *Client) dialError(err error) error {
-	if further, ok := errors.AsType[*fault.Error](err); ok { // of the caller's VerifyConnection
-		return further
+	server := tlsclient.Server{
+		Name:     "the key exchange at " + c.Address,
+		HintRoot: "give the server's certificate or its root with --cert",
+		HintHost: "name the server as its certificate does",
+		HintOurs: "give a certificate that the server's CA signed, and its key",
 	}
-	if refusesUs(err) {
-		return fault.New(fault.NotPermitted, "give a certificate that the server's CA signed, and its key",
-			"the key exchange at %s does not take our certificate: %w", c.Address, err)
-	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return fault.New(fault.NotTrusted, hintTrust(err), "the key exchange at %s is not trusted: %w", c.Address, err)
+	if err := server.Fault(err); err != nil {
+		return err
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return fault.New(fault.Unreachable, "check the host and the port", "there is no key exchange at %s: it does not speak TLS", c.Address)

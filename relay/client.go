@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"keyward/internal/fault"
 	"keyward/internal/retry"
 	"keyward/relay/message"
 )
@@ -90,23 +89,12 @@ func (c *Client) Run(ctx context.Context) error {
 			tries = 0
 		}
 		taken = taken || how.taken
-		if c.Once || hopeless(err) && !taken {
+		if c.Once || retry.Hopeless(err) && !taken {
 			return err
 		}
-		c.wait(ctx, tries, err)
+		retry.Wait(ctx, c.log(), "no connection to a peer", tries, err)
 	}
 	return nil
-}
-
-// wait waits before the next try, and says why.
-func (c *Client) wait(ctx context.Context, tries int, why error) {
-	most, level := retry.LastPause, slog.LevelInfo
-	if hopeless(why) {
-		most, level = retry.LongPause, slog.LevelWarn
-	}
-	pause := retry.Pause(tries, most)
-	c.log().Log(ctx, level, "no connection to a peer", "cause", why, "retry", pause)
-	retry.Sleep(ctx, pause)
 }
 
 // outcome is what became of a connection: the relay took us, and we met a peer.
@@ -120,16 +108,7 @@ func (c *Client) visit(ctx context.Context, target *url.URL) (outcome, error) {
 	}
 	settled := time.Now().Add(c.silence() / looks) //nolint:forbidigo // a time on the network, which no test sets
 	err = s.run(ctx)
-	return outcome{taken: s.met || !hopeless(err) || time.Until(settled) < 0, met: s.met}, err
-}
-
-// hopeless says whether an error will be the same the next time, unless somebody does something.
-func hopeless(err error) bool {
-	switch fault.KindOf(err) {
-	case fault.NotTrusted, fault.NotPermitted, fault.NotFound, fault.Usage:
-		return true
-	}
-	return false
+	return outcome{taken: s.met || !retry.Hopeless(err) || time.Until(settled) < 0, met: s.met}, err
 }
 
 // Do sends a request to the peer and waits for its response. Its errors are ErrNoPeer, ErrPeerGone, ErrTooLarge, that of

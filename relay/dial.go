@@ -21,6 +21,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"keyward/internal/fault"
+	"keyward/internal/tlsclient"
 )
 
 const (
@@ -53,7 +54,7 @@ func (c *Client) dial(ctx context.Context, target *url.URL) (*session, error) {
 	if err != nil {
 		return nil, dialError(target, err)
 	}
-	secure := tls.Client(tcp, verifying(c.TLS, target.Hostname()))
+	secure := tls.Client(tcp, tlsclient.Verifying(c.TLS, target.Hostname(), namedBySAN))
 	in, err := shakeHands(ctx, secure, target)
 	if err != nil {
 		_ = tcp.Close()
@@ -94,48 +95,12 @@ func askUpgrade(secure *tls.Conn, target *url.URL) (*bufio.Reader, error) {
 	return bufio.NewReader(io.MultiReader(bytes.NewReader(early), secure)), err
 }
 
-// verifying is the config with what Client.TLS promises for the relay at this host.
-func verifying(config *tls.Config, host string) *tls.Config {
-	if config = config.Clone(); config == nil {
-		config = new(tls.Config)
-	}
-	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
-	config.InsecureSkipVerify = false
-	named := config.ServerName != ""
-	config.ServerName = cmp.Or(config.ServerName, host)
-	if config.RootCAs == nil || named {
-		return config
-	}
-	name, further := config.ServerName, config.VerifyConnection
-	config.InsecureSkipVerify = true // VerifyConnection verifies, on resumed sessions too
-	config.VerifyConnection = func(state tls.ConnectionState) error {
-		if err := verify(config, state.PeerCertificates, name); err != nil {
-			return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
-		}
-		if further == nil {
-			return nil
-		}
-		return further(state)
-	}
-	return config
-}
-
-// verify checks a chain, leaf first, and the name where the leaf has any.
-func verify(config *tls.Config, chain []*x509.Certificate, name string) error {
-	opts := x509.VerifyOptions{Roots: config.RootCAs, Intermediates: x509.NewCertPool()}
-	if config.Time != nil {
-		opts.CurrentTime = config.Time()
-	}
-	for _, c := range chain[1:] {
-		opts.Intermediates.AddCert(c)
-	}
-	if _, err := chain[0].Verify(opts); err != nil {
-		return err
-	}
-	if !hasSAN(chain[0]) {
+// namedBySAN holds a host against a certificate's names, where it has any.
+func namedBySAN(leaf *x509.Certificate, host string) error {
+	if !hasSAN(leaf) {
 		return nil
 	}
-	return chain[0].VerifyHostname(name)
+	return leaf.VerifyHostname(host)
 }
 
 var subjectAltName = asn1.ObjectIdentifier{2, 5, 29, 17}
@@ -145,52 +110,21 @@ func hasSAN(c *x509.Certificate) bool {
 	return slices.ContainsFunc(c.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(subjectAltName) })
 }
 
-// certificateAlerts are those by which the other end says that it does not take our certificate (RFC 8446, section 6.2).
-var certificateAlerts = []tls.AlertError{
-	40,  // handshake_failure: what TLS 1.2 says to who has none
-	42,  // bad_certificate
-	43,  // unsupported_certificate
-	44,  // certificate_revoked
-	45,  // certificate_expired
-	46,  // certificate_unknown
-	48,  // unknown_ca
-	49,  // access_denied
-	116, // certificate_required
-}
-
-// refusesUs says whether an error is such an alert. Package tls gives alerts no type of their own.
-func refusesUs(err error) bool {
-	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "remote error" &&
-		slices.ContainsFunc(certificateAlerts, func(a tls.AlertError) bool { return op.Err.Error() == a.Error() })
-}
-
 // dialError says why there is no websocket.
 func dialError(target *url.URL, err error) error {
-	if further, ok := errors.AsType[*fault.Error](err); ok { // of the caller's VerifyConnection
-		return further
+	server := tlsclient.Server{
+		Name:     "the relay at " + target.Host,
+		HintRoot: "give the root of its certificate with --ca-file",
+		HintHost: "name the relay as its certificate does, in the URL or with --server-name",
+		HintOurs: hintRefused,
 	}
-	if refusesUs(err) {
-		return fault.New(fault.NotPermitted, hintRefused, "the relay at %s does not take our certificate: %w", target.Host, err)
-	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return fault.New(fault.NotTrusted, hintTrust(err), "the relay at %s is not trusted: %w", target.Host, err)
+	if err := server.Fault(err); err != nil {
+		return err
 	}
 	if status, ok := errors.AsType[ws.StatusError](err); ok {
 		return fault.New(kindOf(int(status)), "check the URL: a relay answers with 101", "there is no relay at %s: it answers %d", target.Redacted(), int(status))
 	}
 	return fault.New(fault.Unreachable, hintRelay, "cannot connect to the relay at %s: %w", target.Host, err)
-}
-
-// hintTrust says what to do about a relay that is not trusted.
-func hintTrust(err error) string {
-	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		return "name the relay as its certificate does, in the URL or with --server-name"
-	}
-	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
-		return "check this machine's clock, or ask who runs the relay to renew its certificate"
-	}
-	return "give the root of its certificate with --ca-file"
 }
 
 // kindOf says what an HTTP status instead of a websocket means. What a proxy says while its relay is away may change.

@@ -1,9 +1,11 @@
 package relay
 
 import (
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"os"
@@ -43,6 +45,9 @@ func inPairs(hash string) string {
 	}
 	return kind
 }
+
+// hashOf is an identity by a SHA-256.
+func hashOf(kind string, data []byte) string { return fmt.Sprintf("%s:%x", kind, sha256.Sum256(data)) }
 
 func TestRulesIdentities(t *testing.T) {
 	tests := []struct {
@@ -190,7 +195,7 @@ func TestRulesMistakes(t *testing.T) {
 		{"m o: *", `rules:1:3: "o:" is nobody`, "without a blank"},
 		{"m o:a, *", `rules:1:7: "" is no identity`, ""},
 		{`m "" *`, `rules:1:3: "" is no identity`, ""},
-		{"m,n * *", "rules:1:2: a comma in the pattern of meetup ids", "a line for each"},
+		{"m,n * *", "rules:1:1: a comma in the pattern of meetup ids", "a line for each"},
 		{`ä "o:ä` + "\n", "rules:1:3: this double quote has no end", "write two"},
 		{"m sha256:12 *", `rules:1:3: "sha256:12" is no SHA-256`, "64 hex digits"},
 		{"m key:sha512:" + strings.Repeat("0", 64) + " *", "is no SHA-256", "64 hex digits"},

@@ -18,6 +18,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"keyward/internal/identity"
 )
 
 const alonePhrase = "the peer websocket disconnected"
@@ -437,7 +439,7 @@ func TestStatus(t *testing.T) {
 	first.want(2, "123")
 	first.want(2, "12")
 	r.waitFor(func(s Status) bool { return s.Meetups[0].Peers[1].Messages == 2 })
-	pin := pin(peerCert().Leaf)
+	pin := identity.Pin(peerCert().Leaf)
 	want := Status{Meetups: []Meetup{{ID: "x", State: StatePaired, Peers: []PeerStatus{
 		{Address: first.LocalAddr().String(), Subject: "O=peer", Names: []string{}, Pin: pin, PeerClass: "test", PeerID: "x", Messages: 1, Bytes: 5},
 		{Address: second.LocalAddr().String(), Subject: "O=peer", Names: []string{}, Pin: pin, PeerClass: "test", PeerID: "x", Messages: 2, Bytes: 5},

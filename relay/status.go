@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"keyward/internal/identity"
 )
 
 // Status is who is at a relay, in the order of their meetup ids.
@@ -74,7 +76,7 @@ func (p *peer) status() PeerStatus {
 		Address:   p.Address.String(),
 		Subject:   p.Certificate.Subject.String(),
 		Names:     namesOf(p.Certificate),
-		Pin:       pin(p.Certificate),
+		Pin:       identity.Pin(p.Certificate),
 		PeerClass: p.about.PeerClass,
 		PeerID:    p.about.PeerID,
 		Since:     p.since,
@@ -85,7 +87,7 @@ func (p *peer) status() PeerStatus {
 
 // LogAttrs is what a log tells of a certificate: all that a rule may name, as rules write it.
 func LogAttrs(cert *x509.Certificate) []any {
-	return []any{"subject", cert.Subject.String(), "names", namesOf(cert), "pin", pin(cert), "fingerprint", fingerprint(cert)}
+	return []any{"subject", cert.Subject.String(), "names", namesOf(cert), "pin", identity.Pin(cert), "fingerprint", identity.Fingerprint(cert)}
 }
 
 func namesOf(cert *x509.Certificate) []string {

@@ -42,9 +42,9 @@ store/storetest     -> internal/fault keys store store/audit github.com/google/g
 registry            -> internal/fault internal/limit internal/prometheus internal/tlsserver keys store store/audit registry/wire golang.org/x/crypto
 registry/wire       ->
 restclient          -> internal/fault keys registry/wire
-relay               -> internal/fault internal/limit internal/nearest internal/prometheus internal/retry internal/tlsserver relay/message github.com/gobwas/ws
+relay               -> internal/fault internal/identity internal/limit internal/prometheus internal/retry internal/rulefile internal/tlsclient internal/tlsserver relay/message github.com/gobwas/ws
 relay/message       ->
-keyexchange         -> internal/durable internal/fault internal/limit internal/retry internal/secretfile internal/tlsserver keyexchange/msgpack keys golang.org/x/crypto
+keyexchange         -> internal/durable internal/fault internal/identity internal/limit internal/retry internal/rulefile internal/secretfile internal/tlsclient internal/tlsserver keyexchange/msgpack keys golang.org/x/crypto
 keyexchange/msgpack -> internal/fault github.com/tinylib/msgp
 
 internal/arrows     ->
@@ -52,15 +52,18 @@ internal/bench      -> internal/pgtest keys certs store store/audit store/sqlsto
 internal/durable    -> internal/fault internal/secretfile github.com/gofrs/flock
 internal/fault      ->
 internal/gen        -> cmd
+internal/identity   -> internal/fault internal/nearest
 internal/killsweep  ->
 internal/limit      ->
 internal/nearest    ->
 internal/pgtest     -> github.com/jackc/pgx/v5
 internal/prometheus -> internal/limit
-internal/retry      ->
+internal/retry      -> internal/fault
+internal/rulefile   -> internal/fault
 internal/sbom       ->
 internal/secretfile -> internal/fault
 internal/term       -> internal/fault github.com/AlecAivazis/survey/v2 golang.org/x/sys golang.org/x/term
+internal/tlsclient  -> internal/fault
 internal/tlsserver  ->
 `
 

@@ -3,8 +3,11 @@ package retry
 
 import (
 	"context"
+	"log/slog"
 	"math/rand/v2"
 	"time"
+
+	"keyward/internal/fault"
 )
 
 const firstPause = 500 * time.Millisecond // doubled for each try that follows
@@ -37,4 +40,24 @@ func Sleep(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// Hopeless says whether an error will be the same the next time, unless somebody does something.
+func Hopeless(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.NotTrusted, fault.NotPermitted, fault.NotFound, fault.Usage:
+		return true
+	}
+	return false
+}
+
+// Wait waits before the next try, longer where the last one's error is Hopeless, and logs why.
+func Wait(ctx context.Context, log *slog.Logger, message string, tries int, why error, about ...any) {
+	most, level := LastPause, slog.LevelInfo
+	if Hopeless(why) {
+		most, level = LongPause, slog.LevelWarn
+	}
+	pause := Pause(tries, most)
+	log.Log(ctx, level, message, append(about, "cause", why, "retry", pause)...)
+	Sleep(ctx, pause)
 }
