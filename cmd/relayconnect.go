@@ -73,7 +73,7 @@ func (e *env) relayConnectCommand() *cli.Command {
 		&cli.StringFlag{Name: "peer-class", EnvVars: variable("peer-class"), Value: peerClass, Usage: "tell the peer this `CLASS` of us"},
 		&cli.StringFlag{Name: "peer-id", EnvVars: variable("peer-id"), Usage: "tell the peer this `ID` of us", DefaultText: peerID},
 		&cli.DurationFlag{Name: "timeout", EnvVars: variable("timeout"), Value: 30 * time.Second, Usage: "give up an HTTP request after this `TIME`, either way"},
-		&cli.IntFlag{Name: "max-message", EnvVars: variable("max-message"), Value: relay.DefaultMaxMessage, Usage: "the largest message has `BYTES`, either way; the relay's limit counts too"},
+		sizeFlag("max-message", "1MiB", "the `SIZE` of the largest message, either way, as 65536, 64KiB or 1MB; the relay's limit counts too"),
 		&cli.BoolFlag{Name: "once", EnvVars: variable("once"), Usage: "connect once: end with the connection, 0 where a peer was met"},
 		e.quietFlag(), e.jsonFlag(),
 	}
@@ -173,8 +173,9 @@ func (e *env) relayClient(c *cli.Context) (*relay.Client, error) {
 	if c.Duration("timeout") <= 0 {
 		return nil, fault.New(fault.Usage, "give a time as 30s", "--timeout is not more than nothing")
 	}
-	if c.Int("max-message") < 1 {
-		return nil, fault.New(fault.Usage, "give --max-message in bytes, as 1048576", "--max-message is not more than nothing")
+	maxMessage, err := sizeOf(c, "max-message")
+	if err != nil {
+		return nil, err
 	}
 	if err := e.checkConnectFlags(c); err != nil {
 		return nil, err
@@ -190,7 +191,7 @@ func (e *env) relayClient(c *cli.Context) (*relay.Client, error) {
 	return &relay.Client{
 		URL: c.Args().First(), TLS: config,
 		Hello:      message.Hello{PeerClass: c.String("peer-class"), PeerID: cmp.Or(c.String("peer-id"), id)},
-		MaxMessage: int64(c.Int("max-message")),
+		MaxMessage: maxMessage,
 		Log:        e.noteLog(),
 		Once:       c.Bool("once") || e.script,
 	}, nil

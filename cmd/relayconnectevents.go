@@ -58,7 +58,7 @@ func (n *connector) publish(ctx context.Context, c *cli.Context) {
 		return
 	}
 	in := make(chan inputLine)
-	go readLines(n.stdin, int(n.MaxMessage), in)
+	go readLines(n.stdin, n.MaxMessage, in)
 	n.beside(func() error { return p.run(ctx, in) })
 }
 
@@ -137,14 +137,14 @@ type inputLine struct {
 
 // readLines gives out r's lines, without their ends. A read that waits for the next line cannot be given up, and so it goes
 // on to the end of the process. Of a line of more than limit bytes, which is no event, it keeps one more.
-func readLines(r io.Reader, limit int, out chan<- inputLine) {
+func readLines(r io.Reader, limit int64, out chan<- inputLine) {
 	in := bufio.NewReader(r)
 	for {
 		var line inputLine
 		for more := true; more; {
 			var part []byte
 			part, more, line.err = in.ReadLine()
-			line.text = append(line.text, part[:min(len(part), limit+1-len(line.text))]...)
+			line.text = append(line.text, part[:min(int64(len(part)), limit+1-int64(len(line.text)))]...)
 		}
 		out <- line
 		if line.err != nil {

@@ -43,7 +43,7 @@ func (e *env) relayServeCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "crl", EnvVars: variable("crl"), TakesFile: true, Usage: "a `FILE` with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them"},
 			&cli.StringFlag{Name: "allow", EnvVars: variable("allow"), TakesFile: true, Usage: "who may meet whom stands in the rules in `FILE`", DefaultText: "all whom the CA signed"},
 			&cli.StringFlag{Name: "path-prefix", EnvVars: variable("path-prefix"), Value: relay.DefaultPathPrefix, Usage: "the `PATH` before the meetup id"},
-			&cli.IntFlag{Name: "max-message", EnvVars: variable("max-message"), Value: 1 << 20, Usage: "the `BYTES` of the largest message"},
+			sizeFlag("max-message", "1MiB", "the `SIZE` of the largest message, as 65536, 64KiB or 1MB"),
 			&cli.IntFlag{Name: "max-peers", EnvVars: variable("max-peers"), Value: 4096, Usage: "how many peers `N` may be connected"},
 			&cli.IntFlag{Name: "max-per-address", EnvVars: variable("max-per-address"), Value: 1024, Usage: "how many of them `N` from one address"},
 			&cli.DurationFlag{Name: "hello-timeout", EnvVars: variable("hello-timeout"), Value: 10 * time.Second, Usage: "how much `TIME` a peer has to its HELLO"},
@@ -104,7 +104,10 @@ func checkRelayFlags(c *cli.Context) error {
 			return fault.New(fault.Usage, "give --cert the relay's certificate with its key, and --ca-file the CA of the peers", "--%s is missing", flag)
 		}
 	}
-	for _, flag := range []string{"max-message", "max-peers", "max-per-address"} {
+	if _, err := sizeOf(c, "max-message"); err != nil {
+		return err
+	}
+	for _, flag := range []string{"max-peers", "max-per-address"} {
 		if c.Int(flag) < 1 {
 			return fault.New(fault.Usage, "give it 1 or more", "nobody can meet with --%s %d", flag, c.Int(flag))
 		}
@@ -158,8 +161,12 @@ func (e *env) runRelay(c *cli.Context, keeper *keeper, doors doors, admin net.Li
 	ctx, signals, stop := e.signals(c.Context)
 	defer stop()
 	log := keeper.log
+	maxMessage, err := sizeOf(c, "max-message")
+	if err != nil {
+		return err
+	}
 	server := relay.NewServer(relay.Config{
-		TLS: trust.tlsConfig(keeper.shown), PathPrefix: c.String("path-prefix"), MaxMessage: int64(c.Int("max-message")),
+		TLS: trust.tlsConfig(keeper.shown), PathPrefix: c.String("path-prefix"), MaxMessage: maxMessage,
 		MaxPeers: c.Int("max-peers"), MaxPerAddress: c.Int("max-per-address"),
 		HelloTime: c.Duration("hello-timeout"), WaitTime: c.Duration("wait-timeout"),
 		Permit: trust.permit, Refused: trust.refused, Log: log,

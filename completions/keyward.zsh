@@ -889,7 +889,7 @@ __keyward_relay_serve() {
         '*--crl=[a FILE with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them]:FILE: ' \
         '--allow=[who may meet whom stands in the rules in FILE]:FILE:_files' \
         '--path-prefix=[the PATH before the meetup id]:PATH: ' \
-        '--max-message=[the BYTES of the largest message]:BYTES: ' \
+        '--max-message=[the SIZE of the largest message, as 65536, 64KiB or 1MB]:SIZE: ' \
         '--max-peers=[how many peers N may be connected]:N: ' \
         '--max-per-address=[how many of them N from one address]:N: ' \
         '--hello-timeout=[how much TIME a peer has to its HELLO]:TIME: ' \
@@ -928,7 +928,7 @@ __keyward_relay_connect() {
         '--peer-class=[tell the peer this CLASS of us]:CLASS: ' \
         '--peer-id=[tell the peer this ID of us]:ID: ' \
         '--timeout=[give up an HTTP request after this TIME, either way]:TIME: ' \
-        '--max-message=[the largest message has BYTES, either way; the relay'\''s limit counts too]:BYTES: ' \
+        '--max-message=[the SIZE of the largest message, either way, as 65536, 64KiB or 1MB; the relay'\''s limit counts too]:SIZE: ' \
         '--once[connect once: end with the connection, 0 where a peer was met]' \
         '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
         '--json[print data, and errors on stderr, as JSON]' \
