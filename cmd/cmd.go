@@ -140,6 +140,7 @@ func (e *env) commands() []maker {
 		{"audit", e.auditCommand},
 		{"serverkey", e.serverkeyCommand},
 		{"relay", e.relayCommand},
+		{"keyexchange", e.keyexchangeCommand},
 		{"demo", e.demoCommand},
 		{"doctor", e.doctorCommand},
 		{"completion", e.completionCommand},

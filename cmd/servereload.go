@@ -99,8 +99,12 @@ func (k *keeper) do(ctx context.Context, r reload) bool {
 	if err == nil || ctx.Err() != nil {
 		return true
 	}
-	k.log.Error("cannot reload, what was before stays", "what", r.what, "error", err, "hint", fault.HintOf(err))
+	tellReloadFailed(k.log, r.what, err)
 	return false
+}
+
+func tellReloadFailed(log *slog.Logger, what string, err error) {
+	log.Error("cannot reload, what was before stays", "what", what, "error", err, "hint", fault.HintOf(err))
 }
 
 // followed are files that are read again when they change.

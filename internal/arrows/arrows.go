@@ -22,7 +22,7 @@ const module = "keyward"
 const list = `
 cmd/keyward         -> cmd
 cmd                 -> completions keys keys/seal certs certs/export certs/ledger certs/plan certs/verify store store/audit store/backup store/sqlstore registry registry/wire restclient
-cmd                 -> relay relay/message internal/limit
+cmd                 -> relay relay/message keyexchange internal/limit
 cmd                 -> internal/fault internal/durable internal/nearest internal/secretfile internal/term
 cmd                 -> github.com/coreos/go-systemd/v22 github.com/urfave/cli/v2
 completions         ->
