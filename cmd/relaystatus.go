@@ -13,6 +13,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -131,12 +132,12 @@ func (e *env) statusTable(status relay.Status) string {
 }
 
 // hashes are pins, of which twelve digits are enough to tell two apart.
-var hashes = regexp.MustCompile(`\b([0-9a-f]{12})[0-9a-f]{52}\b`)
+var hashes = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\b([0-9a-f]{12})[0-9a-f]{52}\b`) })
 
 // cell is a text in a table. Peers choose theirs, and a long one would make each line as wide.
 func cell(text string) string {
 	const most = 32 // characters
-	text = hashes.ReplaceAllString(text, "${1}…")
+	text = hashes().ReplaceAllString(text, "${1}…")
 	if chars := []rune(text); len(chars) > most {
 		text = string(chars[:most-1]) + "…"
 	}

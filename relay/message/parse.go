@@ -3,7 +3,6 @@ package message
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -67,11 +66,9 @@ func notFinite(text []byte, err error) error {
 	return &ContentError{*m, err}
 }
 
-var integer = regexp.MustCompile(`^-?[0-9]+$`)
-
 // hello reads a CONN:HELLO.
 func (in members) hello() (*Message, error) {
-	if !integer.Match(in["messageId"]) {
+	if !isInteger(string(in["messageId"])) {
 		return nil, errors.New("the messageId of a CONN:HELLO must be an integer")
 	}
 	m := &Message{Hello: new(Hello)}
@@ -91,6 +88,11 @@ func (in members) hello() (*Message, error) {
 	_ = in.read("peerClass", &m.Hello.PeerClass)
 	_ = in.read("peerId", &m.Hello.PeerID)
 	return m, nil
+}
+
+func isInteger(text string) bool {
+	digits := strings.TrimPrefix(text, "-")
+	return digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
 // head reads what every message has.
@@ -129,7 +131,7 @@ func (in members) id(name string) (*int64, error) {
 	}
 	text := strings.Trim(string(in[name]), `"`)
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || !integer.MatchString(text) {
+	if err != nil || !isInteger(text) {
 		return nil, fmt.Errorf("the member %q is not an integer of 64 bits", name)
 	}
 	return &n, nil
