@@ -69,15 +69,12 @@ func (s *site) address() string {
 	return net.JoinHostPort(host, port)
 }
 
-// spareFiles is how many files serve has open beside its connections, and a few more.
-const spareFiles = 128
-
 func lookAtOpenFiles(_ context.Context, s *site) finding {
 	most, known := maxOpenFiles()
 	if !known {
 		return isSkipped("this system does not tell")
 	}
-	need := uint64(max(0, s.c.Int("max-connections"))) + spareFiles
+	need := filesFor(s.c.Int("max-connections"))
 	if most < need {
 		return isWarning(words("ulimit", "-n", strconv.FormatUint(need, 10))+"  # for systemd LimitNOFILE="+strconv.FormatUint(need, 10),
 			"%d files may be open, and --max-connections %d may need %d", most, s.c.Int("max-connections"), need)

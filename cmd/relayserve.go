@@ -174,6 +174,7 @@ func (e *env) runRelay(c *cli.Context, keeper *keeper, doors doors, admin net.Li
 	})
 	review := reload{"peers", func(context.Context) error { trust.review(server); return nil }}
 	keeper.reloads, keeper.looks, keeper.ended = append(keeper.reloads, review), append(keeper.looks, review), signals.ended
+	warnOpenFiles(log, "max-peers", c.Int("max-peers"))
 	if doors.metrics != nil {
 		tellMetrics(log, doors.metrics.Addr())
 	}

@@ -185,6 +185,7 @@ func (e *env) serveStore(c *cli.Context, log *slog.Logger, dir string, db store.
 	if err != nil {
 		return err
 	}
+	warnOpenFiles(log, "max-connections", c.Int("max-connections"))
 	if doors.metrics != nil {
 		tellMetrics(log, doors.metrics.Addr())
 	}
