@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -80,4 +81,14 @@ type limited struct {
 func (c *limited) Close() error {
 	defer c.leave()
 	return c.Conn.Close()
+}
+
+// CloseWrite ends what we send, and leaves the connection open to what comes. It is errors.ErrUnsupported where the network has
+// no such thing.
+func (c *limited) CloseWrite() error {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return half.CloseWrite()
 }
