@@ -68,7 +68,7 @@ func (e *env) relayServe(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	trust := &relayTrust{log: log, now: e.now, caFile: c.String("ca-file"), crls: c.StringSlice("crl"), rules: c.String("allow")}
+	trust := &relayTrust{clientCA: clientCA{log: log, now: e.now, flag: "ca-file", whom: "peers", file: c.String("ca-file"), crls: c.StringSlice("crl")}, rules: c.String("allow")}
 	sources := trust.sources()
 	for _, source := range sources {
 		if err := source.reload(c.Context); err != nil {

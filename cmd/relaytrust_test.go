@@ -51,10 +51,10 @@ func TestRelayTrust(t *testing.T) {
 		return put("root.crl.pem", pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der}))
 	}
 	var log bytes.Buffer
-	trust := &relayTrust{
+	trust := &relayTrust{clientCA: clientCA{
 		log: slog.New(slog.NewJSONHandler(&log, nil)), now: func() time.Time { return now },
-		caFile: put("root.cert.pem", root.CertPEM()), crls: []string{crl(1, day(0), day(10))}, rules: put("rules", []byte("m dns:peer *")),
-	}
+		file: put("root.cert.pem", root.CertPEM()), crls: []string{crl(1, day(0), day(10))},
+	}, rules: put("rules", []byte("m dns:peer *"))}
 	sources := trust.sources()
 	follow := func() {
 		t.Helper()
