@@ -90,6 +90,8 @@ type connector struct {
 	over    func() error  // is not nil once the run ends
 	alone   bool          // there are neither a proxy nor a service to keep it running
 
+	overlong error // of the connection that the relay ended for a line of stdin. Only Run has it
+
 	meeting sync.Once
 	working sync.WaitGroup
 	failing sync.Mutex
@@ -121,6 +123,8 @@ func (e *env) relayConnect(c *cli.Context) error {
 	cancel()
 	n.working.Wait()
 	switch {
+	case n.overlong != nil:
+		return n.overlong
 	case interrupted:
 		return n.failed // of lines that were not sent
 	case err != nil && !(n.Once && n.hasMet()):

@@ -57,9 +57,21 @@ func (n *connector) publish(ctx context.Context, c *cli.Context) {
 	if p.name == "" {
 		return
 	}
+	if p.alone {
+		n.OnEnd = n.endOverlong
+	}
 	in := make(chan inputLine)
 	go readLines(n.stdin, n.MaxMessage, in)
 	n.beside(func() error { return p.run(ctx, in) })
+}
+
+// endOverlong ends the run where the relay ended the connection for a line that is larger than it takes. It is heard before
+// the run's own close frame is answered, and so of the last line too.
+func (n *connector) endOverlong(err error) {
+	if errors.Is(err, relay.ErrTooLarge) {
+		n.overlong = err
+		n.stop()
+	}
 }
 
 func (p *publisher) run(ctx context.Context, in <-chan inputLine) error {

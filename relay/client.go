@@ -30,7 +30,7 @@ var ErrNoPeer = errors.New("no peer is met")
 // ErrPeerGone is the error of a call whose peer went away before it answered.
 var ErrPeerGone = errors.New("the peer went away")
 
-// ErrTooLarge is the error of what does not fit a message.
+// ErrTooLarge is the error of what does not fit a message, and of a connection that the relay ended for that.
 var ErrTooLarge = errors.New("it does not fit a message")
 
 // tooLarge is the error of what is larger than a message of limit bytes.
@@ -57,6 +57,9 @@ type Client struct {
 	OnEvent func(message.Event)
 	// OnPeer is told whom we met, and nil when it is gone.
 	OnPeer func(*message.Hello)
+	// OnEnd is told why a connection ended, by Run itself. It is an ErrTooLarge where a message was larger than the relay takes:
+	// that one, and what was sent after it, did not arrive.
+	OnEnd func(error)
 
 	Log  *slog.Logger // nil is none
 	Once bool         // no second connection
@@ -82,6 +85,9 @@ func (c *Client) Run(ctx context.Context) error {
 	taken := false // by the relay, once
 	for tries := 0; ctx.Err() == nil; tries++ {
 		how, err := c.visit(ctx, target)
+		if c.OnEnd != nil {
+			c.OnEnd(err)
+		}
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it ended because it was to
 		}

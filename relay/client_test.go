@@ -393,3 +393,25 @@ func TestEventsThatAreNotTaken(t *testing.T) {
 		t.Errorf("got %+v", m)
 	}
 }
+
+// What is sent last, and is larger than the relay takes, is told although the client has closed behind it.
+func TestLastMessageTooLarge(t *testing.T) {
+	w := newWorld(t)
+	for name, last := range map[string]int{"fits": 1 << 19, "too large": 1<<20 + 1} {
+		t.Run(name, func(t *testing.T) {
+			client := w.client()
+			client.MaxMessage = 2 << 20
+			var ends []error
+			client.OnEnd = func(err error) { ends = append(ends, err) }
+			a, b := w.pair(client)
+			event := message.Event{Name: "e", Body: text(strings.Repeat("x", last))}
+			check(t, b.Publish(t.Context(), event))
+			check(t, b.stop())
+			a.loses(t)
+			check(t, a.stop())
+			if len(ends) != 1 || errors.Is(ends[0], relay.ErrTooLarge) != (name == "too large") {
+				t.Errorf("it ended with %v", ends)
+			}
+		})
+	}
+}

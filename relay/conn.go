@@ -94,6 +94,11 @@ func (c *closure) Error() string {
 	return fmt.Sprintf("closed with %d %q", c.code, c.reason)
 }
 
+// Is takes the other end's word that a message was too large for an ErrTooLarge.
+func (c *closure) Is(target error) bool {
+	return target == ErrTooLarge && c.theirs && c.code == ws.StatusMessageTooBig //nolint:errorlint // it is what errors.Is asks
+}
+
 var errClosing = errors.New("the websocket is closed")
 
 // begin reads to the next message and tells what it is, ws.OpText or ws.OpBinary. Pings on the way are answered. The

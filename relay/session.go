@@ -279,7 +279,7 @@ func (s *session) do(ctx context.Context, r *message.Request) (*message.Response
 // message that is too large, it was the largest one: none before was.
 func (s *session) lost(size int) error {
 	end, ok := errors.AsType[*closure](s.why())
-	if ok && end.theirs && end.code == ws.StatusMessageTooBig && int64(size) == s.largest.Load() {
+	if ok && errors.Is(end, ErrTooLarge) && int64(size) == s.largest.Load() {
 		return fmt.Errorf("%w: it has %d bytes, and the relay says %q (--max-message)", ErrTooLarge, size, end.reason)
 	}
 	return ErrPeerGone
@@ -367,7 +367,7 @@ func (s *session) verdict(err error) error {
 		return fault.New(fault.Unreachable, hintRelay, "the connection to the relay at %s is lost: %w", s.c.URL, err)
 	}
 	switch {
-	case end.code == ws.StatusMessageTooBig:
+	case errors.Is(end, ErrTooLarge):
 		return fault.New(fault.Unreachable, "give --max-message the relay's own limit",
 			"the relay at %s takes no message as large as one that was sent (--max-message): %w", s.c.URL, end)
 	case end.code == ws.StatusPolicyViolation:
