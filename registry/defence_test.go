@@ -258,34 +258,57 @@ func TestSlowClients(t *testing.T) {
 	}
 }
 
-// TestSlowReader has a client not read an answer that does not fit into what the kernel keeps: it is cut off.
-func TestSlowReader(t *testing.T) {
+// listing serves keys without end, with that time for an answer.
+func listing(t *testing.T, answerTime time.Duration) *harness {
 	h := start(t, func(c *Config) { c.Store = endless{c.Store} })
 	h.stop()
 	cert := newCertificate(t)
 	srv := h.httpServer(&tls.Config{Certificates: []tls.Certificate{cert}})
-	srv.WriteTimeout = 100 * time.Millisecond
+	srv.WriteTimeout = answerTime
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.url = "https://" + l.Addr().String()
+	h.client.Transport.(*http.Transport).TLSClientConfig.RootCAs.AddCert(cert.Leaf)
 	served := make(chan error)
 	go func() { served <- srv.ServeTLS(l, "", "") }()
+	t.Cleanup(func() { srv.Close(); <-served })
+	return h
+}
+
+// TestSlowReader has a client not read an answer that does not fit into what the kernel keeps: it is cut off.
+func TestSlowReader(t *testing.T) {
+	h := listing(t, 100*time.Millisecond)
 	conn, err := h.dialSlow(t.Context(), "127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	config := h.tlsConfig()
-	config.RootCAs.AddCert(cert.Leaf)
-	secure := tls.Client(conn, config)
-	if _, err := io.WriteString(secure, slowRequests(h.tokenOf("admin"))[3]); err != nil {
+	if _, err := io.WriteString(tls.Client(conn, h.tlsConfig()), slowRequests(h.tokenOf("admin"))[3]); err != nil {
 		t.Fatal(err)
 	}
 	for !strings.Contains(h.log.String(), wire.PathKeys) { // the line comes when the request is over
 		time.Sleep(time.Millisecond)
 	}
-	srv.Close()
-	<-served
+}
+
+// TestSteadyReader reads a list for longer than a whole answer may take: a list has no bound, so who reads on is not cut off.
+func TestSteadyReader(t *testing.T) {
+	const answerTime = 500 * time.Millisecond
+	h := listing(t, answerTime)
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(h.url, "https://"), h.tlsConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, slowRequests(h.tokenOf("admin"))[3]); err != nil {
+		t.Fatal(err)
+	}
+	part := make([]byte, 64<<10)
+	for began := time.Now(); time.Since(began) < 3*answerTime; {
+		if _, err := conn.Read(part); err != nil {
+			t.Fatalf("after %s: %v", time.Since(began), err)
+		}
+	}
 }

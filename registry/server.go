@@ -29,7 +29,7 @@ import (
 const (
 	headerTime  = 10 * time.Second // the TLS handshake, and a request's header
 	requestTime = 30 * time.Second // the whole request
-	answerTime  = 60 * time.Second // from the end of the header to the end of the answer
+	answerTime  = 60 * time.Second // from the end of the header to the end of the answer; of a list, to its next thing
 	idleTime    = 2 * time.Minute  // between two requests
 	headerBytes = 16 << 10
 )

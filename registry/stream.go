@@ -5,6 +5,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"time"
 )
 
 // stream answers with a list as the store gives it, however long it is: before is the JSON up to its first thing. Where the
@@ -15,6 +16,7 @@ func stream[T, W any](c *call, before string, list iter.Seq2[T, error], form fun
 		if err != nil {
 			return err
 		}
+		c.renew()
 		c.separate(before)
 		if err := out.Encode(form(one)); err != nil {
 			return err
@@ -35,4 +37,11 @@ func (c *call) separate(before string) {
 		return
 	}
 	_, _ = io.WriteString(c, ",")
+}
+
+// renew gives each thing of a list as long as a whole answer has: a list has no bound, and who reads on is not cut off.
+func (c *call) renew() {
+	if srv, ok := c.r.Context().Value(http.ServerContextKey).(*http.Server); ok && srv.WriteTimeout > 0 {
+		_ = http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(srv.WriteTimeout))
+	}
 }
