@@ -1,0 +1,245 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"keyward/internal/fault"
+	"keyward/keyexchange"
+	"keyward/keyexchange/msgpack"
+	"keyward/keyexchange/transport"
+)
+
+func (e *env) keyexchangePublishCommand() *cli.Command {
+	return &cli.Command{
+		Name: "publish", Usage: "seal lines of JSON, and publish them",
+		Description: "Each line of stdin is a JSON object. It becomes a MessagePack map, is sealed with the keys of --exchange-keys, and goes to all who subscribed, " +
+			"over ZeroMQ as napalm-logs publishes, or over NATS, or to stdout. The file of the keys is followed: after keyexchange rotate it seals with the new keys from their moment on. " +
+			"A subscriber that is too slow misses messages, which are counted, and holds up nobody. Who subscribes later misses what came before: with --wait-subscribers the first line waits. " +
+			"A line that is no object, or too large, is told on stderr and left out, and the exit code is then 11. An empty line is none. " +
+			"It ends with stdin, once the subscribers have taken the last messages, or with SIGINT or SIGTERM.",
+		UsageText: "tail -F events.json | keyward keyexchange publish --listen tcp://*:49017\n" +
+			"keyward keyexchange publish --wait-subscribers 1 < events.json\n" +
+			"keyward keyexchange publish --transport nats --connect tls://nats.example.org:4222 --nats-creds publisher.creds < events.json\n" +
+			"keyward keyexchange publish --transport stdio < events.json > sealed",
+		Flags: append(append(transportFlags(
+			&cli.StringFlag{Name: "listen", EnvVars: variable("listen"), Value: "tcp://127.0.0.1:49017", Usage: "where ZeroMQ's subscribers come, as `tcp://ADDRESS:PORT`; tcp://*:PORT is all addresses, port 0 a free one"},
+			&cli.StringFlag{Name: "connect", EnvVars: variable("connect"), Usage: "the NATS server, as `tls://HOST:PORT`; nats:// for this machine's"},
+			&cli.IntFlag{Name: "wait-subscribers", EnvVars: variable("wait-subscribers"), Usage: "read stdin once `N` have subscribed, over ZeroMQ"},
+			&cli.DurationFlag{Name: "wait-timeout", EnvVars: variable("wait-timeout"), Usage: "give up when they are not there after this `TIME`", DefaultText: "never"},
+		), exchangeKeysFlags()...),
+			&cli.BoolFlag{Name: "no-security", EnvVars: variable("no-security"), Usage: "seal nothing: everybody on the way can read, change and forge the messages"},
+			e.quietFlag(), e.jsonFlag(),
+		),
+		Action: e.keyexchangePublish,
+	}
+}
+
+func (e *env) keyexchangePublish(c *cli.Context) error {
+	maxMessage, err := e.checkPublishFlags(c)
+	if err != nil {
+		return err
+	}
+	asked, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(asked, stop) // a second one ends the program
+	ctx, cancel := context.WithCancel(asked)
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	defer cancel()
+
+	p := &sealedPublisher{env: e, maxMessage: maxMessage}
+	if c.Bool("no-security") {
+		e.note("warning: --no-security: everybody on the way can read, change and forge the messages")
+	} else {
+		keys, err := e.exchangeKeys(c, e.noteLog(), true)
+		if err != nil {
+			return err
+		}
+		beside.Go(func() { keys.follow(ctx, func() {}) })
+		p.ring = keys.Ring
+	}
+	if p.to, err = e.exchangePublisher(ctx, c); err != nil {
+		if asked.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	err = e.awaitSubscribers(ctx, c, p.to)
+	if err == nil {
+		err = p.run(ctx)
+	}
+	if closed := p.to.Close(); err == nil {
+		err = closed
+	}
+	p.tellDropped()
+	if asked.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// checkPublishFlags gives the largest message in bytes.
+func (e *env) checkPublishFlags(c *cli.Context) (int64, error) {
+	if err := e.checkTransport(c, "listen", "wait-subscribers", "wait-timeout"); err != nil {
+		return 0, err
+	}
+	zmq := c.String("transport") == overZMQ
+	switch {
+	case zmq && e.call.given["connect"]:
+		return 0, fault.New(fault.Usage, "give --listen, or --transport nats", "--connect is not for --transport zmq: its subscribers connect to us")
+	case c.Int("wait-subscribers") < 0 || c.Duration("wait-timeout") < 0:
+		return 0, fault.New(fault.Usage, "give 0 or more", "there is nothing to wait for below zero")
+	case e.call.given["wait-timeout"] && c.Int("wait-subscribers") == 0:
+		return 0, fault.New(fault.Usage, "say for how many with --wait-subscribers", "--wait-timeout has nothing to wait for")
+	case c.Bool("no-security") && (e.call.given["exchange-keys"] || e.call.given[exchangePasswordFlag]):
+		return 0, fault.New(fault.Usage, "leave one of them out", "--no-security uses no keys")
+	case c.String(exchangePasswordFlag) == "-":
+		return 0, fault.New(fault.Usage, "give --"+exchangePasswordFlag+" a file", "stdin has the messages, and cannot have the password too")
+	}
+	return sizeOf(c, "max-message")
+}
+
+// exchangePublisher is where the flags have messages go.
+func (e *env) exchangePublisher(ctx context.Context, c *cli.Context) (transport.Publisher, error) {
+	switch c.String("transport") {
+	case overStdio:
+		return transport.NewPipeWriter(e.stdout), nil
+	case overNATS:
+		options, err := e.natsOptions(c, e.noteLog())
+		if err != nil {
+			return nil, err
+		}
+		return transport.DialNATSPublisher(ctx, options)
+	}
+	p, err := transport.ListenZMQ(c.String("listen"), transport.ZMQOptions{Log: e.noteLog()})
+	if err != nil {
+		return nil, err
+	}
+	e.note("ready: tcp://%s", p.Addr())
+	return p, nil
+}
+
+// awaitSubscribers waits for as many as the flags ask for.
+func (e *env) awaitSubscribers(ctx context.Context, c *cli.Context, to transport.Publisher) error {
+	zmq, ok := to.(*transport.ZMQPublisher)
+	wanted := c.Int("wait-subscribers")
+	if !ok || wanted == 0 {
+		return nil
+	}
+	if wait := c.Duration("wait-timeout"); wait > 0 {
+		late := fault.New(fault.Unreachable, "start them first, or give --wait-timeout more", "after %s not all of %d subscribers are there", wait, wanted)
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeoutCause(ctx, wait, late)
+		defer stop()
+	}
+	return zmq.Await(ctx, wanted)
+}
+
+// sealedPublisher publishes stdin's lines.
+type sealedPublisher struct {
+	*env
+	to         transport.Publisher
+	ring       func() *keyexchange.Ring // nil where nothing is sealed
+	maxMessage int64
+
+	lines, unsent  int // so far
+	packed, sealed []byte
+}
+
+// linePerByte is how many bytes of JSON a byte of a message may come from: \u0061 is the letter a.
+const linePerByte = 6
+
+func (p *sealedPublisher) run(ctx context.Context) error {
+	in := make(chan inputLine)
+	go readLines(p.stdin, linePerByte*p.maxMessage, in)
+	for {
+		select {
+		case line := <-in:
+			if errors.Is(line.err, io.EOF) && len(line.text) == 0 {
+				return p.end()
+			}
+			if line.err != nil && !errors.Is(line.err, io.EOF) {
+				return fault.New(fault.Failed, "", "cannot read stdin: %w", line.err)
+			}
+			if err := p.publish(ctx, line.text); err != nil {
+				return err
+			}
+			if line.err != nil {
+				return p.end()
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// publish sends a line. One that is no message is told, and left out.
+func (p *sealedPublisher) publish(ctx context.Context, line []byte) error {
+	p.lines++
+	if len(bytes.TrimSpace(line)) == 0 {
+		return nil
+	}
+	message, err := p.seal(line)
+	if err == nil {
+		err = p.to.Publish(ctx, message)
+		if err != nil && !errors.Is(err, transport.ErrBad) {
+			return fault.New(kindOf(err), fault.HintOf(err), "cannot publish line %d of stdin: %w", p.lines, err)
+		}
+	}
+	if err != nil {
+		p.unsent++
+		p.note("warning: line %d of stdin is not published: %s", p.lines, printable(err.Error()))
+	}
+	return nil
+}
+
+// seal gives the message of a line, which is good until the next one.
+func (p *sealedPublisher) seal(line []byte) ([]byte, error) {
+	var err error
+	if int64(len(line)) > linePerByte*p.maxMessage {
+		return nil, fault.New(fault.InvalidFile, "", "it is too long")
+	}
+	if p.packed, err = msgpack.FromJSON(p.packed[:0], line, len(line)); err != nil {
+		return nil, err
+	}
+	message := p.packed
+	if p.ring != nil {
+		p.sealed = keyexchange.Seal(p.sealed[:0], p.packed, p.ring().At(p.now()).SealKeys)
+		message = p.sealed
+	}
+	if int64(len(message)) > p.maxMessage {
+		return nil, fault.New(fault.InvalidFile, "", "%d bytes are more than --max-message", len(message))
+	}
+	return message, nil
+}
+
+// end comes after the last line.
+func (p *sealedPublisher) end() error {
+	if p.unsent == 0 {
+		return nil
+	}
+	return fault.New(fault.InvalidFile, "see the warnings above", "%d of %d lines of stdin were not published", p.unsent, p.lines)
+}
+
+// tellDropped says what nobody else would.
+func (p *sealedPublisher) tellDropped() {
+	dropped := int64(0)
+	switch to := p.to.(type) {
+	case *transport.ZMQPublisher:
+		dropped = to.Status().Dropped
+	case *transport.NATSPublisher:
+		dropped = to.Dropped()
+	}
+	if dropped > 0 {
+		p.note("warning: %d messages were dropped, since they could not be sent fast enough", dropped)
+	}
+}
