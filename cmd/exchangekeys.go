@@ -106,31 +106,30 @@ func (k *exchangeKeys) reload(ctx context.Context) error {
 	return k.file.reload(ctx)
 }
 
-// follow looks at the file each second until ctx ends, and calls changed when the keys are others. What cannot be read is
-// logged once, and the keys before it stay.
+// follow looks at the file each second until ctx ends, and calls changed when the keys are others, whoever read them. What
+// cannot be read is logged once, and the keys before it stay.
 func (k *exchangeKeys) follow(ctx context.Context, changed func()) {
 	ticker := time.NewTicker(lookForKeys)
 	defer ticker.Stop()
-	for {
+	for told := k.Ring(); ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			k.look(ctx, changed)
+			k.look(ctx)
+		}
+		if now := k.Ring(); now != told {
+			told = now
+			changed()
 		}
 	}
 }
 
-func (k *exchangeKeys) look(ctx context.Context, changed func()) {
-	before := k.Ring()
+func (k *exchangeKeys) look(ctx context.Context) {
 	k.mu.Lock()
-	err := k.file.look(ctx)
-	k.mu.Unlock()
-	if err != nil && ctx.Err() == nil {
+	defer k.mu.Unlock()
+	if err := k.file.look(ctx); err != nil && ctx.Err() == nil {
 		tellReloadFailed(k.log, k.file.what, err)
-	}
-	if k.Ring() != before {
-		changed()
 	}
 }
 

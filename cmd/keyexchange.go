@@ -14,6 +14,9 @@ func (e *env) keyexchangeCommand() *cli.Command {
 		Subcommands: []*cli.Command{
 			e.keyexchangeServeCommand(),
 			e.keyexchangeRotateCommand(),
+			e.keyexchangePublishCommand(),
+			e.keyexchangeFetchCommand(),
+			e.keyexchangeSubscribeCommand(),
 		},
 	}
 }

@@ -22,7 +22,7 @@ const module = "keyward"
 const list = `
 cmd/keyward         -> cmd
 cmd                 -> completions keys keys/seal certs certs/export certs/ledger certs/plan certs/verify store store/audit store/backup store/sqlstore registry registry/wire restclient
-cmd                 -> relay relay/message keyexchange internal/limit
+cmd                 -> relay relay/message keyexchange keyexchange/msgpack keyexchange/stream keyexchange/transport internal/limit
 cmd                 -> internal/fault internal/durable internal/nearest internal/secretfile internal/term
 cmd                 -> github.com/coreos/go-systemd/v22 github.com/urfave/cli/v2
 completions         ->
@@ -44,7 +44,7 @@ registry/wire       ->
 restclient          -> internal/fault keys registry/wire
 relay               -> internal/fault internal/identity internal/limit internal/prometheus internal/retry internal/rulefile internal/tlsclient internal/tlsserver relay/message github.com/gobwas/ws
 relay/message       ->
-keyexchange         -> internal/durable internal/fault internal/identity internal/limit internal/retry internal/rulefile internal/secretfile internal/tlsclient internal/tlsserver keyexchange/msgpack keys golang.org/x/crypto
+keyexchange         -> internal/durable internal/fault internal/identity internal/limit internal/prometheus internal/retry internal/rulefile internal/secretfile internal/tlsclient internal/tlsserver keyexchange/msgpack keys golang.org/x/crypto
 keyexchange/msgpack -> internal/fault github.com/tinylib/msgp
 keyexchange/transport -> internal/fault internal/limit internal/retry internal/tlsclient github.com/nats-io/nats.go github.com/nats-io/nkeys
 keyexchange/stream  -> keyexchange keyexchange/msgpack internal/retry

@@ -73,9 +73,9 @@ func kibibyte(t testing.TB, keys *keyexchange.SealKeys) []byte {
 		return fmt.Sprintf("%x", b)
 	}
 	line := fmt.Sprintf(`{"error":"BGP_PREFIX_THRESH_EXCEEDED","host":"vmx01","ip":"172.17.17.1","timestamp":1490000000,"facility":18,"severity":4,"os":"junos","state":null,`+
-		`"message_details":{"date":"Mar 20","time":"10:12:13","pri":149,"message":%q},"yang_model":"openconfig-bgp","yang_message":{"bgp":{"neighbors":[{"neighbor":%q}]}}}`, text(180), text(30))
+		`"message_details":{"date":"Mar 20","time":"10:12:13","pri":149,"message":%q},"yang_model":"openconfig-bgp","yang_message":{"bgp":{"neighbors":[{"neighbor":%q}]}}}`, text(290), text(40))
 	m := sealed(t, keys, line)
-	if len(m) < 800 || len(m) > 1200 {
+	if len(m) < 1000 || len(m) > 1050 {
 		t.Fatal(len(m))
 	}
 	return m
