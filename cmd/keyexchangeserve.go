@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"cmp"
 	"context"
 	"crypto/x509"
 	"log/slog"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"keyward/certs"
 	"keyward/internal/fault"
 	"keyward/keyexchange"
 )
@@ -22,21 +20,35 @@ import (
 func (e *env) keyexchangeServeCommand() *cli.Command {
 	return &cli.Command{
 		Name: "serve", Usage: "give the keys to clients",
-		Description: "Answers clients of napalm-logs as its own daemon does, whose flags --certificate, --keyfile, --auth-address and --auth-port it takes as well. ",
+		Description: "Answers clients of napalm-logs on their port as its own daemon does, whose flags --certificate, --keyfile, --auth-address and --auth-port it takes as well. " +
+			"The keys are in the file --exchange-keys, which `publish` seals with: the first start makes it, and a restart changes nothing. After `rotate` clients are sent away at the moment of the change, and fetch the new keys. " +
+			"Without --allow whoever reaches the port gets the keys, as from the original. A line of its rules is allow or deny and then conditions, all of which must hold: from: with an address or a prefix, identities such as dns:, uri: or sha256:, or a star for everybody; " +
+			"commas stand between alternatives, the first line that holds decides, and who meets none gets nothing. " +
+			"With --client-ca clients are asked for a certificate. One that is shown must be signed by that CA, for a client, and with --crl be covered by a CRL of its issuer that is in its time and does not list it. Clients of napalm-logs have none, and may come where the rules let them by address: " +
+			"so who is denied by certificate, or revoked, can come without one. --require-client-cert closes that door, and with it closes it to the original clients. " +
+			"The certificate, the key, the CA, the CRLs and the rules are read again some seconds after their files change, the exchange keys within a second, and all at a SIGHUP; what cannot be used is logged, and what was before stays. " +
+			"Who may not have the keys any more is sent away: rotate the keys then, since what it knows opens messages until they change. " +
+			"When it is ready HOST:PORT is printed on stdout; the log goes to stderr. SIGINT and SIGTERM stop it.",
 		UsageText: "keyward keyexchange serve --cert exchange.pkeycert.pem\n" +
-			"keyward keyexchange serve --certificate server.crt --keyfile server.key --auth-address 0.0.0.0 --auth-port 49018",
+			"keyward keyexchange serve --certificate server.crt --keyfile server.key --auth-address 0.0.0.0 --auth-port 49018\n" +
+			"keyward keyexchange serve --cert exchange.pkeycert.pem --client-ca root.cert.pem --crl root.crl.pem --require-client-cert --allow exchange.rules --metrics-listen 127.0.0.1:49019",
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "listen", EnvVars: variable("listen"), Value: ":" + strconv.Itoa(keyexchange.DefaultPort), Usage: "the `ADDRESS` and port; port 0 takes a free one; a socket that systemd passes on takes its place"},
 			&cli.StringFlag{Name: "auth-address", EnvVars: variable("auth-address"), Usage: "the `ADDRESS` alone, as the original has it", DefaultText: "all"},
-			&cli.IntFlag{Name: "auth-port", EnvVars: variable("auth-port"), Usage: "the port `N` alone, as the original has it", DefaultText: strconv.Itoa(keyexchange.DefaultPort)},
+			&cli.IntFlag{Name: "auth-port", EnvVars: variable("auth-port"), Value: keyexchange.DefaultPort, Usage: "the port `N` alone, as the original has it"},
 			&cli.StringFlag{Name: "cert", Aliases: []string{"certificate"}, EnvVars: variable("cert"), TakesFile: true, Usage: "the server's certificate, and those above it if any, in PEM `FILE`, with its key where there is no --key"},
 			&cli.StringFlag{Name: "key", Aliases: []string{"keyfile"}, EnvVars: variable("key"), TakesFile: true, Usage: "its private key in PEM `FILE`", DefaultText: "that in --cert"},
 			keyPasswordFlag("the password of an encrypted --key is the first line of `FILE`, - is stdin", "asked at the terminal"),
 		}, exchangeKeysFlags(), []cli.Flag{
+			&cli.StringFlag{Name: "client-ca", EnvVars: variable("client-ca"), TakesFile: true, Usage: "ask clients for a certificate that the CAs in this PEM `FILE` signed", DefaultText: "they are not asked"},
+			&cli.StringSliceFlag{Name: "crl", EnvVars: variable("crl"), TakesFile: true, Usage: "a `FILE` with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them"},
+			&cli.BoolFlag{Name: "require-client-cert", EnvVars: variable("require-client-cert"), Usage: "give nobody the keys who shows no certificate: no original client can"},
+			&cli.StringFlag{Name: "allow", EnvVars: variable("allow"), TakesFile: true, Usage: "who gets the keys stands in the rules in `FILE`", DefaultText: "all who reach the port"},
 			&cli.IntFlag{Name: "max-clients", EnvVars: variable("max-clients"), Value: 8192, Usage: "how many clients `N` may be connected"},
 			&cli.IntFlag{Name: "max-per-address", EnvVars: variable("max-per-address"), Value: 2048, Usage: "how many of them `N` from one address"},
 			&cli.DurationFlag{Name: "step-timeout", EnvVars: variable("step-timeout"), Value: 10 * time.Second, Usage: "how much `TIME` a client has for TLS, and for each word up to the keys"},
 			&cli.DurationFlag{Name: "idle-timeout", EnvVars: variable("idle-timeout"), Value: time.Minute, Usage: "how much `TIME` a client with keys has between two keep-alives, which come every 10 seconds"},
+			&cli.StringFlag{Name: "metrics-listen", EnvVars: variable("metrics-listen"), Usage: "tell Prometheus metrics at this `ADDRESS` and port, in plain http at /metrics, and at /healthz that it works", DefaultText: "no metrics"},
 		}, logFlags("each client")),
 		Action: e.keyexchangeServe,
 	}
@@ -55,21 +67,28 @@ func (e *env) keyexchangeServe(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	address, err := exchangeAddress(c)
+	trust := e.exchangeTrust(c, log)
+	sources := trust.sources()
+	for _, source := range sources {
+		if err := source.reload(c.Context); err != nil {
+			return err
+		}
+	}
+	doors, err := open(c)
 	if err != nil {
 		return err
 	}
-	listener, err := apiListener(c.Context, address)
-	if err != nil {
-		return err
-	}
-	defer listener.Close()
+	defer doors.close()
 	keys, err := e.exchangeKeys(c, log, true)
 	if err != nil {
 		return err
 	}
-	keeper := &keeper{log: log, shown: shown, reloads: []reload{{"certificate", shown.reload}}, looks: []reload{{"certificate", shown.look}}}
-	return e.runExchange(c, keeper, doors{api: listener}, keys)
+	keeper := &keeper{log: log, shown: shown, reloads: []reload{{"certificate", shown.reload}, {"exchange keys", keys.reload}}, looks: []reload{{"certificate", shown.look}}}
+	for _, source := range sources {
+		keeper.reloads = append(keeper.reloads, reload{source.what, source.reload})
+		keeper.looks = append(keeper.looks, reload{source.what, source.look})
+	}
+	return e.runExchange(c, keeper, doors, trust, keys)
 }
 
 // checkExchangeFlags refuses what no client could use.
@@ -87,23 +106,33 @@ func checkExchangeFlags(c *cli.Context) error {
 			return fault.New(fault.Usage, "give it as 10s or 1m, or leave it out", "no client is quick enough for --%s %s", flag, c.Duration(flag))
 		}
 	}
-	return checkAddress(c, "listen")
+	if c.String("client-ca") == "" && (c.Bool("require-client-cert") || len(c.StringSlice("crl")) > 0) {
+		return fault.New(fault.Usage, "give --client-ca the CA that signs the clients", "--client-ca is missing: without it nobody is asked for a certificate")
+	}
+	if slices.Contains(c.StringSlice("crl"), "") {
+		return fault.New(fault.Usage, "give --crl the file with the CRLs, or leave it out", "--crl names no file")
+	}
+	if err := takeAuthAddress(c); err != nil {
+		return err
+	}
+	for _, flag := range []string{"listen", "metrics-listen"} {
+		if err := checkAddress(c, flag); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// exchangeAddress is where to listen: --listen, or the original's --auth-address and --auth-port.
-func exchangeAddress(c *cli.Context) (string, error) {
+// takeAuthAddress puts the original's --auth-address and --auth-port, where they are given, into --listen.
+func takeAuthAddress(c *cli.Context) error {
 	if !c.IsSet("auth-address") && !c.IsSet("auth-port") {
-		return c.String("listen"), nil
+		return nil
 	}
-	port := cmp.Or(c.Int("auth-port"), keyexchange.DefaultPort)
-	if c.IsSet("auth-port") && (c.Int("auth-port") < 0 || c.Int("auth-port") > 65535) {
-		return "", fault.New(fault.Usage, "give --auth-port 1 to 65535", "%d is no port", c.Int("auth-port"))
-	}
-	address := net.JoinHostPort(c.String("auth-address"), strconv.Itoa(port))
+	address := net.JoinHostPort(c.String("auth-address"), strconv.Itoa(c.Int("auth-port")))
 	if c.IsSet("listen") && c.String("listen") != address {
-		return "", fault.New(fault.Usage, "give --listen, or --auth-address and --auth-port", "--listen %s and --auth-address with --auth-port %s are two places", c.String("listen"), address)
+		return fault.New(fault.Usage, "give --listen alone, or --auth-address and --auth-port", "--listen says %s, and --auth-address and --auth-port say %s", c.String("listen"), address)
 	}
-	return address, nil
+	return c.Set("listen", address)
 }
 
 // exchangeIdentity is the server's certificate, which clients must take.
@@ -122,30 +151,31 @@ func (e *env) exchangeIdentity(c *cli.Context, log *slog.Logger) (*identity, err
 // forExchange tells why clients would refuse a certificate. Names and whether it is a CA's do not matter to the original.
 func forExchange(cert *x509.Certificate, now time.Time) error {
 	const whose = "the server's certificate"
-	const hint = "make one with: keyward gen-leaf-cert --profile server"
-	uses := cert.ExtKeyUsage
-	switch {
-	case now.After(cert.NotAfter):
-		return fault.New(fault.Policy, "renew it, for example with: keyward renew-cert", "%s: it ended %s", whose, cert.NotAfter.Format(time.DateOnly))
-	case len(uses)+len(cert.UnknownExtKeyUsage) > 0 && !slices.Contains(uses, x509.ExtKeyUsageServerAuth) && !slices.Contains(uses, x509.ExtKeyUsageAny):
-		return fault.New(fault.InvalidFile, hint, "%s: it is for %s, and not for a server", whose, certs.Purpose(cert))
-	case cert.KeyUsage != 0 && cert.KeyUsage&(x509.KeyUsageDigitalSignature|x509.KeyUsageKeyEncipherment|x509.KeyUsageKeyAgreement) == 0:
-		return fault.New(fault.InvalidFile, hint, "%s: its key usage lets it sign certificates alone, and not serve", whose)
+	const serving = x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment | x509.KeyUsageKeyAgreement // as OpenSSL has it
+	if cert.KeyUsage != 0 && cert.KeyUsage&serving == 0 {
+		return fault.New(fault.InvalidFile, "make one with: keyward gen-leaf-cert --profile server", "%s: its key usage is to sign certificates, and not to serve", whose)
 	}
-	return nil
+	return servesNow(whose, cert, now)
 }
 
 // runExchange serves until a signal.
-func (e *env) runExchange(c *cli.Context, keeper *keeper, doors doors, keys *exchangeKeys) error {
+func (e *env) runExchange(c *cli.Context, keeper *keeper, doors doors, trust *exchangeTrust, keys *exchangeKeys) error {
 	ctx, signals, stop := e.signals(c.Context)
 	defer stop()
 	log := keeper.log
 	server := keyexchange.NewServer(keyexchange.Config{
-		TLS: keeper.shown.tlsConfig(), Ring: keys.Ring,
+		TLS: trust.tlsConfig(keeper.shown), Ring: keys.Ring, Permit: trust.permit, Refused: trust.refused,
 		MaxClients: c.Int("max-clients"), MaxPerAddress: c.Int("max-per-address"),
 		StepTime: c.Duration("step-timeout"), IdleTime: c.Duration("idle-timeout"), Log: log, Now: e.now,
+		Certificates: keeper.shown.certificates, NextUpdates: trust.nextUpdates,
 	})
-	keeper.reloads, keeper.ended = append(keeper.reloads, reload{"exchange keys", keys.reload}), signals.ended
+	review := reload{"clients", func(context.Context) error { trust.review(server); return nil }}
+	keeper.reloads, keeper.looks, keeper.ended = append(keeper.reloads, review), append(keeper.looks, review), signals.ended
+	warnOpenFiles(log, "max-clients", c.Int("max-clients"))
+	trust.warnOpen(doors.api.Addr())
+	if doors.metrics != nil {
+		tellMetrics(log, doors.metrics.Addr())
+	}
 	address := strings.TrimPrefix(serverURL(doors.api.Addr(), keeper.shown.now.Load().Leaf.DNSNames), "https://")
 	log.Info("ready", "address", address, "verify", keys.Ring().At(e.now()).Verify.String())
 	if err := e.print(nil, address+"\n"); err != nil {
@@ -159,5 +189,8 @@ func (e *env) runExchange(c *cli.Context, keeper *keeper, doors doors, keys *exc
 	defer end()
 	beside.Go(func() { keeper.keep(ctx, end, signals.hangup) })
 	beside.Go(func() { keys.follow(ctx, server.Review) })
+	if doors.metrics != nil {
+		beside.Go(func() { tellEnd(log, "no more metrics", server.ServeMetrics(ctx, doors.metrics)) })
+	}
 	return server.Serve(ctx, doors.api)
 }

@@ -144,14 +144,20 @@ func (e *env) relayIdentity(c *cli.Context, log *slog.Logger) (*identity, error)
 
 // forServer tells why clients would refuse a certificate.
 func forServer(cert *x509.Certificate, now time.Time) error {
+	if certs.RoleOf(cert) != certs.Leaf {
+		return fault.New(fault.InvalidFile, "give --cert one that the CA signed, made with: keyward gen-leaf-cert --profile server", "the relay's certificate: it is a CA's")
+	}
+	return servesNow("the relay's certificate", cert, now)
+}
+
+// servesNow tells why anybody would refuse a server's certificate.
+func servesNow(whose string, cert *x509.Certificate, now time.Time) error {
 	uses := cert.ExtKeyUsage
 	switch {
-	case certs.RoleOf(cert) != certs.Leaf:
-		return fault.New(fault.InvalidFile, "give --cert one that the CA signed, made with: keyward gen-leaf-cert --profile server", "the relay's certificate: it is a CA's")
 	case now.After(cert.NotAfter):
-		return fault.New(fault.Policy, "renew it, for example with: keyward renew-cert", "the relay's certificate: it ended %s", cert.NotAfter.Format(time.DateOnly))
+		return fault.New(fault.Policy, "renew it, for example with: keyward renew-cert", "%s: it ended %s", whose, cert.NotAfter.Format(time.DateOnly))
 	case len(uses)+len(cert.UnknownExtKeyUsage) > 0 && !slices.Contains(uses, x509.ExtKeyUsageServerAuth) && !slices.Contains(uses, x509.ExtKeyUsageAny):
-		return fault.New(fault.InvalidFile, "make one with: keyward gen-leaf-cert --profile server", "the relay's certificate: it is for %s, and not for a server", certs.Purpose(cert))
+		return fault.New(fault.InvalidFile, "make one with: keyward gen-leaf-cert --profile server", "%s: it is for %s, and not for a server", whose, certs.Purpose(cert))
 	}
 	return nil
 }

@@ -34,8 +34,15 @@ type Config struct {
 	MaxPerAddress int           // of them from one IPv4 address or IPv6 /64: a quarter. More are closed at once.
 	StepTime      time.Duration // for the TLS handshake, and for each of the client's words up to its last ACK: 10 seconds
 	IdleTime      time.Duration // from then on, between two words: a minute
-	Log           *slog.Logger  // nil is none
-	Now           func() time.Time
+	// Refused hears of a certificate, and of those that came with it, which TLS did not take. It is asked as often as strangers
+	// like. Nil hears nothing.
+	Refused func(remote net.Addr, chain []*x509.Certificate)
+	Log     *slog.Logger // nil is none
+	Now     func() time.Time
+
+	// For the metrics; nil tells nothing.
+	Certificates func() map[string]*x509.Certificate // whose ends are told, by a name for each
+	NextUpdates  func() map[string]time.Time         // when CRLs end, by their issuers
 }
 
 // Visitor is who asks for the keys.
@@ -57,6 +64,7 @@ type Server struct {
 	running     sync.WaitGroup // of all that works for a connection
 	turned      chan struct{}  // the ring may be another
 	linger      time.Duration  // lingerTime, but in tests
+	metrics     metrics
 
 	mu       sync.Mutex
 	stopping bool
@@ -79,7 +87,7 @@ func NewServer(c Config) *Server {
 		c.Now = time.Now
 	}
 	c.TLS = tlsserver.Harden(c.TLS)
-	return &Server{cfg: c, turned: make(chan struct{}, 1), linger: lingerTime, visits: map[*visit]bool{}}
+	return &Server{cfg: c, turned: make(chan struct{}, 1), linger: lingerTime, metrics: metrics{started: time.Now()}, visits: map[*visit]bool{}}
 }
 
 // Serve answers the connections of l until ctx ends. It closes l, and returns when all that it started has ended: nil after a
@@ -110,10 +118,19 @@ func (s *Server) receive(nc net.Conn) {
 		return
 	}
 	if err := v.shake(); err != nil {
+		s.failed(nc, err)
 		v.end(err)
 		return
 	}
 	s.running.Go(func() { v.end(v.talk()) })
+}
+
+// failed notes a handshake that came to nothing.
+func (s *Server) failed(nc net.Conn, err error) {
+	s.metrics.shakesFailed.Add(1)
+	if unverified, ok := errors.AsType[*tls.CertificateVerificationError](err); ok && s.cfg.Refused != nil {
+		s.cfg.Refused(nc.RemoteAddr(), unverified.UnverifiedCertificates)
+	}
 }
 
 func (s *Server) enter(v *visit) bool {
@@ -180,6 +197,7 @@ func (s *Server) dismiss(stay func(*visit) error) {
 		}
 		if err != nil {
 			v.leaving = true
+			s.metrics.sentAway.Add(1)
 			s.running.Go(func() { v.sendAway(err) })
 		}
 	}

@@ -64,6 +64,7 @@ func (v *visit) talk() error {
 	if err := v.say([]byte(keys.Verify.String()), wordAck); err != nil {
 		return err
 	}
+	v.server.metrics.given.Add(1)
 	v.server.cfg.Log.Info("gave the keys", append(v.logged(), "verify", keys.Verify.String())...)
 	for {
 		if err := v.expect(wordKeepAlive, v.server.cfg.IdleTime); err != nil {
@@ -79,6 +80,7 @@ func (v *visit) talk() error {
 func (v *visit) take() (OpenKeys, error) {
 	keys := v.note()
 	if err := v.server.cfg.Permit(v.Visitor); err != nil {
+		v.server.metrics.notPermitted.Add(1)
 		v.server.cfg.Log.Warn("not permitted", append(v.logged(), "error", err)...)
 		return OpenKeys{}, err
 	}
