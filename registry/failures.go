@@ -37,9 +37,11 @@ const (
 type claim struct{ source, account, nearby string }
 
 // claim names the subjects without the user's name, which may be a password typed into the wrong field: it goes
-// through a hash that takes the server's private key, so that the store does not tell it.
+// through a hash that takes the server's private key, so that the store does not tell it. The current key is that of all
+// servers over a store; where it is replaced, accounts are counted anew.
 func (s *Server) claim(c *call, name string) claim {
-	mac := hmac.New(sha256.New, s.cfg.Key.Private[:])
+	key := s.current().private
+	mac := hmac.New(sha256.New, key[:])
 	mac.Write([]byte("account of a failed login\x00" + name))
 	account := base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
 	from := limit.Source(c.r.RemoteAddr)
@@ -76,11 +78,12 @@ func (s *Server) mayTry(ctx context.Context, who claim) error {
 
 // delay is how long the next try has to wait.
 func delay(f store.Failure, free int, now time.Time) time.Duration {
-	if f.Count < free {
+	ago := now.Sub(f.Last)
+	if f.Count < free || ago < -longestDelay { // what is to come is of a clock that was set back: nobody waits for it
 		return 0
 	}
 	long := min(time.Second<<min(f.Count-free, 10), longestDelay)
-	return min(long, long-now.Sub(f.Last)) // a clock that was set back makes it no longer
+	return min(long, long-ago) // another server's clock may go before
 }
 
 // wrongPassword counts one.

@@ -239,6 +239,26 @@ func TestReplicasCountTogether(t *testing.T) {
 	other.wantFrom(here, wrong("alice"), 429, "one more at the other")
 }
 
+// TestReplicasCountOverRotation has a server that follows a rotation of the key, and one that starts after it, count together.
+func TestReplicasCountOverRotation(t *testing.T) {
+	h := startCheap(t)
+	next := newPair(t)
+	if err := h.SetKeys(next, []OtherKey{{Pair: h.cfg.Key, Until: h.clock.Now().Add(time.Hour)}}); err != nil {
+		t.Fatal(err)
+	}
+	config := h.cfg
+	config.Key = next
+	second, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := &harness{Server: second, t: t, clock: h.clock}
+	for range freeNearby {
+		h.wantFrom("192.0.2.1:1", wrong("alice"), 401, "free")
+	}
+	other.wantFrom("192.0.2.2:1", wrong("alice"), 429, "one more at the other")
+}
+
 // TestClaim sees that the subjects of failures fit into the store and do not have what was given as a name.
 func TestClaim(t *testing.T) {
 	h := start(t)
@@ -265,6 +285,18 @@ func TestClaim(t *testing.T) {
 	}
 }
 
+// TestClockSetBack has wrong passwords counted by a clock that was a day fast: once it is right nobody waits for a day.
+func TestClockSetBack(t *testing.T) {
+	h := startCheap(t)
+	h.clock.Add(24 * time.Hour)
+	h.guess("alice", freeNearby)
+	h.clock.Add(-24 * time.Hour)
+	h.wantFrom("127.0.0.1:1", wrong("alice"), 401, "a try at the right time")
+	h.wantFrom("127.0.0.1:1", right("alice"), 429, "at once after it")
+	h.clock.Add(2 * time.Second)
+	h.wantFrom("127.0.0.1:1", right("alice"), 200, "in time")
+}
+
 func TestDelay(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
@@ -274,7 +306,8 @@ func TestDelay(t *testing.T) {
 	}{
 		{0, 0, 0}, {4, 0, 0}, {5, 0, time.Second}, {5, time.Second, 0}, {8, time.Second, 7 * time.Second},
 		{100, 0, longestDelay}, {1 << 40, 0, longestDelay}, {100, longestDelay, 0},
-		{5, -time.Hour, time.Second}, // the clock was set back
+		{5, -time.Second, time.Second}, // another server's clock goes before
+		{5, -longestDelay, time.Second}, {100, -time.Hour, 0}, // the clock was set back
 	} {
 		if got := max(0, delay(store.Failure{Count: c.count, Last: now.Add(-c.ago)}, 5, now)); got != c.want {
 			t.Errorf("%d, the last %s ago: %s, want %s", c.count, c.ago, got, c.want)

@@ -19,9 +19,10 @@ type OtherKey struct {
 // ownKey is a pair of the server's, and what was computed with it.
 type ownKey struct {
 	*keys.Server
-	public keys.PublicKey
-	shared sharedKeys // with registered keys
-	decoys sharedKeys // with keys that nobody has
+	public  keys.PublicKey
+	private keys.PrivateKey // hides the names that failed logins were for
+	shared  sharedKeys      // with registered keys
+	decoys  sharedKeys      // with keys that nobody has
 }
 
 // acceptedKey is an ownKey and how long it is accepted.
@@ -59,7 +60,7 @@ func own(before []acceptedKey, pair keys.Pair) (*ownKey, error) {
 	if i := slices.IndexFunc(before, same); i >= 0 {
 		return before[i].ownKey, nil
 	}
-	return &ownKey{Server: server, public: pair.Public}, nil
+	return &ownKey{Server: server, public: pair.Public, private: pair.Private}, nil
 }
 
 // current is the key that the server tells.
