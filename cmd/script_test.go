@@ -111,6 +111,7 @@ func TestScripts(t *testing.T) {
 			"peer":     cmdPeer,
 			"postgres": cmdPostgres,
 			"service":  cmdService,
+			"exchange": cmdExchange,
 		},
 	})
 }
@@ -135,6 +136,7 @@ func setup(e *testscript.Env) error {
 	e.Values[heardKey{}] = new(atomic.Bool)
 	e.Values[keptKey{}] = map[string]*tls.Conn{}
 	e.Values[relayKey{}] = map[string]*running{}
+	e.Values[exchangeKey{}] = map[string]*running{}
 	e.Values[peerKey{}] = map[string]net.Conn{}
 	e.Setenv("PATH", program+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return os.Mkdir(home, 0o700)
@@ -266,7 +268,7 @@ func startRegistry(ts *testscript.TestScript, folder string, flags []string) *ru
 func startService(ts *testscript.TestScript, logFile string, args []string) (*running, string) {
 	log, err := os.OpenFile(ts.MkAbs(logFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	ts.Check(err)
-	if !slices.Contains(args, "--listen") {
+	if !slices.Contains(args, "--listen") && !slices.Contains(args, "--auth-port") {
 		args = append(args, "--listen", "127.0.0.1:0")
 	}
 	c := exec.Command(filepath.Join(program, "keyward"+exe()), args...)
