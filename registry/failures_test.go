@@ -306,7 +306,7 @@ func TestDelay(t *testing.T) {
 	}{
 		{0, 0, 0}, {4, 0, 0}, {5, 0, time.Second}, {5, time.Second, 0}, {8, time.Second, 7 * time.Second},
 		{100, 0, longestDelay}, {1 << 40, 0, longestDelay}, {100, longestDelay, 0},
-		{5, -time.Second, time.Second}, // another server's clock goes before
+		{5, -time.Second, time.Second},                        // another server's clock goes before
 		{5, -longestDelay, time.Second}, {100, -time.Hour, 0}, // the clock was set back
 	} {
 		if got := max(0, delay(store.Failure{Count: c.count, Last: now.Add(-c.ago)}, 5, now)); got != c.want {

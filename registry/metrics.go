@@ -99,16 +99,19 @@ func method(r *http.Request) string {
 	return "other"
 }
 
+// loginFailed is the result of a login that was not judged.
+const loginFailed = "failed"
+
 func loginResult(status int) string {
 	switch status {
 	case http.StatusOK:
 		return "granted"
-	case http.StatusUnauthorized:
+	case http.StatusUnauthorized, http.StatusForbidden:
 		return "refused"
 	case http.StatusTooManyRequests:
 		return "limited"
 	}
-	return "failed"
+	return loginFailed
 }
 
 // Metrics answers with the page that a Prometheus server fetches. It has numbers, the API's

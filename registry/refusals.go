@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/netip"
 	"sync"
 
@@ -74,7 +73,7 @@ func (r *refusals) again(n int) {
 // for a caller that is gone.
 func (s *Server) noteRefusal(c *call, err error) error {
 	r, ok := errors.AsType[*refusal](err)
-	if !ok || r.status != http.StatusUnauthorized && r.status != http.StatusTooManyRequests {
+	if !ok || loginResult(r.status) == loginFailed {
 		return err
 	}
 	if !s.refused.add(limit.Source(c.r.RemoteAddr)) {
@@ -117,6 +116,6 @@ func (s *Server) noteCount(ctx context.Context, from string, n int) {
 	if err := s.cfg.Store.Note(ctx, act); err != nil {
 		s.refused.again(n)
 		s.metrics.storeErrors.Add(1)
-		s.cfg.Log.Error("record refused logins", "error", err)
+		s.cfg.Log.Error("record refused logins", "error", err, "from", from, "count", n) // at a stop it is all that is left of them
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"keyward/registry/wire"
 	"keyward/store"
 	"keyward/store/audit"
 )
@@ -43,6 +45,7 @@ func TestRefusalsRecorded(t *testing.T) {
 	h.wantFrom("192.0.2.1:1", keyForm("alice", used), 200, "a key")
 	h.wantFrom("192.0.2.1:1", right("alice"), 200, "a password")
 	h.guess("admin", freeNearby)
+	asking := func(form url.Values, scope string) url.Values { form.Set(wire.FieldScope, scope); return form }
 	for i, c := range []struct {
 		name, from string
 		form       map[string][]string
@@ -57,6 +60,8 @@ func TestRefusalsRecorded(t *testing.T) {
 		{"unknown user's key", "[2001:db8::7]:1", keyForm("nobody", h.seal(stranger, 0)), "", "apikey: login_refused"},
 		{"used", "[2001:db8::7]:1", keyForm("alice", used), "alice", "apikey: login_replay"},
 		{"old", "[2001:db8::7]:1", keyForm("alice", h.seal(pair, -time.Hour)), "alice", "apikey: login_time"},
+		{"a scope that no key gives", "[2001:db8::8]:1", asking(keyForm("alice", h.seal(pair, time.Second)), wire.ScopeKeys), "alice", "apikey: not_permitted"},
+		{"a scope that is an administrator's", "192.0.2.2:1", asking(right("alice"), wire.ScopeAdmin), "alice", "password: not_permitted"},
 		{"too many", "127.0.0.1:1", wrong("admin"), "", "password: too_many_failures"},
 	} {
 		a := h.logInFrom(c.from, c.form)
@@ -169,8 +174,8 @@ func TestRefusalUnrecorded(t *testing.T) {
 		h.logInFrom("192.0.2.1:1", passwordForm("alice", "short"))
 	}
 	h.noteCounted(t.Context())
-	if !strings.Contains(h.log.String(), "record refused logins") {
-		t.Error("the log does not tell of it")
+	if log := h.log.String(); !strings.Contains(log, "record refused logins") || !strings.Contains(log, `"from":"192.0.2.1","count":5`) {
+		t.Errorf("the log does not tell of it: %s", log)
 	}
 	on = false
 	h.noteCounted(t.Context())
