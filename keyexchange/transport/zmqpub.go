@@ -111,10 +111,19 @@ func (p *ZMQPublisher) Publish(_ context.Context, message []byte) error {
 			framed = appendFrame(make([]byte, 0, len(message)+9), 0, message)
 		}
 		if !r.put(framed, p.opts.MaxQueue) {
-			p.dropped++
+			p.drop(r)
 		}
 	}
 	return nil
+}
+
+// drop counts a message that a subscriber does not get, and logs the first since it had them all.
+func (p *ZMQPublisher) drop(r *reader) {
+	p.dropped++
+	if !r.slow {
+		r.slow = true
+		p.opts.Log.Warn("a subscriber is too slow, and misses messages", "from", r.conn.RemoteAddr())
+	}
 }
 
 // Close gives subscribers Linger to take what waits for them, and ends all connections. Its error says that some did not.

@@ -23,6 +23,7 @@ type reader struct {
 	topics    [][]byte
 	queue     [][]byte // frames, shared with other readers and not changed
 	waiting   int      // bytes of them
+	slow      bool     // a message was dropped since the queue was empty
 	ready     bool     // its handshake is done
 	finishing bool     // nothing more will come
 	gone      bool
@@ -37,7 +38,7 @@ func (r *reader) wants(message []byte) bool {
 	return slices.ContainsFunc(r.topics, func(topic []byte) bool { return bytes.HasPrefix(message, topic) })
 }
 
-// put queues a frame; not ok where more than most bytes would wait. A frame is taken in any case where none waits.
+// put queues a frame; not ok where more than most bytes would wait. Where none waits a frame of any size is taken.
 func (r *reader) put(frame []byte, most int) (ok bool) {
 	if r.waiting > 0 && r.waiting+len(frame) > most {
 		return false
@@ -76,6 +77,9 @@ func (r *reader) take(dst []byte) (chunk []byte, done bool) {
 	}
 	r.queue = r.queue[taken:]
 	r.waiting -= len(dst)
+	if len(r.queue) == 0 {
+		r.queue, r.slow = nil, false
+	}
 	return dst, r.finishing
 }
 
