@@ -23,7 +23,7 @@ import (
 const (
 	maxBytes    = 64 << 20 // of messages, each counted with messageCost
 	messageCost = 256      // bytes of memory beside its own
-	maxMessages = 1 << 16
+	maxMessages = 1 << 15
 )
 
 // Keys is where the keys come from that open messages. Its methods are called by several goroutines at once.
@@ -67,6 +67,7 @@ func (s *Stream) Run(ctx context.Context) (lines int64, err error) {
 		Stream:   s,
 		received: make(chan message, maxMessages),
 		ordered:  make(chan *batch, 4*runtime.GOMAXPROCS(0)),
+		taking:   make(chan struct{}, 1),
 		freed:    make(chan struct{}, 1),
 	}
 	r.free.New = func() any { return &batch{done: make(chan struct{}, 1)} }
@@ -93,8 +94,8 @@ func (s *Stream) Run(ctx context.Context) (lines int64, err error) {
 type run struct {
 	*Stream
 	received chan message
-	ordered  chan *batch // in the order of their messages, worked or not
-	taking   sync.Mutex  // held while a batch is filled, so that batches are in order
+	ordered  chan *batch   // in the order of their messages, worked or not
+	taking   chan struct{} // has one while a batch is filled: so batches are in order
 	bytes    atomic.Int64
 	freed    chan struct{} // bytes are fewer
 	broken   atomic.Bool   // nothing more can be written

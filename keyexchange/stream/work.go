@@ -42,8 +42,8 @@ func (r *run) work() {
 
 // take fills a batch with a message and those that are there already, and gives it its place in the order.
 func (r *run) take() *batch {
-	r.taking.Lock()
-	defer r.taking.Unlock()
+	r.taking <- struct{}{}
+	defer func() { <-r.taking }()
 	m, ok := <-r.received
 	if !ok {
 		return nil
