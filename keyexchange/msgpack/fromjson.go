@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"io"
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -22,7 +19,7 @@ import (
 // FromJSON appends to dst the message of a JSON object of at most maxSize bytes (DefaultMaxSize where it is 0): one
 // MessagePack map, its keys in the object's order, every number and length as short as it can be. An integer of more than 64
 // bits and a float beyond their range are refused. An escape of half a character (\ud800) is U+FFFD, as encoding/json reads it.
-// The error's kind is fault.InvalidFile, and dst is then what it was.
+// The two may not share memory. The error's kind is fault.InvalidFile, and dst is then what it was.
 func FromJSON(dst, object []byte, maxSize int) ([]byte, error) {
 	if maxSize = cmp.Or(maxSize, DefaultMaxSize); len(object) > maxSize {
 		return dst, invalid("an object of %d bytes is larger than %d", len(object), maxSize)
@@ -30,8 +27,7 @@ func FromJSON(dst, object []byte, maxSize int) ([]byte, error) {
 	if !utf8.Valid(object) {
 		return dst, invalid("it is not UTF-8")
 	}
-	p := parser{in: json.NewDecoder(bytes.NewReader(object)), dst: dst, values: maxValues}
-	p.in.UseNumber()
+	p := parser{in: tokens{text: object, may: mayValue}, dst: dst, values: maxValues}
 	if err := p.message(); err != nil {
 		return dst, err
 	}
@@ -40,17 +36,17 @@ func FromJSON(dst, object []byte, maxSize int) ([]byte, error) {
 
 // parser writes values as it reads them.
 type parser struct {
-	in     *json.Decoder
+	in     tokens
 	dst    []byte
 	values budget
 }
 
 func (p *parser) message() error {
-	token, err := p.token()
+	token, err := p.in.next()
 	if err != nil {
 		return err
 	}
-	if token != json.Delim('{') {
+	if token.kind != '{' {
 		return invalid("it is no JSON object")
 	}
 	start := len(p.dst)
@@ -60,66 +56,53 @@ func (p *parser) message() error {
 	if t := msgp.NextType(p.dst[start:]); t != msgp.MapType {
 		return invalid("it stands for a single value and no map")
 	}
-	if _, err := p.in.Token(); err != io.EOF {
+	if _, more := p.in.peek(); more {
 		return invalid("more follows the JSON object")
 	}
 	return nil
 }
 
-// token reads the next token. Its error quotes nothing of the text.
-func (p *parser) token() (json.Token, error) {
-	token, err := p.in.Token()
-	if _, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return nil, invalid("it is not JSON, at byte %d", p.in.InputOffset())
-	}
-	if err != nil {
-		return nil, invalid("the JSON is cut off")
-	}
-	return token, nil
-}
-
 func (p *parser) value(depth int) error {
-	token, err := p.token()
+	token, err := p.in.next()
 	if err != nil {
 		return err
 	}
 	return p.valueOf(token, depth)
 }
 
-func (p *parser) valueOf(token json.Token, depth int) error {
+func (p *parser) valueOf(t token, depth int) error {
 	if err := p.values.take(depth - 1); err != nil {
 		return err
 	}
-	switch v := token.(type) {
-	case json.Delim:
-		if v == '{' {
-			return p.object(depth)
-		}
+	switch t.kind {
+	case '{':
+		return p.object(depth)
+	case '[':
 		return p.array(depth)
-	case json.Number:
-		return p.number(v.String())
-	case string:
-		p.dst = msgp.AppendString(p.dst, v)
-	case bool:
-		p.dst = msgp.AppendBool(p.dst, v)
-	case nil:
+	case '0':
+		return p.number(t.text)
+	case '"':
+		p.dst = msgp.AppendStringFromBytes(p.dst, t.text)
+	case 't', 'f':
+		p.dst = msgp.AppendBool(p.dst, t.kind == 't')
+	case 'n':
 		p.dst = msgp.AppendNil(p.dst)
 	}
 	return nil
 }
 
-func (p *parser) number(text string) error {
-	if strings.ContainsAny(text, ".eE") {
-		f, err := strconv.ParseFloat(text, 64)
+func (p *parser) number(text []byte) error {
+	if bytes.ContainsAny(text, ".eE") {
+		f, err := strconv.ParseFloat(string(text), 64)
 		p.dst = msgp.AppendFloat64(p.dst, f)
 		return numberError(err)
 	}
-	if strings.HasPrefix(text, "-") {
-		i, err := strconv.ParseInt(text, 10, 64)
+	if text[0] == '-' {
+		i, err := strconv.ParseInt(string(text), 10, 64)
 		p.dst = msgp.AppendInt64(p.dst, i)
 		return numberError(err)
 	}
-	u, err := strconv.ParseUint(text, 10, 64)
+	u, err := strconv.ParseUint(string(text), 10, 64)
 	p.dst = msgp.AppendUint64(p.dst, u)
 	return numberError(err)
 }
@@ -133,14 +116,16 @@ func numberError(err error) error {
 
 func (p *parser) array(depth int) error {
 	start, n := p.open(), 0
-	for ; p.in.More(); n++ {
+	for ; p.in.more(); n++ {
 		if err := p.value(depth + 1); err != nil {
 			return err
 		}
 	}
-	p.close(start, msgp.AppendArrayHeader(nil, uint32(n)))
+	p.close(start, msgp.AppendArrayHeader(make([]byte, 0, headerSize), uint32(n)))
 	return p.end()
 }
+
+const headerSize = 5 // of a map or an array, at most
 
 // open leaves the place of a header whose count is not known yet, and close puts it there.
 func (p *parser) open() (start int) {
@@ -154,11 +139,11 @@ func (p *parser) close(start int, header []byte) {
 
 // end reads the bracket that closes an object or an array, when there is no more in it.
 func (p *parser) end() error {
-	token, err := p.token()
+	token, err := p.in.next()
 	if err != nil {
 		return err
 	}
-	if token != json.Delim('}') && token != json.Delim(']') {
+	if token.kind != '}' && token.kind != ']' {
 		return invalid("a form has one key")
 	}
 	return nil
@@ -168,28 +153,28 @@ func (p *parser) object(depth int) error {
 	start := p.open()
 	n := 0
 	var seen keySet
-	for ; p.in.More(); n++ {
-		token, err := p.token()
+	for ; p.in.more(); n++ {
+		token, err := p.in.next()
 		if err != nil {
 			return err
 		}
-		key := token.(string) // the decoder takes nothing else for a key
+		key := token.text
 		if n == 0 && isForm(key) {
 			p.dst = p.dst[:start]
-			return p.form(key, depth)
+			return p.form(string(key), depth)
 		}
 		if err := p.values.take(depth); err != nil {
 			return err
 		}
-		if !seen.add([]byte(key)) {
+		if !seen.add(key) {
 			return invalid("an object has a key twice")
 		}
-		p.dst = msgp.AppendString(p.dst, key)
+		p.dst = msgp.AppendStringFromBytes(p.dst, key)
 		if err := p.value(depth + 1); err != nil {
 			return err
 		}
 	}
-	p.close(start, msgp.AppendMapHeader(nil, uint32(n)))
+	p.close(start, msgp.AppendMapHeader(make([]byte, 0, headerSize), uint32(n)))
 	return p.end()
 }
 
@@ -234,15 +219,14 @@ func (p *parser) textForm(key string) error {
 }
 
 func (p *parser) text(key string) (string, error) {
-	token, err := p.token()
+	token, err := p.in.next()
 	if err != nil {
 		return "", err
 	}
-	text, ok := token.(string)
-	if !ok {
+	if token.kind != '"' {
 		return "", malformed(key, errors.ErrUnsupported)
 	}
-	return text, nil
+	return string(token.text), nil
 }
 
 func malformed(key string, err error) error {
@@ -272,12 +256,14 @@ func (p *parser) extension() error {
 	if err := p.bracket('[', extForm); err != nil {
 		return err
 	}
-	token, err := p.token()
+	token, err := p.in.next()
 	if err != nil {
 		return err
 	}
-	number, _ := token.(json.Number)
-	kind, err := strconv.ParseInt(number.String(), 10, 8)
+	if token.kind != '0' {
+		return malformed(extForm, errors.ErrUnsupported)
+	}
+	kind, err := strconv.ParseInt(string(token.text), 10, 8)
 	if err != nil {
 		return malformed(extForm, err)
 	}
@@ -297,12 +283,12 @@ func (p *parser) extension() error {
 }
 
 // bracket reads this one bracket, of the form's value.
-func (p *parser) bracket(want json.Delim, form string) error {
-	token, err := p.token()
+func (p *parser) bracket(want byte, form string) error {
+	token, err := p.in.next()
 	if err != nil {
 		return err
 	}
-	if token != want {
+	if token.kind != want {
 		return malformed(form, errors.ErrUnsupported)
 	}
 	return nil
@@ -315,12 +301,12 @@ func (p *parser) pairs(depth int) error {
 	}
 	start, n := p.open(), 0
 	var seen keySet
-	for ; p.in.More(); n++ {
+	for ; p.in.more(); n++ {
 		if err := p.pair(depth, &seen); err != nil {
 			return err
 		}
 	}
-	p.close(start, msgp.AppendMapHeader(nil, uint32(n)))
+	p.close(start, msgp.AppendMapHeader(make([]byte, 0, headerSize), uint32(n)))
 	return p.bracket(']', mapForm)
 }
 
