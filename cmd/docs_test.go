@@ -150,3 +150,37 @@ func TestREADMEManifest(t *testing.T) {
 		openssl pkcs12 -in ops.p12 -passin file:ops.password -nodes -noout
 		test -s web.fullchain.pem -a -s web.k8s.yaml -a -s web.pkeycert.pem -a -s ci.userkey`)
 }
+
+// TestREADMEStream runs the README's secured stream, on ports that are free: the subscriber prints what is published.
+func TestREADMEStream(t *testing.T) {
+	needsShell(t)
+	page, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := ""
+	for _, b := range blocks(string(page)) {
+		if strings.Contains(b.text, "keyexchange serve") {
+			text = b.text
+		}
+	}
+	if lines := strings.Count(text, "\n"); lines != 5 {
+		t.Fatalf("the README's stream has %d lines", lines)
+	}
+	zmq, exchange := freePort(t), freePort(t)
+	text = strings.NewReplacer(
+		"localhost:49017", "127.0.0.1:"+zmq, "localhost:49018", "localhost:"+exchange,
+		"keyexchange serve", "keyexchange serve --listen 127.0.0.1:"+exchange,
+		"keyexchange publish", "keyexchange publish --listen tcp://127.0.0.1:"+zmq,
+		"--cert root.cert.pem &", "--cert root.cert.pem >read &",
+	).Replace(text)
+	dir := t.TempDir()
+	bash(t, dir, "trap 'kill $(jobs -p); wait' EXIT\n"+text+"\nfor i in $(seq 100); do [ -s read ] && break; sleep 0.1; done")
+	read, err := os.ReadFile(filepath.Join(dir, "read"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"error":"INTERFACE_DOWN","host":"router1"}` + "\n"; string(read) != want {
+		t.Errorf("the subscriber printed %q", read)
+	}
+}
