@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"io/fs"
@@ -114,7 +113,7 @@ func (e *env) serve(c *cli.Context) error {
 		return err
 	}
 	log.Info("store", "place", where.String())
-	return errors.Join(e.serveStore(c, log, dir, db, signer.Public(), doors, given, password), db.Close())
+	return errors.Join(e.serveStore(c, log, dir, where, db, signer, doors, given, password), db.Close())
 }
 
 // checkServeFlags refuses what could not be served.
@@ -161,9 +160,12 @@ func (d doors) close() {
 	}
 }
 
-func (e *env) serveStore(c *cli.Context, log *slog.Logger, dir string, db store.Store, auditKey ed25519.PublicKey, doors doors, shown *identity, password func() (string, error)) error {
+func (e *env) serveStore(c *cli.Context, log *slog.Logger, dir string, where storePlace, db store.Store, signer *audit.Signer, doors doors, shown *identity, password func() (string, error)) error {
 	held, err := e.servedKeys(c.Context, log, fileOr(c, "server-key", dir, serverKeyFile), db)
 	if err != nil {
+		return err
+	}
+	if err := sameAuditKey(c.Context, where, fileOr(c, "audit-key", dir, auditKeyFile), signer); err != nil {
 		return err
 	}
 	if err := e.administrator(c, dir, db, password); err != nil {
@@ -178,7 +180,7 @@ func (e *env) serveStore(c *cli.Context, log *slog.Logger, dir string, db store.
 		}
 	}
 	server, err := registry.New(registry.Config{
-		Store: db, Key: held.current, Others: held.others, AuditKey: auditKey, Project: c.String("project"), Version: e.version, Now: e.now, Log: log,
+		Store: db, Key: held.current, Others: held.others, AuditKey: signer.Public(), Project: c.String("project"), Version: e.version, Now: e.now, Log: log,
 		MaxConnections: c.Int("max-connections"), Certificates: shown.certificates,
 		PasswordChanged: func(user string) { forgetFirstPassword(log, dir, user) },
 	})
@@ -312,6 +314,19 @@ func anyUser(ctx context.Context, db store.Store) (bool, error) {
 	}
 	users, err := db.Users(ctx)
 	return len(users) > 0, err
+}
+
+// sameAuditKey is for a server that started at the same time as another, which began the audit log. The server key is on
+// record by now, so there is a last record; a database file has one server.
+func sameAuditKey(ctx context.Context, where storePlace, path string, signer *audit.Signer) error {
+	if !where.isPostgres() {
+		return nil
+	}
+	there, err := look(ctx, where)
+	if err != nil {
+		return err
+	}
+	return checkAuditKey(path, signer, there.Last)
 }
 
 // otherWasFirst is for a server that started at the same time as another, which added the administrator.

@@ -1,6 +1,7 @@
 package cmd_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/ed25519"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"keyward/internal/pgtest"
@@ -165,5 +167,39 @@ func TestReplicasAtOnce(t *testing.T) {
 	check(t, err)
 	if text := string(out); !strings.Contains(text, "1 user,") || !strings.Contains(text, "1 server key,") || !strings.Contains(text, "2 audit records") {
 		t.Errorf("the store holds %s", text)
+	}
+}
+
+// TestAuditKeysAtOnce starts three servers at the same time on an empty database, with one server key and each with an audit
+// key of its own: the log is one server's, and the others do not start.
+func TestAuditKeysAtOnce(t *testing.T) {
+	url := pgtest.Database(t)
+	pair, err := keys.Generate()
+	check(t, err)
+	var started, refused atomic.Int32
+	var all sync.WaitGroup
+	for range 3 {
+		s := newServed(t, "--store", url)
+		check(t, os.Mkdir(filepath.Join(s.dir, "data"), 0o700))
+		check(t, os.WriteFile(filepath.Join(s.dir, "data", "serverkey"), pair.Userkey(), 0o600))
+		c := command(s.dir, s.args)
+		c.Stderr = new(bytes.Buffer)
+		out, err := c.StdoutPipe()
+		check(t, err)
+		check(t, c.Start())
+		all.Go(func() {
+			if line, _ := bufio.NewReader(out).ReadString('\n'); line != "" {
+				started.Add(1)
+				_ = c.Process.Kill()
+			}
+			_ = c.Wait()
+			if strings.Contains(fmt.Sprint(c.Stderr), "audit log") { // it was there at the start, or since
+				refused.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if started.Load() != 1 || refused.Load() != 2 {
+		t.Errorf("%d of three started, and %d were refused", started.Load(), refused.Load())
 	}
 }
