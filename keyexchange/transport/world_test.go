@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -94,8 +95,8 @@ func same(t testing.TB, got, want [][]byte) {
 	}
 }
 
-// python runs a script of testdata on Debian's Python, whose stdin stays open until the test is over or it is closed.
-func python(t *testing.T, modules string, args ...string) (stdin io.WriteCloser, stdout *bytes.Buffer, wait func()) {
+// python runs a script of testdata on Debian's Python until the test is over.
+func python(t *testing.T, modules string, args ...string) (stdin io.Writer, stdout *bufio.Reader) {
 	t.Helper()
 	const program = "/usr/bin/python3"
 	if err := exec.Command(program, "-c", "import "+modules).Run(); err != nil {
@@ -104,13 +105,22 @@ func python(t *testing.T, modules string, args ...string) (stdin io.WriteCloser,
 		}
 		t.Skipf("Python's %s is not installed", modules)
 	}
-	c := exec.CommandContext(limited(t), program, args...)
-	stdout = new(bytes.Buffer)
-	c.Stdout, c.Stderr = stdout, os.Stderr
-	stdin, err := c.StdinPipe()
+	ctx, stop := context.WithTimeout(context.Background(), 30*time.Second) // the test's own ends before it is cleaned up
+	c := exec.CommandContext(ctx, program, args...)
+	c.Stderr = os.Stderr
+	in, err := c.StdinPipe()
+	check(t, err)
+	out, err := c.StdoutPipe()
 	check(t, err)
 	check(t, c.Start())
-	return stdin, stdout, func() { t.Helper(); check(t, c.Wait()) }
+	t.Cleanup(func() {
+		defer stop()
+		_ = in.Close()
+		if err := c.Wait(); err != nil {
+			t.Errorf("Python: %v", err)
+		}
+	})
+	return in, bufio.NewReader(out)
 }
 
 // peer is a listener that hands out connections to a test that plays the other end by hand.

@@ -103,6 +103,7 @@ func TestAgain(t *testing.T) {
 	if m := <-got; m != "second<nil>" {
 		t.Fatal(m)
 	}
+	check(t, s.Close())
 }
 
 // TestSlow has one subscriber that does not read. The other one misses nothing.
