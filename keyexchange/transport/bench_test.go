@@ -78,3 +78,37 @@ func BenchmarkPublishZMQ(b *testing.B) {
 	})
 	b.ReportMetric(float64(p.Status().Dropped)/float64(b.N), "dropped/op")
 }
+
+// BenchmarkNATS publishes to a stock server, and reads it back.
+func BenchmarkNATS(b *testing.B) {
+	address, _ := natsServer(b, -1, "")
+	o := NATSOptions{URL: "nats://" + address, Subject: "a", MaxQueue: 1 << 30}
+	message := make([]byte, 1024)
+	b.Run("publish", func(b *testing.B) {
+		p, err := DialNATSPublisher(b.Context(), o)
+		check(b, err)
+		each(b, func() {
+			for range b.N {
+				check(b, p.Publish(b.Context(), message))
+			}
+			check(b, p.Close())
+		})
+	})
+	b.Run("both", func(b *testing.B) {
+		p, err := DialNATSPublisher(b.Context(), o)
+		check(b, err)
+		s, err := DialNATSSubscriber(b.Context(), o)
+		check(b, err)
+		defer s.Close()
+		each(b, func() {
+			for range b.N {
+				check(b, p.Publish(b.Context(), message))
+			}
+			for range b.N {
+				_, err := s.Receive(b.Context())
+				check(b, err)
+			}
+		})
+		check(b, p.Close())
+	})
+}

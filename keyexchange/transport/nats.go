@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -82,9 +83,12 @@ func connectNATS(ctx context.Context, o *NATSOptions) (*nats.Conn, <-chan struct
 	}
 	closed := make(chan struct{})
 	options, err := o.list(closed)
+	dialer := &natsDialer{Dialer: net.Dialer{Timeout: o.StepTime, KeepAliveConfig: keepAlive}, starting: ctx}
+	options = append(options, nats.SetCustomDialer(dialer))
 	for tries := 0; err == nil && ctx.Err() == nil; tries++ {
 		var conn *nats.Conn
 		if conn, err = nats.Connect(o.URL, options...); err == nil {
+			dialer.started.Store(true)
 			o.Log.Info("connected", "server", host)
 			return conn, closed, nil
 		}
@@ -94,6 +98,29 @@ func connectNATS(ctx context.Context, o *NATSOptions) (*nats.Conn, <-chan struct
 		}
 	}
 	return nil, nil, cmp.Or(err, context.Cause(ctx))
+}
+
+// natsDialer gives up the first connection when its context ends: the library waits for a server that is silent.
+type natsDialer struct {
+	net.Dialer
+	starting context.Context //nolint:containedctx // the library's Dial has none
+	started  atomic.Bool
+}
+
+// Dial connects as net.Dial does.
+func (d *natsDialer) Dial(network, address string) (net.Conn, error) {
+	if d.started.Load() {
+		return d.Dialer.Dial(network, address)
+	}
+	conn, err := d.DialContext(d.starting, network, address)
+	if err == nil {
+		context.AfterFunc(d.starting, func() {
+			if !d.started.Load() {
+				_ = conn.Close()
+			}
+		})
+	}
+	return conn, err
 }
 
 // list is the options as the library has them.
