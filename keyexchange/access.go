@@ -143,6 +143,9 @@ func parseCondition(w rulefile.Word) (condition, error) {
 func parseAlternative(text string) (one alternative, err error) {
 	address, found := strings.CutPrefix(text, "from:")
 	if !found {
+		if _, err := parsePrefix(text); err == nil {
+			return one, fault.New(fault.InvalidFile, "write from:"+text+" for who comes from there", "%q is no identity", text)
+		}
 		one.identity, err = identity.Parse(text)
 		return one, err
 	}
