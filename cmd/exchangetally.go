@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"time"
@@ -124,11 +125,13 @@ func (t *tally) end(lines int64, err error, asked bool) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fault.New(fault.InvalidFile, "see whether its writer ended early", "stdin ends within a message; %d messages were read before, and %d were bad", lines, t.sum)
 	case err != nil:
 		return fault.New(kindOf(err), fault.HintOf(err), "%w; %d messages were read, and %d were bad", err, lines, t.sum)
 	case asked || t.sum == 0:
-		t.note("read %d messages, and %d were bad", lines, t.sum)
+		t.note("%d messages were read, and %d were bad", lines, t.sum)
 		return nil
 	}
-	return fault.New(fault.InvalidFile, "", "%d of %d messages were bad: %s", t.sum, lines+int64(t.sum), t.words())
+	return fault.New(fault.InvalidFile, "see the warnings above", "%d of %d messages were bad: %s", t.sum, lines+int64(t.sum), t.words())
 }

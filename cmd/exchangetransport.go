@@ -74,7 +74,7 @@ func (e *env) exchangeSubscriber(ctx context.Context, c *cli.Context, log *slog.
 	}
 	switch c.String("transport") {
 	case overStdio:
-		return transport.NewPipeReader(e.stdin, int(maxMessage)), nil
+		return transport.NewPipeReader(untilDone(ctx, e.stdin), int(maxMessage)), nil
 	case overNATS:
 		options, err := e.natsOptions(c, log)
 		if err != nil {

@@ -41,3 +41,14 @@ func copyUntilDone(ctx context.Context, w io.Writer, do func(io.Writer) error) e
 	_, err := io.Copy(w, out)
 	return err
 }
+
+// untilDone is what r gives, until ctx ends. A read of r that waits then is left to the end of the program.
+func untilDone(ctx context.Context, r io.Reader) io.Reader {
+	out, in := io.Pipe()
+	context.AfterFunc(ctx, func() { _ = in.CloseWithError(context.Cause(ctx)) })
+	go func() {
+		_, err := io.Copy(in, r)
+		_ = in.CloseWithError(err)
+	}()
+	return out
+}

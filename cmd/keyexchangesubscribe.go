@@ -1,7 +1,10 @@
 package cmd
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"io"
 	"os"
 	"os/signal"
 	"slices"
@@ -66,9 +69,25 @@ func (e *env) keyexchangeSubscribe(c *cli.Context) error {
 	defer from.Close()
 	told := newTally(e)
 	beside.Go(func() { told.repeat(ctx) })
-	s := stream.Stream{Receive: from.Receive, Spoiled: transport.ErrBad, Out: e.stdout, Keys: keys, MaxMessage: most, Bad: told.bad}
+	e.note("ready: reading from %s", printable(cmp.Or(c.String("connect"), "stdin")))
+	s := stream.Stream{Receive: from.Receive, Spoiled: transport.ErrBad, Out: wholeLines{e.stdout}, Keys: keys, MaxMessage: most, Bad: told.bad}
 	lines, err := s.Run(ctx)
 	return told.end(lines, err, asked.Err() != nil)
+}
+
+// wholeLines writes lines. Where they go to a file and there is no more room, it ends with a whole one.
+type wholeLines struct{ io.Writer }
+
+func (w wholeLines) Write(b []byte) (int, error) {
+	n, err := w.Writer.Write(b)
+	cut := n - (bytes.LastIndexByte(b[:n], '\n') + 1)
+	if f, ok := w.Writer.(*os.File); ok && err != nil && cut > 0 {
+		at, _ := f.Seek(0, io.SeekCurrent)
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size() == at { // and nobody else writes there
+			_ = f.Truncate(at - int64(cut))
+		}
+	}
+	return n, err
 }
 
 // checkSubscribeFlags holds that there is a place that messages come from, and one for keys. It gives the largest message in

@@ -99,4 +99,3 @@ var bombs = [][]byte{
 	append([]byte("\x81\xa1n"), bytes.Repeat([]byte("\x81\xa1n"), 400)...),
 	[]byte("\x81\xa1n\xdc\xff\xff\xc0"),
 }
-
