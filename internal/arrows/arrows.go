@@ -46,6 +46,8 @@ relay               -> internal/fault internal/identity internal/limit internal/
 relay/message       ->
 keyexchange         -> internal/durable internal/fault internal/identity internal/limit internal/prometheus internal/retry internal/rulefile internal/secretfile internal/tlsclient internal/tlsserver keyexchange/msgpack keys golang.org/x/crypto
 keyexchange/msgpack -> internal/fault github.com/tinylib/msgp
+bus                 -> internal/fault
+bus/bustest         -> bus
 keyexchange/transport -> internal/fault internal/limit internal/retry internal/tlsclient github.com/nats-io/nats.go github.com/nats-io/nkeys
 keyexchange/stream  -> keyexchange keyexchange/msgpack internal/retry
 
