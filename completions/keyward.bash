@@ -12,7 +12,7 @@ _keyward_words() {
             gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert
             export-cert list-certs revoke-cert gen-crl ledger check-expiry plan
             apply ensure serve user backup restore store audit serverkey relay
-            demo doctor completion version help --version --help -h" ;;
+            keyexchange demo doctor completion version help --version --help -h" ;;
     "keyward keygen")
         words="
             --keyfile=FILE --force -f --quiet -q --json --help -h" ;;
@@ -278,6 +278,46 @@ _keyward_words() {
             --http-proxy-port= -p= --http-proxy-name= --forward= --allow-http
             --event= --event-type= --peer-class= --peer-id= --timeout=
             --max-message= --once --quiet -q --json --help -h" ;;
+    "keyward keyexchange")
+        words="
+            serve rotate publish fetch subscribe --help -h" ;;
+    "keyward keyexchange serve")
+        words="
+            --listen= --auth-address= --auth-port= --cert=FILE
+            --certificate=FILE --key=FILE --keyfile=FILE
+            --key-password-file=FILE --exchange-keys=FILE
+            --exchange-keys-password-file=FILE --client-ca=FILE --crl=
+            --require-client-cert --allow=FILE --max-clients= --max-per-address=
+            --step-timeout= --idle-timeout= --metrics-listen= --log-format=
+            --log-level= --help -h" ;;
+    "keyward keyexchange rotate")
+        words="
+            --exchange-keys=FILE --exchange-keys-password-file=FILE --in=
+            --overlap= --quiet -q --json --help -h" ;;
+    "keyward keyexchange publish")
+        words="
+            --transport= --listen= --connect= --wait-subscribers=
+            --wait-timeout= --max-message= --subject= --nats-ca-file=FILE
+            --nats-client-cert=FILE --nats-client-key=FILE
+            --nats-client-key-password-file=FILE --nats-creds=FILE
+            --allow-plain-nats --exchange-keys=FILE
+            --exchange-keys-password-file=FILE --no-security --quiet -q --json
+            --help -h" ;;
+    "keyward keyexchange fetch")
+        words="
+            --cert=FILE --certificate=FILE --server-name= --client-cert=FILE
+            --client-key=FILE --client-key-password-file=FILE --out=FILE -o=FILE
+            --watch --force -f --quiet -q --json --help -h" ;;
+    "keyward keyexchange subscribe")
+        words="
+            --transport= --connect= --max-message= --subject=
+            --nats-ca-file=FILE --nats-client-cert=FILE --nats-client-key=FILE
+            --nats-client-key-password-file=FILE --nats-creds=FILE
+            --allow-plain-nats --auth= --cert=FILE --certificate=FILE
+            --server-name= --client-cert=FILE --client-key=FILE
+            --client-key-password-file=FILE --exchange-keys=FILE
+            --exchange-keys-password-file=FILE --no-security --quiet -q --json
+            --help -h" ;;
     "keyward demo")
         words="
             --keep=DIR --help -h" ;;
@@ -301,7 +341,7 @@ _keyward_words() {
             gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert
             export-cert list-certs revoke-cert gen-crl ledger check-expiry plan
             apply ensure serve user backup restore store audit serverkey relay
-            demo doctor completion version" ;;
+            keyexchange demo doctor completion version" ;;
     *) return 1 ;;
     esac
 }

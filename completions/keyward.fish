@@ -45,6 +45,7 @@ function __keyward_call
                 'keyward audit' \
                 'keyward serverkey' \
                 'keyward relay' \
+                'keyward keyexchange' \
                 'keyward demo' \
                 'keyward doctor' \
                 'keyward completion' \
@@ -84,6 +85,13 @@ function __keyward_call
             case 'keyward relay serve' \
                 'keyward relay status' \
                 'keyward relay connect'
+                set path "$path $word"
+                set behind 0
+            case 'keyward keyexchange serve' \
+                'keyward keyexchange rotate' \
+                'keyward keyexchange publish' \
+                'keyward keyexchange fetch' \
+                'keyward keyexchange subscribe'
                 set path "$path $word"
                 set behind 0
             case '*'
@@ -151,6 +159,7 @@ complete -c keyward -n '__keyward_at keyward' -a store -d 'look at what the regi
 complete -c keyward -n '__keyward_at keyward' -a audit -d 'read and check the registry\'s audit log'
 complete -c keyward -n '__keyward_at keyward' -a serverkey -d 'look at the server\'s key files, and replace the key'
 complete -c keyward -n '__keyward_at keyward' -a relay -d 'let two peers meet over websockets with mutual TLS'
+complete -c keyward -n '__keyward_at keyward' -a keyexchange -d 'give the keys of napalm-logs to clients over TLS'
 complete -c keyward -n '__keyward_at keyward' -a demo -d 'show the whole story in a temporary folder'
 complete -c keyward -n '__keyward_at keyward' -a doctor -d 'look for what is wrong, and say what mends it'
 complete -c keyward -n '__keyward_at keyward' -a completion -d 'print the completion script of a shell'
@@ -821,6 +830,97 @@ complete -c keyward -n '__keyward_in keyward relay connect' -l quiet -s q -d 'no
 complete -c keyward -n '__keyward_in keyward relay connect' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward relay connect' -l help -s h -d 'show this help'
 
+complete -c keyward -n '__keyward_at keyward keyexchange' -a serve -d 'give the keys to clients'
+complete -c keyward -n '__keyward_at keyward keyexchange' -a rotate -d 'make new exchange keys, which hold from a moment on'
+complete -c keyward -n '__keyward_at keyward keyexchange' -a publish -d 'seal lines of JSON, and publish them'
+complete -c keyward -n '__keyward_at keyward keyexchange' -a fetch -d 'get the keys from an exchange, keyward\'s or napalm-logs\' own'
+complete -c keyward -n '__keyward_at keyward keyexchange' -a subscribe -d 'read sealed messages as lines of JSON'
+complete -c keyward -n '__keyward_in keyward keyexchange' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward keyexchange serve' -l listen -x -d 'the ADDRESS and port; port 0 takes a free one; a socket that systemd passes on takes its place'
+complete -c keyward -n '__keyward_in keyward keyexchange serve' -l auth-address -x -d 'the ADDRESS alone, as the original has it'
+complete -c keyward -n '__keyward_in keyward keyexchange serve' -l auth-port -x -d 'the port N alone, as the original has it'
+complete -c keyward -n '__keyward_in keyward keyexchange serve' -l cert -l certificate -r -F -d 'the server\'s certificate, and those above it if any, in PEM FILE, with its key where there is no --key'
+complete -c keyward -n '__keyward_in keyward keyexchange serve' -l key -l keyfile -r -F -d 'its private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward keyexchange serve' -l key-password-file -r -F -d 'the password of an encrypted --key is the first line of FILE, - is stdin'
+complete -c keyward -n '__keyward_in keyward keyexchange serve' -l exchange-keys -r -F -d 'the keys that seal and open are in FILE'
+complete -c keyward -n '__keyward_in keyward keyexchange serve' -l exchange-keys-password-file -r -F -d 'the password of encrypted --exchange-keys is the first line of FILE, - is stdin; a file that is made is encrypted with it'
+complete -c keyward -n '__keyward_in keyward keyexchange serve' -l client-ca -r -F -d 'ask clients for a certificate that the CAs in this PEM FILE signed'
+complete -c keyward -n '__keyward_in keyward keyexchange serve' -l crl -x -d 'a FILE with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them'
+complete -c keyward -n '__keyward_in keyward keyexchange serve' -l require-client-cert -d 'give nobody the keys who shows no certificate: no original client can'
+complete -c keyward -n '__keyward_in keyward keyexchange serve' -l allow -r -F -d 'who gets the keys stands in the rules in FILE'
+complete -c keyward -n '__keyward_in keyward keyexchange serve' -l max-clients -x -d 'how many clients N may be connected'
+complete -c keyward -n '__keyward_in keyward keyexchange serve' -l max-per-address -x -d 'how many of them N from one address'
+complete -c keyward -n '__keyward_in keyward keyexchange serve' -l step-timeout -x -d 'how much TIME a client has for TLS, and for each word up to the keys'
+complete -c keyward -n '__keyward_in keyward keyexchange serve' -l idle-timeout -x -d 'how much TIME a client with keys has between two keep-alives, which come every 10 seconds'
+complete -c keyward -n '__keyward_in keyward keyexchange serve' -l metrics-listen -x -d 'tell Prometheus metrics at this ADDRESS and port, in plain http at /metrics, and at /healthz that it works'
+complete -c keyward -n '__keyward_in keyward keyexchange serve' -l log-format -x -d 'FORMAT of the log: json or text'
+complete -c keyward -n '__keyward_in keyward keyexchange serve' -l log-level -x -d 'the least LEVEL that is logged: debug, info (with it each client), warn or error'
+complete -c keyward -n '__keyward_in keyward keyexchange serve' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward keyexchange rotate' -l exchange-keys -r -F -d 'the keys that seal and open are in FILE'
+complete -c keyward -n '__keyward_in keyward keyexchange rotate' -l exchange-keys-password-file -r -F -d 'the password of encrypted --exchange-keys is the first line of FILE, - is stdin; a file that is made is encrypted with it'
+complete -c keyward -n '__keyward_in keyward keyexchange rotate' -l in -o in -x -d 'the new keys seal after this TIME'
+complete -c keyward -n '__keyward_in keyward keyexchange rotate' -l overlap -x -d 'the old keys are known for this TIME longer'
+complete -c keyward -n '__keyward_in keyward keyexchange rotate' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward keyexchange rotate' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward keyexchange rotate' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward keyexchange publish' -l transport -x -d 'how messages travel: zmq, nats or stdio, which has 4 bytes of length before each'
+complete -c keyward -n '__keyward_in keyward keyexchange publish' -l listen -x -d 'where ZeroMQ\'s subscribers come, as tcp://ADDRESS:PORT; tcp://*:PORT is all addresses, port 0 a free one'
+complete -c keyward -n '__keyward_in keyward keyexchange publish' -l connect -x -d 'the NATS server, as tls://HOST:PORT; nats:// for this machine\'s'
+complete -c keyward -n '__keyward_in keyward keyexchange publish' -l wait-subscribers -x -d 'read stdin once N have subscribed, over ZeroMQ'
+complete -c keyward -n '__keyward_in keyward keyexchange publish' -l wait-timeout -x -d 'give up when they are not there after this TIME'
+complete -c keyward -n '__keyward_in keyward keyexchange publish' -l max-message -x -d 'the largest message is of SIZE, sealed, as 64KiB'
+complete -c keyward -n '__keyward_in keyward keyexchange publish' -l subject -x -d 'the NATS SUBJECT'
+complete -c keyward -n '__keyward_in keyward keyexchange publish' -l nats-ca-file -r -F -d 'trust the NATS server below the roots in this PEM FILE'
+complete -c keyward -n '__keyward_in keyward keyexchange publish' -l nats-client-cert -r -F -d 'show the NATS server the certificate in PEM FILE, with its intermediates and key'
+complete -c keyward -n '__keyward_in keyward keyexchange publish' -l nats-client-key -r -F -d 'its private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward keyexchange publish' -l nats-client-key-password-file -r -F -d 'the password of an encrypted key is the first line of FILE, - is stdin'
+complete -c keyward -n '__keyward_in keyward keyexchange publish' -l nats-creds -r -F -d 'log in to NATS with what is in FILE: a user\'s JWT and seed, as nsc writes them, or one line USER:PASSWORD'
+complete -c keyward -n '__keyward_in keyward keyexchange publish' -l allow-plain-nats -d 'nats:// to another machine: who logs in, and what is not sealed, can be read on the way'
+complete -c keyward -n '__keyward_in keyward keyexchange publish' -l exchange-keys -r -F -d 'the keys that seal and open are in FILE'
+complete -c keyward -n '__keyward_in keyward keyexchange publish' -l exchange-keys-password-file -r -F -d 'the password of encrypted --exchange-keys is the first line of FILE, - is stdin; a file that is made is encrypted with it'
+complete -c keyward -n '__keyward_in keyward keyexchange publish' -l no-security -d 'seal nothing: everybody on the way can read, change and forge the messages'
+complete -c keyward -n '__keyward_in keyward keyexchange publish' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward keyexchange publish' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward keyexchange publish' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward keyexchange fetch' -l cert -l certificate -r -F -d 'trust the exchange\'s certificate, or its root, in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward keyexchange fetch' -l server-name -x -d 'the exchange\'s certificate has to have this NAME'
+complete -c keyward -n '__keyward_in keyward keyexchange fetch' -l client-cert -r -F -d 'show the exchange the certificate in PEM FILE, with its intermediates and key'
+complete -c keyward -n '__keyward_in keyward keyexchange fetch' -l client-key -r -F -d 'its private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward keyexchange fetch' -l client-key-password-file -r -F -d 'the password of an encrypted key is the first line of FILE, - is stdin'
+complete -c keyward -n '__keyward_in keyward keyexchange fetch' -l out -s o -r -F -d 'store the keys in FILE, - is stdout'
+complete -c keyward -n '__keyward_in keyward keyexchange fetch' -l watch -d 'stay connected, and tell each change of the keys'
+complete -c keyward -n '__keyward_in keyward keyexchange fetch' -l force -s f -d 'replace the file that is there'
+complete -c keyward -n '__keyward_in keyward keyexchange fetch' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward keyexchange fetch' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward keyexchange fetch' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l transport -x -d 'how messages travel: zmq, nats or stdio, which has 4 bytes of length before each'
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l connect -x -d 'the publisher is at URL, tcp://HOST:PORT; over NATS it is the server, tls://HOST:PORT, or nats:// for this machine\'s'
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l max-message -x -d 'the largest message is of SIZE, sealed, as 64KiB'
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l subject -x -d 'the NATS SUBJECT'
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l nats-ca-file -r -F -d 'trust the NATS server below the roots in this PEM FILE'
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l nats-client-cert -r -F -d 'show the NATS server the certificate in PEM FILE, with its intermediates and key'
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l nats-client-key -r -F -d 'its private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l nats-client-key-password-file -r -F -d 'the password of an encrypted key is the first line of FILE, - is stdin'
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l nats-creds -r -F -d 'log in to NATS with what is in FILE: a user\'s JWT and seed, as nsc writes them, or one line USER:PASSWORD'
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l allow-plain-nats -d 'nats:// to another machine: who logs in, and what is not sealed, can be read on the way'
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l auth -x -d 'get the keys from the exchange at HOST:PORT'
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l cert -l certificate -r -F -d 'trust the exchange\'s certificate, or its root, in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l server-name -x -d 'the exchange\'s certificate has to have this NAME'
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l client-cert -r -F -d 'show the exchange the certificate in PEM FILE, with its intermediates and key'
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l client-key -r -F -d 'its private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l client-key-password-file -r -F -d 'the password of an encrypted key is the first line of FILE, - is stdin'
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l exchange-keys -r -F -d 'the keys are in FILE, and no exchange is asked'
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l exchange-keys-password-file -r -F -d 'the password of encrypted --exchange-keys is the first line of FILE, - is stdin'
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l no-security -d 'the messages are not sealed: anybody on the way may have written them'
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l help -s h -d 'show this help'
+
 complete -c keyward -n '__keyward_in keyward demo' -l keep -x -a '(__fish_complete_directories)' -d 'do it in DIR, a new or empty folder, and leave the files'
 complete -c keyward -n '__keyward_in keyward demo' -l help -s h -d 'show this help'
 
@@ -854,4 +954,4 @@ complete -c keyward -n '__keyward_in keyward version' -l keyfile -r -F -d 'the u
 complete -c keyward -n '__keyward_in keyward version' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward version' -l help -s h -d 'show this help'
 
-complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey rotatekey prune getserverkey login seal open servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user backup restore store audit serverkey relay demo doctor completion version'
+complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey rotatekey prune getserverkey login seal open servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user backup restore store audit serverkey relay keyexchange demo doctor completion version'

@@ -52,6 +52,7 @@ __keyward() {
         'audit:read and check the registry'\''s audit log'
         'serverkey:look at the server'\''s key files, and replace the key'
         'relay:let two peers meet over websockets with mutual TLS'
+        'keyexchange:give the keys of napalm-logs to clients over TLS'
         'demo:show the whole story in a temporary folder'
         'doctor:look for what is wrong, and say what mends it'
         'completion:print the completion script of a shell'
@@ -935,6 +936,118 @@ __keyward_relay_connect() {
         '(--help -h)'{--help,-h}'[show this help]'
 }
 
+__keyward_keyexchange() {
+    local -a commands=(
+        'serve:give the keys to clients'
+        'rotate:make new exchange keys, which hold from a moment on'
+        'publish:seal lines of JSON, and publish them'
+        'fetch:get the keys from an exchange, keyward'\''s or napalm-logs'\'' own'
+        'subscribe:read sealed messages as lines of JSON'
+    )
+    __keyward_hand_over __keyward_keyexchange \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_keyexchange_serve() {
+    _arguments -S \
+        '--listen=[the ADDRESS and port; port 0 takes a free one; a socket that systemd passes on takes its place]:ADDRESS: ' \
+        '--auth-address=[the ADDRESS alone, as the original has it]:ADDRESS: ' \
+        '--auth-port=[the port N alone, as the original has it]:N: ' \
+        '(--cert --certificate)'{--cert,--certificate}'=[the server'\''s certificate, and those above it if any, in PEM FILE, with its key where there is no --key]:FILE:_files' \
+        '(--key --keyfile)'{--key,--keyfile}'=[its private key in PEM FILE]:FILE:_files' \
+        '--key-password-file=[the password of an encrypted --key is the first line of FILE, - is stdin]:FILE:_files' \
+        '--exchange-keys=[the keys that seal and open are in FILE]:FILE:_files' \
+        '--exchange-keys-password-file=[the password of encrypted --exchange-keys is the first line of FILE, - is stdin; a file that is made is encrypted with it]:FILE:_files' \
+        '--client-ca=[ask clients for a certificate that the CAs in this PEM FILE signed]:FILE:_files' \
+        '*--crl=[a FILE with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them]:FILE: ' \
+        '--require-client-cert[give nobody the keys who shows no certificate: no original client can]' \
+        '--allow=[who gets the keys stands in the rules in FILE]:FILE:_files' \
+        '--max-clients=[how many clients N may be connected]:N: ' \
+        '--max-per-address=[how many of them N from one address]:N: ' \
+        '--step-timeout=[how much TIME a client has for TLS, and for each word up to the keys]:TIME: ' \
+        '--idle-timeout=[how much TIME a client with keys has between two keep-alives, which come every 10 seconds]:TIME: ' \
+        '--metrics-listen=[tell Prometheus metrics at this ADDRESS and port, in plain http at /metrics, and at /healthz that it works]:ADDRESS: ' \
+        '--log-format=[FORMAT of the log: json or text]:FORMAT: ' \
+        '--log-level=[the least LEVEL that is logged: debug, info (with it each client), warn or error]:LEVEL: ' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_keyexchange_rotate() {
+    _arguments -S \
+        '--exchange-keys=[the keys that seal and open are in FILE]:FILE:_files' \
+        '--exchange-keys-password-file=[the password of encrypted --exchange-keys is the first line of FILE, - is stdin; a file that is made is encrypted with it]:FILE:_files' \
+        '(-in --in)'{-in,--in}'=[the new keys seal after this TIME]:TIME: ' \
+        '--overlap=[the old keys are known for this TIME longer]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_keyexchange_publish() {
+    _arguments -S \
+        '--transport=[how messages travel: zmq, nats or stdio, which has 4 bytes of length before each]:VALUE: ' \
+        '--listen=[where ZeroMQ'\''s subscribers come, as tcp://ADDRESS:PORT; tcp://*:PORT is all addresses, port 0 a free one]:tcp://ADDRESS:PORT: ' \
+        '--connect=[the NATS server, as tls://HOST:PORT; nats:// for this machine'\''s]:tls://HOST:PORT: ' \
+        '--wait-subscribers=[read stdin once N have subscribed, over ZeroMQ]:N: ' \
+        '--wait-timeout=[give up when they are not there after this TIME]:TIME: ' \
+        '--max-message=[the largest message is of SIZE, sealed, as 64KiB]:SIZE: ' \
+        '--subject=[the NATS SUBJECT]:SUBJECT: ' \
+        '--nats-ca-file=[trust the NATS server below the roots in this PEM FILE]:FILE:_files' \
+        '--nats-client-cert=[show the NATS server the certificate in PEM FILE, with its intermediates and key]:FILE:_files' \
+        '--nats-client-key=[its private key in PEM FILE]:FILE:_files' \
+        '--nats-client-key-password-file=[the password of an encrypted key is the first line of FILE, - is stdin]:FILE:_files' \
+        '--nats-creds=[log in to NATS with what is in FILE: a user'\''s JWT and seed, as nsc writes them, or one line USER:PASSWORD]:FILE:_files' \
+        '--allow-plain-nats[nats:// to another machine: who logs in, and what is not sealed, can be read on the way]' \
+        '--exchange-keys=[the keys that seal and open are in FILE]:FILE:_files' \
+        '--exchange-keys-password-file=[the password of encrypted --exchange-keys is the first line of FILE, - is stdin; a file that is made is encrypted with it]:FILE:_files' \
+        '--no-security[seal nothing: everybody on the way can read, change and forge the messages]' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_keyexchange_fetch() {
+    _arguments -S \
+        '1:HOST:PORT: ' \
+        '(--cert --certificate)'{--cert,--certificate}'=[trust the exchange'\''s certificate, or its root, in this PEM FILE and no other]:FILE:_files' \
+        '--server-name=[the exchange'\''s certificate has to have this NAME]:NAME: ' \
+        '--client-cert=[show the exchange the certificate in PEM FILE, with its intermediates and key]:FILE:_files' \
+        '--client-key=[its private key in PEM FILE]:FILE:_files' \
+        '--client-key-password-file=[the password of an encrypted key is the first line of FILE, - is stdin]:FILE:_files' \
+        '(--out -o)'{--out,-o}'=[store the keys in FILE, - is stdout]:FILE:_files' \
+        '--watch[stay connected, and tell each change of the keys]' \
+        '(--force -f)'{--force,-f}'[replace the file that is there]' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_keyexchange_subscribe() {
+    _arguments -S \
+        '--transport=[how messages travel: zmq, nats or stdio, which has 4 bytes of length before each]:VALUE: ' \
+        '--connect=[the publisher is at URL, tcp://HOST:PORT; over NATS it is the server, tls://HOST:PORT, or nats:// for this machine'\''s]:URL: ' \
+        '--max-message=[the largest message is of SIZE, sealed, as 64KiB]:SIZE: ' \
+        '--subject=[the NATS SUBJECT]:SUBJECT: ' \
+        '--nats-ca-file=[trust the NATS server below the roots in this PEM FILE]:FILE:_files' \
+        '--nats-client-cert=[show the NATS server the certificate in PEM FILE, with its intermediates and key]:FILE:_files' \
+        '--nats-client-key=[its private key in PEM FILE]:FILE:_files' \
+        '--nats-client-key-password-file=[the password of an encrypted key is the first line of FILE, - is stdin]:FILE:_files' \
+        '--nats-creds=[log in to NATS with what is in FILE: a user'\''s JWT and seed, as nsc writes them, or one line USER:PASSWORD]:FILE:_files' \
+        '--allow-plain-nats[nats:// to another machine: who logs in, and what is not sealed, can be read on the way]' \
+        '--auth=[get the keys from the exchange at HOST:PORT]:HOST:PORT: ' \
+        '(--cert --certificate)'{--cert,--certificate}'=[trust the exchange'\''s certificate, or its root, in this PEM FILE and no other]:FILE:_files' \
+        '--server-name=[the exchange'\''s certificate has to have this NAME]:NAME: ' \
+        '--client-cert=[show the exchange the certificate in PEM FILE, with its intermediates and key]:FILE:_files' \
+        '--client-key=[its private key in PEM FILE]:FILE:_files' \
+        '--client-key-password-file=[the password of an encrypted key is the first line of FILE, - is stdin]:FILE:_files' \
+        '--exchange-keys=[the keys are in FILE, and no exchange is asked]:FILE:_files' \
+        '--exchange-keys-password-file=[the password of encrypted --exchange-keys is the first line of FILE, - is stdin]:FILE:_files' \
+        '--no-security[the messages are not sealed: anybody on the way may have written them]' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
 __keyward_demo() {
     _arguments -S \
         '--keep=[do it in DIR, a new or empty folder, and leave the files]:DIR:_files -/' \
@@ -982,7 +1095,7 @@ __keyward_version() {
 
 __keyward_help() {
     _arguments -S \
-        '1:choice:(keygen getkey addkey listkeys delkey rotatekey prune getserverkey login seal open servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user backup restore store audit serverkey relay demo doctor completion version)'
+        '1:choice:(keygen getkey addkey listkeys delkey rotatekey prune getserverkey login seal open servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user backup restore store audit serverkey relay keyexchange demo doctor completion version)'
 }
 
 # A link named like one of the scripts is that command.
