@@ -90,7 +90,7 @@ func (a Account) mayHear(p, queue Pattern) Verdict {
 		}
 	}
 	if _, ok := hearing(heard, p, Pattern(a.Name)+"."+anyTail); ok && queue != "" {
-		return Verdict{Refused, "", "its queue groups on this subject begin with " + string(a.Name) + "."}
+		return Verdict{Refused, "", "the queue groups of the account begin with " + string(a.Name) + "."}
 	}
 	if i := slices.IndexFunc(heard, func(g grant) bool { return g.queue != "" && g.pattern.Covers(p) }); i >= 0 {
 		return Verdict{Refused, "", heard[i].role + " hears this subject in the queue group " + string(heard[i].queue) + " alone"}
@@ -118,7 +118,7 @@ func (a Account) unmet(verb Verb, p Pattern, grants []grant) Verdict {
 	case tokens[0] == anyTail || tokens[0] == anyToken:
 		return Verdict{Refused, "", "it reaches everybody's inboxes and NATS's own subjects"}
 	case Pattern(inboxes + "." + anyTail).overlapsInAnyCase(p):
-		return Verdict{Refused, "", inboxReason(a.Name, verb, p)}
+		return Verdict{Refused, "", a.inboxReason(verb, p)}
 	case tokens[0][0] == '$' || tokens[0][0] == '_':
 		return Verdict{Refused, "", "it is NATS's own"}
 	}
@@ -134,14 +134,18 @@ func (a Account) unmet(verb Verb, p Pattern, grants []grant) Verdict {
 	return Verdict{Refused, "", "no role or extra pattern of the account has it"}
 }
 
-func inboxReason(account Name, verb Verb, p Pattern) string {
-	switch own := inboxes + "." + Pattern(account) + "." + anyTail; {
-	case verb == Subscribe && own.Covers(p):
-		return "in its own inbox an account listens below " + InboxOf(account) + ". alone"
-	case verb == Publish && own.Covers(p):
-		return "in its own inbox an account answers below " + string(inboxes+"."+account) + ".out. alone"
-	case verb == Publish:
-		return "a worker or service replies in its own place in an inbox alone, " + ReplyPrefix("*", account) + ".>"
+// inboxReason is why a subject of inboxes is out of reach.
+func (a Account) inboxReason(verb Verb, p Pattern) string {
+	own := (inboxes + "." + Pattern(a.Name) + "." + anyTail).Covers(p)
+	switch {
+	case own && verb == Subscribe:
+		return "in its own inbox it listens below " + InboxOf(a.Name) + ". alone"
+	case own:
+		return "in its own inbox it answers below " + inboxes + "." + string(a.Name) + ".out. alone"
+	case verb == Subscribe:
+		return "it reaches the inbox of another"
+	case slices.ContainsFunc(a.Roles, Role.replies):
+		return "in the inboxes of others it replies below " + ReplyPrefix(anyToken, a.Name) + ". alone"
 	}
-	return "it is another's inbox"
+	return "no worker or service of the account replies, so nothing of others' inboxes is its own"
 }
