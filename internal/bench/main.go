@@ -3,7 +3,7 @@
 // what a machine does not have the tools for is printed as not measured.
 //
 //	go run -tags urfave_cli_no_docs ./internal/bench [-short] [start] [leaf] [apply] [plan] [verify] [logins]
-//		[pglogins] [replicas] [lookup] [listing] [relay] [packages]
+//		[pglogins] [replicas] [lookup] [listing] [relay] [keyexchange] [packages]
 //	go run -tags urfave_cli_no_docs ./internal/bench [-soak 10m] soak
 package main
 
@@ -60,6 +60,7 @@ const (
 	limitFolder   = "./internal/bench/testdata/limit"
 	verifyFolder  = "./internal/bench/testdata/bareverify"
 	rawFolder     = "./internal/bench/testdata/rawrelay"
+	shakeFolder   = "./internal/bench/testdata/bareshake"
 	minicaFolder  = "internal/bench/testdata/minica" // a module of its own
 	scriptFile    = "internal/bench/testdata/micronets.sh"
 )
@@ -75,7 +76,7 @@ type bench struct {
 	mem      string   // temporary, in memory; empty where there is no such thing
 	env      []string // added to the environment of what is measured
 
-	keyward, hello, bare, limit, bareVerify, rawRelay string // programs
+	keyward, hello, bare, limit, bareVerify, rawRelay, bareShake string // programs
 }
 
 // prepare builds the programs.
@@ -100,6 +101,7 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 		{&b.limit, "limit", limitFolder},
 		{&b.bareVerify, "bareverify", verifyFolder},
 		{&b.rawRelay, "rawrelay", rawFolder},
+		{&b.bareShake, "bareshake", shakeFolder},
 	} {
 		fmt.Fprintln(b.log, "building", p.name)
 		if *p.program, err = b.build(ctx, p.name, tag, p.folder); err != nil {
@@ -135,6 +137,7 @@ func (b *bench) report(ctx context.Context, w io.Writer) error {
 		{"lookup", b.lookup},
 		{"listing", b.listing},
 		{"relay", b.relayed},
+		{"keyexchange", b.exchanged},
 		{"soak", b.soak},
 	} {
 		if !b.wants(part.name) {

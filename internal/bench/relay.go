@@ -23,7 +23,7 @@ const (
 // relayed measures `keyward relay`, each of its ends a process of its own, against a relay of framed messages and against
 // plain HTTPS. The peers are all of this program, and share the machine with them.
 func (b *bench) relayed(ctx context.Context) ([]row, error) {
-	id, err := b.relayIdentity(ctx)
+	id, err := b.identity(ctx, "relay")
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (b *bench) relayed(ctx context.Context) ([]row, error) {
 	return append(rows, trips...), err
 }
 
-// relayFiles are the certificates of a relay and of its peers, which keyward made.
+// relayFiles are the certificates of a server and of its peers, which keyward made.
 type relayFiles struct {
 	dir            string
 	cert, key, ca  string
@@ -73,8 +73,9 @@ func relayIn(dir string) relayFiles {
 	}
 }
 
-func (b *bench) relayIdentity(ctx context.Context) (relayFiles, error) {
-	dir := filepath.Join(b.dir, "relay")
+// identity makes them in a folder of that name.
+func (b *bench) identity(ctx context.Context, name string) (relayFiles, error) {
+	dir := filepath.Join(b.dir, name)
 	id := relayIn(dir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return id, err

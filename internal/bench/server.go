@@ -34,10 +34,15 @@ func (b *bench) serve(ctx context.Context, argv ...string) (*server, error) {
 	}
 	if err != nil {
 		s.stop()
-		said, _ := os.ReadFile(s.log)
-		return nil, fmt.Errorf("%s: %w\n%s", argv, err, said)
+		return nil, fmt.Errorf("%s: %w", argv, s.said(err))
 	}
 	return s, nil
+}
+
+// said is an error with what the server logged.
+func (s *server) said(err error) error {
+	log, _ := os.ReadFile(s.log)
+	return fmt.Errorf("%w\n%s", err, log)
 }
 
 // launch starts a server, and returns what it prints. Its log goes to a file.

@@ -22,7 +22,7 @@ const (
 // slowest hundredth of the others' took, and how much more memory the relay held at the end than at the beginning. A couple that loses
 // its relay ends it with an error.
 func (b *bench) soak(ctx context.Context) ([]row, error) {
-	id, err := b.relayIdentity(ctx)
+	id, err := b.identity(ctx, "relay")
 	if err != nil {
 		return nil, err
 	}
