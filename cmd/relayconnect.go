@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"mime"
+	"net/http"
 	"os"
 	"os/signal"
 	"strings"
@@ -43,6 +44,7 @@ func (e *env) relayConnectCommand() *cli.Command {
 			"The peer's events are printed on stdout, a JSON object a line: event, format and body, which is JSON, a string, or base64 where encoding says so. " +
 			"The relay has to prove itself. With --ca-file its certificate is verified below these roots alone, and its name wherever the certificate has names, which those of Micronets have not; " +
 			"--server-name demands one. Without --ca-file the system's roots count, and the name always does. " +
+			"A relay on another machine is reached through the http proxy that HTTPS_PROXY names, as http://HOST:PORT, unless NO_PROXY names the relay. " +
 			"A client certificate that is renewed in its file is taken up by the next connection.",
 		UsageText: "keyward relay connect --client-cert web.pkeycert.pem --ca-file root.cert.pem --forward http://127.0.0.1:8080 wss://relay.example.org:5050/micronets/v1/ws-proxy/shop\n" +
 			"keyward relay connect --client-cert dev.pkeycert.pem --ca-file root.cert.pem --http-proxy :5001 wss://relay.example.org:5050/micronets/v1/ws-proxy/shop\n" +
@@ -192,8 +194,12 @@ func (e *env) relayClient(c *cli.Context) (*relay.Client, error) {
 	if e.script {
 		id = testClientID
 	}
+	proxy := http.ProxyFromEnvironment
+	if e.script {
+		proxy = nil // as the original
+	}
 	return &relay.Client{
-		URL: c.Args().First(), TLS: config,
+		URL: c.Args().First(), TLS: config, Proxy: proxy,
 		Hello:      message.Hello{PeerClass: c.String("peer-class"), PeerID: cmp.Or(c.String("peer-id"), id)},
 		MaxMessage: maxMessage,
 		Log:        e.noteLog(),

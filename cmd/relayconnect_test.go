@@ -106,3 +106,38 @@ func freePort(t *testing.T) string {
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	return port
 }
+
+// cmdTunnel starts an http proxy that connects whoever asks to one address, whatever they ask for: tunnel NAME ADDRESS. It
+// sets NAME_ADDRESS, and what it was asked becomes lines of NAME.requests.
+func cmdTunnel(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: tunnel NAME ADDRESS")
+	}
+	requests, err := os.Create(ts.MkAbs(args[0] + ".requests"))
+	ts.Check(err)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(requests, r.Method, r.Host, r.Header.Get("Proxy-Authorization"))
+		far, err := net.Dial("tcp", args[1])
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		defer far.Close()
+		near, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer near.Close()
+		fmt.Fprint(near, "HTTP/1.1 200 OK\r\n\r\n")
+		go func() {
+			_, _ = io.Copy(near, far)
+			_ = near.Close()
+		}()
+		_, _ = io.Copy(far, near)
+	}))
+	ts.Defer(func() {
+		proxy.Close()
+		_ = requests.Close()
+	})
+	ts.Setenv(strings.ToUpper(args[0])+"_ADDRESS", proxy.Listener.Addr().String())
+}

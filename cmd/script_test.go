@@ -112,6 +112,7 @@ func TestScripts(t *testing.T) {
 			"postgres": cmdPostgres,
 			"service":  cmdService,
 			"exchange": cmdExchange,
+			"tunnel":   cmdTunnel,
 		},
 	})
 }

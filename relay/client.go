@@ -45,7 +45,10 @@ type Client struct {
 	// TLS has our certificate and says whom to trust. With RootCAs the relay's chain is always verified, and its name wherever
 	// its certificate has a SAN: Micronets certificates have none. A ServerName is demanded of any. Without RootCAs it is the
 	// system's roots, and the name. Nothing switches that off.
-	TLS        *tls.Config
+	TLS *tls.Config
+	// Proxy chooses an http proxy as http.Transport does, for a request to https://host:port. TLS goes through it to the relay.
+	// Nil is none.
+	Proxy      func(*http.Request) (*url.URL, error)
 	Hello      message.Hello
 	MaxMessage int64 // bytes of the largest message, either way; DefaultMaxMessage where zero
 

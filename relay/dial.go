@@ -3,7 +3,6 @@ package relay
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -11,7 +10,6 @@ import (
 	"encoding/asn1"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -50,7 +48,7 @@ func parseURL(raw string) (*url.URL, error) {
 func (c *Client) dial(ctx context.Context, target *url.URL) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
-	tcp, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(target.Hostname(), cmp.Or(target.Port(), "443")))
+	tcp, err := c.connect(ctx, target)
 	if err != nil {
 		return nil, dialError(target, err)
 	}
