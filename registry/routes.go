@@ -105,9 +105,18 @@ func (res *resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.running.RLock()
 	defer s.running.RUnlock()
 	c := newCall(w, r, res.path)
+	s.rotate(c)
 	defer s.finish(c)
 	if err := s.run(res, c); err != nil {
 		c.refuse(err)
+	}
+}
+
+// rotate has the connection closed after its answer where all are taken: else four addresses that ask now and then would
+// keep theirs, and everybody else out.
+func (s *Server) rotate(c *call) {
+	if s.metrics.connections.Open.Load() >= int64(s.cfg.MaxConnections) {
+		c.w.Header().Set("Connection", "close")
 	}
 }
 

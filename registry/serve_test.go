@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"net"
@@ -175,6 +176,24 @@ func TestConnectionShare(t *testing.T) {
 	}
 	if open != 2 {
 		t.Errorf("one address has %d of 8 connections, want 2", open)
+	}
+}
+
+// TestConnectionsKept has four addresses keep all connections, with a request now and then: one that is used when all are taken
+// is closed after its answer, so that another address gets a place.
+func TestConnectionsKept(t *testing.T) {
+	h := start(t)
+	h.stop()
+	h.cfg.MaxConnections = 4
+	h.serve(h.Server)
+	health := request{method: "GET", path: wire.PathHealth}
+	for i := range h.cfg.MaxConnections {
+		h.from(fmt.Sprintf("127.0.0.%d", 2+i)).do(health)
+	}
+	other := h.from("127.0.1.1")
+	other.client.Timeout = 10 * time.Second
+	if a := other.do(health); a.status != http.StatusOK {
+		t.Errorf("another address: %d %s", a.status, a.body)
 	}
 }
 
