@@ -148,14 +148,22 @@ func (e *env) exchangeIdentity(c *cli.Context, log *slog.Logger) (*identity, err
 	return i, i.reload(c.Context)
 }
 
-// forExchange tells why clients would refuse a certificate. Names and whether it is a CA's do not matter to the original.
+// forExchange tells why clients would refuse a certificate. The original's are OpenSSL, and pin it: names and whether it is a
+// CA's do not matter to them, but anyExtendedKeyUsage alone is no server's, and one of three key usages is needed where any is named.
 func forExchange(cert *x509.Certificate, now time.Time) error {
 	const whose = "the server's certificate"
-	const serving = x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment | x509.KeyUsageKeyAgreement // as OpenSSL has it
-	if cert.KeyUsage != 0 && cert.KeyUsage&serving == 0 {
-		return fault.New(fault.InvalidFile, "make one with: keyward gen-leaf-cert --profile server", "%s: its key usage is to sign certificates, and not to serve", whose)
+	const hint = "make one with: keyward gen-leaf-cert --profile server"
+	const serving = x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment | x509.KeyUsageKeyAgreement
+	if err := servesNow(whose, cert, now); err != nil {
+		return err
 	}
-	return servesNow(whose, cert, now)
+	switch {
+	case len(cert.ExtKeyUsage) > 0 && !slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageServerAuth):
+		return fault.New(fault.InvalidFile, hint, "%s: it is for any use, and does not name a server's, which OpenSSL asks for", whose)
+	case cert.KeyUsage != 0 && cert.KeyUsage&serving == 0:
+		return fault.New(fault.InvalidFile, hint, "%s: its key usage has none that a server needs", whose)
+	}
+	return nil
 }
 
 // runExchange serves until a signal.
