@@ -37,15 +37,6 @@ func nobody(meetup string) *Visitor {
 	return &Visitor{Meetup: meetup, Certificate: &x509.Certificate{Raw: []byte("other"), RawSubjectPublicKeyInfo: []byte("other")}}
 }
 
-// inPairs is a hash as openssl prints it.
-func inPairs(hash string) string {
-	kind, digits, _ := strings.Cut(hash, ":")
-	for i := 0; i < len(digits); i += 2 {
-		kind += ":" + strings.ToUpper(digits[i:i+2])
-	}
-	return kind
-}
-
 // hashOf is an identity by a SHA-256.
 func hashOf(kind string, data []byte) string { return fmt.Sprintf("%s:%x", kind, sha256.Sum256(data)) }
 
@@ -56,12 +47,10 @@ func TestRulesIdentities(t *testing.T) {
 	}{
 		{"sha256:5a2c6fe4a6d2ebbd9acd80fac8c0e1f1ad8b9e8a7d7d1f9b9b9c7f6d7f4c5c7a", false},
 		{hashOf("sha256", []byte("certificate")), true},
-		{strings.Replace(strings.ToUpper(hashOf("sha256", []byte("certificate"))), "SHA", "sha", 1), true},
 		{hashOf("sha256", []byte("key")), true},
 		{hashOf("sha256", []byte("names")), false},
 		{"key:" + hashOf("sha256", []byte("key")), true},
 		{"key:" + hashOf("sha256", []byte("certificate")), false},
-		{inPairs(hashOf("sha256", []byte("certificate"))), true},
 		{hashOf("key", []byte("key")), true},
 		{hashOf("key", []byte("certificate")), false},
 		{"dns:gateway.example.org", true},
@@ -188,25 +177,13 @@ func TestRulesMistakes(t *testing.T) {
 		{"m o:Acme Inc *", `rules:1:14: "*" is too much`, "double quotes"},
 		{"m subjct:a *", `rules:1:3: "subjct:a" is no identity`, "did you mean subject:?"},
 		{"m  * dns:a,host:b", `rules:1:12: "host:b" is no identity`, "write a star for all, or sha256:, key:, dns:, uri:, email:, ip:, o:, subject:, and what it has to be"},
-		{"m DNS:a *", `rules:1:3: "DNS:a" is no identity`, ""},
-		{"m cn:a *", `rules:1:3: "cn:a" is no identity`, ""},
 		{`m * "*"`, `rules:1:5: "*" is no identity`, "write a star for all"},
 		{"m *,o:a *", `rules:1:3: "*" is no identity`, ""},
-		{"m o: *", `rules:1:3: "o:" is nobody`, "without a blank"},
 		{"m o:a, *", `rules:1:7: "" is no identity`, ""},
 		{`m "" *`, `rules:1:3: "" is no identity`, ""},
 		{"m,n * *", "rules:1:1: a comma in the pattern of meetup ids", "a line for each"},
 		{`ä "o:ä` + "\n", "rules:1:3: this double quote has no end", "write two"},
 		{"m sha256:12 *", `rules:1:3: "sha256:12" is no SHA-256`, "64 hex digits"},
-		{"m key:sha512:" + strings.Repeat("0", 64) + " *", "is no SHA-256", "64 hex digits"},
-		{"m dns:ä.example.org *", `is no name of DNS`, "xn--"},
-		{"m uri:example.org *", `is no whole URI`, "show-cert"},
-		{"m uri:SPIFFE://a *", `is no whole URI`, "show-cert"},
-		{"m email:alice *", `is no e-mail address`, "user@example.org"},
-		{"m ip:10.0.0.0/8 *", `is no IP address`, "one address"},
-		{"m ip:fe80::1%eth0 *", `is no IP address`, "zone"},
-		{"m\x00 * *", `rules:1:2: the character '\x00' is in no name`, "without"},
-		{"m \xff *", "rules:1:1: the line is not UTF-8", "UTF-8"},
 	}
 	for _, tt := range tests {
 		_, err := ParseRules("rules", []byte(tt.text))
