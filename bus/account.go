@@ -46,7 +46,7 @@ type Role struct {
 	Subjects []Pattern
 
 	// Stock lets a worker or service reply to clients that set InboxOf as their inbox prefix. It may then write to
-	// _INBOX.*.in.*.*, so it is trusted not to fake what others reply there.
+	// _INBOX.*.in.* and _INBOX.*.in.*.*, so it is trusted not to fake what others reply there.
 	Stock bool
 }
 

@@ -53,7 +53,7 @@ func TestPermissions(t *testing.T) {
 		"a worker and a service": {
 			func(a *bus.Account) { a.Roles = []bus.Role{role(bus.Worker, "jobs"), role(bus.Service, "echo")} },
 			bus.Permissions{
-				Publish: bus.List{Allow: []string{"_INBOX.*.in.alice.>", "_INBOX.alice.out.>"}},
+				Publish: bus.List{Allow: []string{"_INBOX.*.in.from.alice.>", "_INBOX.alice.out.>"}},
 				Subscribe: bus.List{Allow: []string{
 					"_INBOX.alice.in.>", "xbus.msgbox.*.echo", "xbus.msgbox.*.echo alice.>", "xbus.msgbox.*.jobs alice.jobs",
 				}},
@@ -62,7 +62,7 @@ func TestPermissions(t *testing.T) {
 		"a service for stock clients": {
 			func(a *bus.Account) { a.Roles = []bus.Role{{Kind: bus.Service, Name: "echo", Stock: true}} },
 			bus.Permissions{
-				Publish:   bus.List{Allow: []string{"_INBOX.*.in.*.*", "_INBOX.*.in.alice.>", "_INBOX.alice.out.>"}},
+				Publish:   bus.List{Allow: []string{"_INBOX.*.in.*", "_INBOX.*.in.*.*", "_INBOX.*.in.from.alice.>", "_INBOX.alice.out.>"}},
 				Subscribe: bus.List{Allow: []string{"_INBOX.alice.in.>", "xbus.msgbox.*.echo", "xbus.msgbox.*.echo alice.>"}},
 			},
 		},
@@ -275,7 +275,7 @@ func TestExplain(t *testing.T) {
 		{"alice", bus.Publish, "xbus.msgbox.alice.echo", bus.Verdict{Decision: bus.Allowed, Rule: "xbus.msgbox.alice.echo", Reason: "by emitter echo"}},
 		{"alice", bus.Publish, "xbus.msgbox.bob", bus.Verdict{Decision: bus.Refused, Reason: "it is the message box of no emitter of the account"}},
 		{"alice", bus.Publish, "_INBOX.bob.in.x", bus.Verdict{Decision: bus.Refused, Reason: "no worker or service of the account replies, so nothing of others' inboxes is its own"}},
-		{"bob", bus.Publish, "_INBOX.alice.in.carol.x", bus.Verdict{Decision: bus.Refused, Reason: "in the inboxes of others it replies below _INBOX.*.in.bob. alone"}},
+		{"bob", bus.Publish, "_INBOX.alice.in.from.carol.x", bus.Verdict{Decision: bus.Refused, Reason: "in the inboxes of others it replies below _INBOX.*.in.from.bob. alone"}},
 		{"bob", bus.Publish, "_INBOX.bob.in.x", bus.Verdict{Decision: bus.Refused, Reason: "in its own inbox it answers below _INBOX.bob.out. alone"}},
 		{"bob", bus.Subscribe, "_INBOX.bob.out.x", bus.Verdict{Decision: bus.Refused, Reason: "in its own inbox it listens below _INBOX.bob.in. alone"}},
 		{"bob", bus.Subscribe, "_INBOX.*.in.>", bus.Verdict{Decision: bus.Refused, Reason: "it reaches the inbox of another"}},

@@ -69,9 +69,17 @@ func (a Account) shut() Verdict {
 	return Verdict{Refused, anyTail, "the account is not valid, so it opens nothing"}
 }
 
+// narrow is how a server reads a > at the end of what a client names: as a word, which * allows.
+func (p Pattern) narrow() Pattern {
+	if p.last() != anyTail {
+		return p
+	}
+	return p[:len(p)-len(anyTail)] + anyToken
+}
+
 func (a Account) mayPublish(p Pattern) Verdict {
 	sent := a.sent()
-	i := slices.IndexFunc(sent, func(g grant) bool { return g.pattern.Covers(p) })
+	i := slices.IndexFunc(sent, func(g grant) bool { return g.pattern.Covers(p) || g.pattern.Covers(p.narrow()) })
 	if i < 0 {
 		return a.unmet(Publish, p, sent)
 	}
@@ -83,11 +91,8 @@ func (a Account) mayHear(p, queue Pattern) Verdict {
 	if g, ok := hearing(heard, p, queue); ok {
 		return Verdict{Allowed, g.entry(), "by " + g.role}
 	}
-	if p.last() == anyTail {
-		narrow := strings.TrimSuffix(string(p), anyTail) + anyToken
-		if g, ok := hearing(heard, Pattern(narrow), queue); ok {
-			return Verdict{Filtered, string(g.pattern) + "." + anyTail, "the server takes it and delivers only " + narrow + ", by " + g.role}
-		}
+	if g, ok := hearing(heard, p.narrow(), queue); ok {
+		return Verdict{Filtered, string(g.pattern) + "." + anyTail, "the server takes it and delivers only " + string(p.narrow()) + ", by " + g.role}
 	}
 	if _, ok := hearing(heard, p, Pattern(a.Name)+"."+anyTail); ok && queue != "" {
 		return Verdict{Refused, "", "the queue groups of the account begin with " + string(a.Name) + "."}

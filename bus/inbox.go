@@ -40,7 +40,7 @@ func InboxOf(account Name) string { return inboxes + "." + string(account) + ".i
 // ReplyPrefix is the prefix under which a requester awaits the replies of one account, without a dot behind it: what a
 // stock client sets as its inbox prefix to ask that account. Only the requester can listen there, and only the responder reply.
 func ReplyPrefix(requester, responder Name) string {
-	return InboxOf(requester) + "." + string(responder)
+	return InboxOf(requester) + ".from." + string(responder)
 }
 
 // ReplyAllowed says whether a reply subject is in the requester's own inbox. A responder asks it before each

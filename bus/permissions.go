@@ -71,10 +71,11 @@ func (a Account) sent() []grant {
 			out = append(out, grant{pattern: Pattern(MessageBox(a.Name, role.Name)), role: role.label()})
 		}
 		if role.replies() {
-			out = append(out, grant{pattern: inboxes + ".*.in." + Pattern(a.Name) + "." + anyTail, role: role.label()})
+			out = append(out, grant{pattern: Pattern(ReplyPrefix(anyToken, a.Name)) + "." + anyTail, role: role.label()})
 		}
 		if role.replies() && role.Stock {
-			out = append(out, grant{pattern: inboxes + ".*.in.*.*", role: role.label()})
+			stock := Pattern(InboxOf(anyToken)) + ".*"
+			out = append(out, grant{pattern: stock, role: role.label()}, grant{pattern: stock + ".*", role: role.label()})
 		}
 	}
 	for _, pattern := range a.Publish {

@@ -66,7 +66,7 @@ func accounts() []account {
 		sends:   `xbus\.msgbox\.Alice|_INBOX\.Alice\.out\.` + more,
 	}, {
 		Account: bus.Account{Name: "bob", Roles: []bus.Role{role(bus.Service, "echo")}},
-		sends:   `_INBOX\.bob\.out\.` + more + `|_INBOX\.` + one + `\.in\.bob\.` + more,
+		sends:   `_INBOX\.bob\.out\.` + more + `|_INBOX\.` + one + `\.in\.from\.bob\.` + more,
 		hears:   []right{consumer("bob", `xbus\.msgbox\.`+one+`\.echo`)},
 	}, {
 		Account: bus.Account{Name: "carol", Roles: []bus.Role{role(bus.Consumer, "log", "xbus.msgbox.*"), role(bus.Emitter, "carol")}},
@@ -74,11 +74,11 @@ func accounts() []account {
 		hears:   []right{consumer("carol", `xbus\.msgbox\.`+one)},
 	}, {
 		Account: bus.Account{Name: "dave", Roles: []bus.Role{role(bus.Worker, "jobs", "orders.*"), role(bus.Emitter, "done")}},
-		sends:   `xbus\.msgbox\.dave\.done|_INBOX\.dave\.out\.` + more + `|_INBOX\.` + one + `\.in\.dave\.` + more,
+		sends:   `xbus\.msgbox\.dave\.done|_INBOX\.dave\.out\.` + more + `|_INBOX\.` + one + `\.in\.from\.dave\.` + more,
 		hears:   []right{{`orders\.` + one, `dave\.jobs`}},
 	}, {
 		Account: bus.Account{Name: "erin", Roles: []bus.Role{stock}},
-		sends:   `_INBOX\.erin\.out\.` + more + `|_INBOX\.` + one + `\.in\.erin\.` + more + `|_INBOX\.` + one + `\.in\.` + one + `\.` + one,
+		sends:   `_INBOX\.erin\.out\.` + more + `|_INBOX\.` + one + `\.in\.from\.erin\.` + more + `|_INBOX\.` + one + `\.in\.` + one + `(\.` + one + `)?`,
 		hears:   []right{consumer("erin", `orders\.`+more)},
 	}, {
 		Account: bus.Account{
@@ -95,11 +95,11 @@ func accounts() []account {
 		hears:   []right{consumer("heidi", `xbus\.msgbox\.`+more)},
 	}, {
 		Account: bus.Account{Name: "ivan", Roles: []bus.Role{role(bus.Consumer, "one", "xbus.msgbox.alice"), role(bus.Worker, "one", "xbus.msgbox.alice.*")}},
-		sends:   `_INBOX\.ivan\.out\.` + more + `|_INBOX\.` + one + `\.in\.ivan\.` + more,
+		sends:   `_INBOX\.ivan\.out\.` + more + `|_INBOX\.` + one + `\.in\.from\.ivan\.` + more,
 		hears:   []right{consumer("ivan", `xbus\.msgbox\.alice`), {`xbus\.msgbox\.alice\.` + one, `ivan\.one`}},
 	}, {
 		Account: bus.Account{Name: "mallory", Roles: []bus.Role{role(bus.Emitter, "echo"), role(bus.Service, "trap", "trap.*"), role(bus.Worker, "trap", "trap.*")}, Publish: []bus.Pattern{"trap.>"}},
-		sends:   `xbus\.msgbox\.mallory\.echo|trap\.` + more + `|_INBOX\.mallory\.out\.` + more + `|_INBOX\.` + one + `\.in\.mallory\.` + more,
+		sends:   `xbus\.msgbox\.mallory\.echo|trap\.` + more + `|_INBOX\.mallory\.out\.` + more + `|_INBOX\.` + one + `\.in\.from\.mallory\.` + more,
 		hears:   []right{consumer("mallory", `trap\.`+one)},
 	}}
 	for i := range list {
@@ -128,7 +128,7 @@ func World() []string {
 	for _, a := range accounts() {
 		box, inbox := "xbus.msgbox."+string(a.Name), "_INBOX."+string(a.Name)
 		world = append(world, box, box+".echo", box+".done", box+"."+string(a.Name), box+".echo.more",
-			inbox+".in.id", inbox+".in.id.token", inbox+".in.bob.id.token", inbox+".in.mallory.id.token", inbox+".out.id", inbox+".out.id.token")
+			inbox+".in.id", inbox+".in.id.token", inbox+".in.bob.id.token", inbox+".in.from.bob", inbox+".in.from.bob.id", inbox+".in.from.bob.id.token", inbox+".in.from.mallory.id.token", inbox+".out.id", inbox+".out.id.token")
 	}
 	return world
 }
@@ -142,7 +142,7 @@ func beyond() []string {
 func patterns() []string {
 	list := []string{
 		">", "*", "*.>", "*.*", "*.*.*", "*.*.*.*.*", "*.msgbox.*", "*.*.in.>", "*.alice.>", "*.msgbox.alice", "*.new",
-		"_INBOX.>", "_INBOX.*", "_INBOX.*.>", "_INBOX.*.in.>", "_INBOX.*.in.*.*", "_INBOX.*.out.>", "_INBOX.*.in.bob.>", "_INBOX.*.in.mallory.>", "_INBOX.*.*.>", "_inbox.>",
+		"_INBOX.>", "_INBOX.*", "_INBOX.*.>", "_INBOX.*.in.>", "_INBOX.*.in.*.*", "_INBOX.*.out.>", "_INBOX.*.in.from.>", "_INBOX.*.in.from.bob.>", "_INBOX.*.in.from.*.>", "_INBOX.*.in.from.mallory.>", "_INBOX.*.*.>", "_inbox.>",
 		"xbus.>", "xbus.*", "xbus.*.*", "xbus.*.alice", "xbus.*.>", "XBUS.>", "xbus.msgbox.>", "xbus.msgbox.*", "xbus.msgbox.*.*", "xbus.msgbox.*.>", "xbus.msgbox.*.echo",
 		"xbus.control.*", "xbus.control.>", "orders.>", "orders.*", "orders.*.*", "orders.*.>", "news.>", "news.*", "trap.>", "trap.*", "trap.*.>", "other.*",
 	}
@@ -158,7 +158,7 @@ func Cells() []Cell {
 	var cells []Cell
 	world := World()
 	for _, a := range accounts() {
-		wild := []string{">", "xbus.msgbox.*", "xbus.msgbox.>", "xbus.msgbox.*.echo", "_INBOX.>", "_INBOX.*.in.>", "_INBOX.*.in.id.token", "_INBOX.*.out.id.token", "$SYS.>", "$JS.>"}
+		wild := []string{">", "xbus.msgbox.*", "xbus.msgbox.>", "xbus.msgbox.*.echo", "_INBOX.>", "_INBOX.*.in.>", "_INBOX.*.in.id.token", "_INBOX.*.out.id.token", "$SYS.>", "$JS.>", "orders.*", "orders.>"}
 		for _, subject := range slices.Concat(world, beyond(), wild) {
 			cells = append(cells, Cell{Account: a.Name, Verb: bus.Publish, Subject: subject, Want: a.publish(subject)})
 		}
