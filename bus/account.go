@@ -42,7 +42,8 @@ type Role struct {
 	Name Name
 
 	// Subjects are what all but an emitter hear; an emitter's are its message box alone. None stands for the message
-	// boxes of everybody's emitters of the role's name, xbus.msgbox.*.NAME. Only these can be message boxes.
+	// boxes of everybody's emitters of the role's name, xbus.msgbox.*.NAME; an emitter named like its account is at
+	// xbus.msgbox.* instead. Only here can message boxes be named.
 	Subjects []Pattern
 
 	// Stock lets a worker or service reply to clients that set InboxOf as their inbox prefix. It may then write to

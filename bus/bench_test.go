@@ -1,0 +1,18 @@
+package bus_test
+
+import (
+	"testing"
+
+	"keyward/bus/bustest"
+)
+
+// BenchmarkPermissions is what a connect costs of this package's time.
+func BenchmarkPermissions(b *testing.B) {
+	accounts := bustest.Accounts()
+	for b.Loop() {
+		for _, a := range accounts {
+			a.Permissions()
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(accounts)), "ns/account")
+}
