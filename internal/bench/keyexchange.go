@@ -189,35 +189,43 @@ func (b *bench) subscriber(x *exchange) func(endpoint string) []string {
 	}
 }
 
-// overOriginal compares it with a client in Python that does what the original's does.
+// overOriginal compares it with a client in Python that does what the original's does, on one core. CPU is for each message.
 func (b *bench) overOriginal(ctx context.Context, x *exchange) (row, error) {
 	r := row{
 		what: "messages of 1 KiB through `keyward keyexchange subscribe` over ZeroMQ, over the original's way in Python",
 		unit: perSecond, target: target{sign: atLeast, bound: 10},
 	}
-	if exec.CommandContext(ctx, python, "-c", "import zmq, nacl").Run() != nil {
-		r.skip = "python3-zmq or python3-nacl is not installed"
+	if r.skip = b.withoutPython(ctx); r.skip != "" {
 		return r, nil
 	}
 	few := x.messages[:len(x.messages)/5]
 	var wall pairs
 	for i := range b.times(10) + 1 {
-		theirs, _, err := b.flow(ctx, few, func(endpoint string) []string {
+		theirs, theirCPU, err := b.flow(ctx, few, func(endpoint string) []string {
 			return []string{python, filepath.Join(b.root, pythonScript), endpoint, hex.EncodeToString(x.open.Box[:]), x.open.Verify.String()}
 		})
 		if err != nil {
 			return r, err
 		}
-		ours, _, err := b.flow(ctx, x.messages, b.subscriber(x))
+		ours, cpu, err := b.flow(ctx, x.messages, b.subscriber(x))
 		if err != nil {
 			return r, err
 		}
 		if i > 0 {
 			wall.add(ms(ours), ms(theirs))
+			r.cpu.add(cpu/float64(len(x.messages)), theirCPU/float64(len(few)))
 		}
 	}
 	r.pairs = wall.rates(len(x.messages), len(few))
 	return r, nil
+}
+
+// withoutPython says why the original's way cannot be measured; empty where it can.
+func (b *bench) withoutPython(ctx context.Context) string {
+	if err := exec.CommandContext(ctx, python, "-c", "import zmq, nacl").Run(); err != nil {
+		return "python3-zmq or python3-nacl is not installed"
+	}
+	return ""
 }
 
 // flow publishes messages to a process that prints a line for each. It returns the time from the first message to the last
