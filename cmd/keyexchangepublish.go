@@ -48,43 +48,45 @@ func (e *env) keyexchangePublish(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	signal.Ignore(syscall.SIGPIPE) // it would end the program without a word
 	asked, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(asked, stop) // a second one ends the program
-	ctx, cancel := context.WithCancel(asked)
+	ctx, end := context.WithCancel(asked)
 	var beside sync.WaitGroup
 	defer beside.Wait()
-	defer cancel()
+	defer end()
 
-	p := &sealedPublisher{env: e, maxMessage: maxMessage}
-	if c.Bool("no-security") {
-		e.note("warning: --no-security: everybody on the way can read, change and forge the messages")
-	} else {
-		keys, err := e.exchangeKeys(c, e.noteLog(), true)
-		if err != nil {
-			return err
-		}
-		beside.Go(func() { keys.follow(ctx, func() {}) })
-		p.ring = keys.Ring
-	}
-	if p.to, err = e.exchangePublisher(ctx, c); err != nil {
-		if asked.Err() != nil {
-			return nil
-		}
+	ring, err := e.sealingKeys(ctx, c, &beside)
+	if err != nil {
 		return err
 	}
-	err = e.awaitSubscribers(ctx, c, p.to)
+	to, err := e.exchangePublisher(ctx, c)
 	if err == nil {
-		err = p.run(ctx)
+		p := &sealedPublisher{env: e, to: to, ring: ring, maxMessage: maxMessage}
+		err = p.publishAll(ctx, c)
 	}
-	if closed := p.to.Close(); err == nil {
-		err = closed
+	if asked.Err() == nil {
+		return err
 	}
-	p.tellDropped()
-	if asked.Err() != nil {
-		return nil
+	if err != nil && !errors.Is(err, context.Canceled) {
+		e.note("warning: %v", err)
 	}
-	return err
+	return nil
+}
+
+// sealingKeys gives the keys that the flags name, as they are from now on; nil where nothing is to be sealed.
+func (e *env) sealingKeys(ctx context.Context, c *cli.Context, beside *sync.WaitGroup) (func() *keyexchange.Ring, error) {
+	if c.Bool("no-security") {
+		e.note("warning: everybody on the way can read, change and forge the messages, since --no-security seals none")
+		return nil, nil
+	}
+	keys, err := e.exchangeKeys(c, e.noteLog(), true)
+	if err != nil {
+		return nil, err
+	}
+	beside.Go(func() { keys.follow(ctx, func() {}) })
+	return keys.Ring, nil
 }
 
 // checkPublishFlags gives the largest message in bytes.
@@ -108,7 +110,7 @@ func (e *env) checkPublishFlags(c *cli.Context) (int64, error) {
 	return sizeOf(c, "max-message")
 }
 
-// exchangePublisher is where the flags have messages go.
+// exchangePublisher is what the flags have messages go to.
 func (e *env) exchangePublisher(ctx context.Context, c *cli.Context) (transport.Publisher, error) {
 	switch c.String("transport") {
 	case overStdio:
@@ -118,7 +120,12 @@ func (e *env) exchangePublisher(ctx context.Context, c *cli.Context) (transport.
 		if err != nil {
 			return nil, err
 		}
-		return transport.DialNATSPublisher(ctx, options)
+		p, err := transport.DialNATSPublisher(ctx, options)
+		if err != nil {
+			return nil, err
+		}
+		e.note("ready: %s at %s", options.Subject, options.URL)
+		return p, nil
 	}
 	p, err := transport.ListenZMQ(c.String("listen"), transport.ZMQOptions{Log: e.noteLog()})
 	if err != nil {
@@ -126,22 +133,6 @@ func (e *env) exchangePublisher(ctx context.Context, c *cli.Context) (transport.
 	}
 	e.note("ready: tcp://%s", p.Addr())
 	return p, nil
-}
-
-// awaitSubscribers waits for as many as the flags ask for.
-func (e *env) awaitSubscribers(ctx context.Context, c *cli.Context, to transport.Publisher) error {
-	zmq, ok := to.(*transport.ZMQPublisher)
-	wanted := c.Int("wait-subscribers")
-	if !ok || wanted == 0 {
-		return nil
-	}
-	if wait := c.Duration("wait-timeout"); wait > 0 {
-		late := fault.New(fault.Unreachable, "start them first, or give --wait-timeout more", "after %s not all of %d subscribers are there", wait, wanted)
-		var stop context.CancelFunc
-		ctx, stop = context.WithTimeoutCause(ctx, wait, late)
-		defer stop()
-	}
-	return zmq.Await(ctx, wanted)
 }
 
 // sealedPublisher publishes stdin's lines.
@@ -157,6 +148,35 @@ type sealedPublisher struct {
 
 // linePerByte is how many bytes of JSON a byte of a message may come from: \u0061 is the letter a.
 const linePerByte = 6
+
+// publishAll publishes until stdin or ctx ends, and lets the last messages go out.
+func (p *sealedPublisher) publishAll(ctx context.Context, c *cli.Context) error {
+	err := p.awaitSubscribers(ctx, c)
+	if err == nil {
+		err = p.run(ctx)
+	}
+	if closed := p.to.Close(); err == nil {
+		err = closed
+	}
+	p.tellDropped()
+	return err
+}
+
+// awaitSubscribers waits for as many as the flags ask for.
+func (p *sealedPublisher) awaitSubscribers(ctx context.Context, c *cli.Context) error {
+	zmq, ok := p.to.(*transport.ZMQPublisher)
+	wanted := c.Int("wait-subscribers")
+	if !ok || wanted == 0 {
+		return nil
+	}
+	if wait := c.Duration("wait-timeout"); wait > 0 {
+		late := fault.New(fault.Unreachable, "start them first, or give --wait-timeout more", "after %s not all of %d subscribers are there", wait, wanted)
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeoutCause(ctx, wait, late)
+		defer stop()
+	}
+	return zmq.Await(ctx, wanted)
+}
 
 func (p *sealedPublisher) run(ctx context.Context) error {
 	in := make(chan inputLine)
