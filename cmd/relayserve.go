@@ -46,6 +46,7 @@ func (e *env) relayServeCommand() *cli.Command {
 			sizeFlag("max-message", "1MiB", "the `SIZE` of the largest message, as 65536, 64KiB or 1MB"),
 			&cli.IntFlag{Name: "max-peers", EnvVars: variable("max-peers"), Value: 4096, Usage: "how many peers `N` may be connected"},
 			&cli.IntFlag{Name: "max-per-address", EnvVars: variable("max-per-address"), Value: 1024, Usage: "how many of them `N` from one address"},
+			&cli.IntFlag{Name: "max-per-peer", EnvVars: variable("max-per-peer"), Value: 2048, Usage: "how many of them `N` with the key of one certificate"},
 			&cli.DurationFlag{Name: "hello-timeout", EnvVars: variable("hello-timeout"), Value: 10 * time.Second, Usage: "how much `TIME` a peer has to its HELLO"},
 			&cli.DurationFlag{Name: "wait-timeout", EnvVars: variable("wait-timeout"), Usage: "how much `TIME` a peer may wait for another", DefaultText: "no limit"},
 			&cli.StringFlag{Name: "metrics-listen", EnvVars: variable("metrics-listen"), Usage: "tell Prometheus metrics at this `ADDRESS` and port, in plain http at /metrics, and at /healthz that it works", DefaultText: "no metrics"},
@@ -107,7 +108,7 @@ func checkRelayFlags(c *cli.Context) error {
 	if _, err := sizeOf(c, "max-message"); err != nil {
 		return err
 	}
-	for _, flag := range []string{"max-peers", "max-per-address"} {
+	for _, flag := range []string{"max-peers", "max-per-address", "max-per-peer"} {
 		if c.Int(flag) < 1 {
 			return fault.New(fault.Usage, "give it 1 or more", "nobody can meet with --%s %d", flag, c.Int(flag))
 		}
@@ -173,7 +174,7 @@ func (e *env) runRelay(c *cli.Context, keeper *keeper, doors doors, admin net.Li
 	}
 	server := relay.NewServer(relay.Config{
 		TLS: trust.tlsConfig(keeper.shown), PathPrefix: c.String("path-prefix"), MaxMessage: maxMessage,
-		MaxPeers: c.Int("max-peers"), MaxPerAddress: c.Int("max-per-address"),
+		MaxPeers: c.Int("max-peers"), MaxPerAddress: c.Int("max-per-address"), MaxPerPeer: c.Int("max-per-peer"),
 		HelloTime: c.Duration("hello-timeout"), WaitTime: c.Duration("wait-timeout"),
 		Permit: trust.permit, Refused: trust.refused, Log: log,
 		Certificates: keeper.shown.certificates, NextUpdates: trust.nextUpdates,

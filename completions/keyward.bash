@@ -264,9 +264,9 @@ _keyward_words() {
         words="
             --listen= --cert=FILE --key=FILE --key-password-file=FILE
             --ca-file=FILE --crl= --allow=FILE --path-prefix= --max-message=
-            --max-peers= --max-per-address= --hello-timeout= --wait-timeout=
-            --metrics-listen= --admin-socket=FILE --log-format= --log-level=
-            --help -h" ;;
+            --max-peers= --max-per-address= --max-per-peer= --hello-timeout=
+            --wait-timeout= --metrics-listen= --admin-socket=FILE --log-format=
+            --log-level= --help -h" ;;
     "keyward relay status")
         words="
             --admin-socket=FILE --once --json --help -h" ;;

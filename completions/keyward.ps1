@@ -871,6 +871,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '--max-message=' = 'the SIZE of the largest message, as 65536, 64KiB or 1MB'
             '--max-peers=' = 'how many peers N may be connected'
             '--max-per-address=' = 'how many of them N from one address'
+            '--max-per-peer=' = 'how many of them N with the key of one certificate'
             '--hello-timeout=' = 'how much TIME a peer has to its HELLO'
             '--wait-timeout=' = 'how much TIME a peer may wait for another'
             '--metrics-listen=' = 'tell Prometheus metrics at this ADDRESS and port, in plain http at /metrics, and at /healthz that it works'

@@ -893,6 +893,7 @@ __keyward_relay_serve() {
         '--max-message=[the SIZE of the largest message, as 65536, 64KiB or 1MB]:SIZE: ' \
         '--max-peers=[how many peers N may be connected]:N: ' \
         '--max-per-address=[how many of them N from one address]:N: ' \
+        '--max-per-peer=[how many of them N with the key of one certificate]:N: ' \
         '--hello-timeout=[how much TIME a peer has to its HELLO]:TIME: ' \
         '--wait-timeout=[how much TIME a peer may wait for another]:TIME: ' \
         '--metrics-listen=[tell Prometheus metrics at this ADDRESS and port, in plain http at /metrics, and at /healthz that it works]:ADDRESS: ' \

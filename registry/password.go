@@ -136,11 +136,11 @@ func between[T cmp.Ordered](low, n, high T) bool { return low <= n && n <= high 
 // hashing bounds how many passwords are hashed at a time, and how many wait for it.
 type hashing struct {
 	turns *turns
-	tally *limit.Tally // of whom the places are
+	tally *limit.Tally[netip.Prefix] // of whom the places are
 }
 
 func newHashing() hashing {
-	return hashing{newTurns(min(runtime.GOMAXPROCS(0), maxHashing), hashQueue), limit.NewTally(hashShare)}
+	return hashing{newTurns(min(runtime.GOMAXPROCS(0), maxHashing), hashQueue), limit.NewTally[netip.Prefix](hashShare)}
 }
 
 // do runs work for a source when its turn comes; errBusy where that would be too late.

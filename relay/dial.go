@@ -119,7 +119,10 @@ func dialError(target *url.URL, err error) error {
 	if err := server.Fault(err); err != nil {
 		return err
 	}
-	if status, ok := errors.AsType[ws.StatusError](err); ok {
+	if status, ok := errors.AsType[ws.StatusError](err); ok && status == http.StatusTooManyRequests {
+		return fault.New(fault.Unreachable, "end others that show this certificate, or have the relay's --max-per-peer raised",
+			"the relay at %s takes no more connections with this certificate", target.Host)
+	} else if ok {
 		return fault.New(kindOf(int(status)), "check the URL: a relay answers with 101", "there is no relay at %s: it answers %d", target.Redacted(), int(status))
 	}
 	return fault.New(fault.Unreachable, hintRelay, "cannot connect to the relay at %s: %w", target.Host, err)

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"keyward/internal/identity"
 )
 
 // meetup is what is known of a meetup id that somebody came to. It is guarded by Server.mu.
@@ -73,6 +75,7 @@ func (s *Server) leave(p *peer) *peer {
 
 // forget is the last of a peer.
 func (s *Server) forget(p *peer, cause error) {
+	s.holders.Leave(identity.Pin(p.Certificate))
 	s.mu.Lock()
 	delete(s.peers, p)
 	s.metrics.count(p, cause)

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"keyward/internal/identity"
 	"keyward/internal/limit"
 	"keyward/internal/tlsserver"
 )
@@ -31,6 +32,7 @@ type Config struct {
 	MaxMessage    int64         // bytes of the largest message, DefaultMaxMessage
 	MaxPeers      int           // connections that may be open: 4096. More wait until they are accepted.
 	MaxPerAddress int           // of them from one IPv4 address or IPv6 /64: a quarter. More are closed at once.
+	MaxPerPeer    int           // of them with one certificate's key: a half. More get 429.
 	HelloTime     time.Duration // from the upgrade to the HELLO: 10 seconds
 	WaitTime      time.Duration // for a peer; 0 is no limit
 	// Permit says who may come to the meetup id that they ask for (mate is nil), and who may meet there. Its error is for the
@@ -55,17 +57,19 @@ type Visitor struct {
 	Meetup      string
 }
 
-const shakeTime = 10 * time.Second // for the TLS handshake, and again for the request to upgrade
+const shakeTime = 10 * time.Second // for the TLS handshake and the request to upgrade
 
 // Server is a relay. Its methods may be called at any time.
 type Server struct {
 	cfg         Config
 	connections limit.Count
+	holders     *limit.Tally[string] // connections by the pins of their certificates
 	metrics     *metrics
 	running     sync.WaitGroup // of all that works for a connection
 
 	mu       sync.Mutex
 	stopping bool
+	told     time.Time         // when the log was last told of a certificate's share
 	shaking  map[net.Conn]bool // connections before their upgrade
 	peers    map[*peer]bool    // and behind it
 	meetups  map[string]*meetup
@@ -77,6 +81,7 @@ func NewServer(c Config) *Server {
 	c.MaxMessage = cmp.Or(c.MaxMessage, DefaultMaxMessage)
 	c.MaxPeers = cmp.Or(c.MaxPeers, 4096)
 	c.MaxPerAddress = cmp.Or(c.MaxPerAddress, max(2, c.MaxPeers/4))
+	c.MaxPerPeer = cmp.Or(c.MaxPerPeer, max(2, c.MaxPeers/2))
 	c.HelloTime = cmp.Or(c.HelloTime, 10*time.Second)
 	if c.Permit == nil {
 		c.Permit = func(Visitor, *Visitor) error { return nil }
@@ -88,7 +93,7 @@ func NewServer(c Config) *Server {
 		c.Now = time.Now
 	}
 	c.TLS = tlsserver.Harden(c.TLS, demandCertificate)
-	return &Server{cfg: c, metrics: newMetrics(), shaking: map[net.Conn]bool{}, peers: map[*peer]bool{}, meetups: map[string]*meetup{}}
+	return &Server{cfg: c, holders: limit.NewTally[string](c.MaxPerPeer), metrics: newMetrics(), shaking: map[net.Conn]bool{}, peers: map[*peer]bool{}, meetups: map[string]*meetup{}}
 }
 
 // demandCertificate has each client show a certificate, which is verified.
@@ -181,18 +186,43 @@ func (s *Server) shake(nc net.Conn) (*peer, error) {
 	if len(state.VerifiedChains) == 0 {
 		return nil, errors.New("no certificate that was verified")
 	}
-	_ = nc.SetDeadline(time.Now().Add(shakeTime))
+	who := Visitor{Certificate: state.PeerCertificates[0], Chains: state.VerifiedChains, Address: addressOf(nc)}
+	holder := identity.Pin(who.Certificate)
+	if !s.holders.Enter(holder) {
+		s.tellShare(who)
+		return nil, refuse429(tc)
+	}
+	p, err := s.welcome(from, tc, who)
+	if err != nil {
+		s.holders.Leave(holder)
+	}
+	return p, err
+}
+
+// welcome makes a websocket of a connection, and a peer of that.
+func (s *Server) welcome(from *bursts, tc *tls.Conn, who Visitor) (*peer, error) {
 	up, err := upgrade(tc)
 	if err != nil {
 		return nil, err
 	}
-	_ = nc.SetDeadline(time.Time{})
-	return s.admit(from, tc, up, Visitor{
-		Certificate: state.PeerCertificates[0],
-		Chains:      state.VerifiedChains,
-		Address:     addressOf(nc),
-		Meetup:      strings.TrimPrefix(up.target, s.cfg.PathPrefix),
-	})
+	_ = tc.SetDeadline(time.Time{})
+	who.Meetup = strings.TrimPrefix(up.target, s.cfg.PathPrefix)
+	return s.admit(from, tc, up, who)
+}
+
+// tellShare logs that a certificate is shown too often, a minute apart at least.
+func (s *Server) tellShare(who Visitor) {
+	s.mu.Lock()
+	now := s.cfg.Now()
+	due := s.told.IsZero() || now.Sub(s.told) >= time.Minute
+	if due {
+		s.told = now
+	}
+	s.mu.Unlock()
+	if due {
+		s.cfg.Log.Warn("a certificate has its share, and more connections with it are refused",
+			append(LogAttrs(who.Certificate), "remote", who.Address, "share", s.cfg.MaxPerPeer)...)
+	}
 }
 
 func addressOf(nc net.Conn) netip.AddrPort {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/netip"
 	"runtime"
 	"strings"
@@ -464,5 +465,38 @@ func TestShown(t *testing.T) {
 		if got := shown(text); got != want {
 			t.Errorf("of %q %q is shown, want %q", text, got, want)
 		}
+	}
+}
+
+// TestShareOfAPeer has one certificate take its share, while another's is its own.
+func TestShareOfAPeer(t *testing.T) {
+	r := startRelay(t, Config{MaxPerPeer: 2})
+	one, other := root().leaf("one", nil), root().leaf("other", nil)
+	refused := func() bool {
+		tc, err := r.shake(&one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tc.Close()
+		if _, err := io.WriteString(tc, upgradeRequest(testPrefix+"x")); err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.ReadResponse(bufio.NewReader(tc), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		return response.StatusCode == http.StatusTooManyRequests
+	}
+	for round := range 2 { // what was refused took no place, and those who left gave theirs back
+		first, second := r.openAs(&one, testPrefix+"x"), r.openAs(&one, testPrefix+"x")
+		if !refused() || !refused() {
+			t.Errorf("round %d: a third one came in", round)
+		}
+		third := r.openAs(&other, testPrefix+"y")
+		for _, w := range []*wire{first, second, third} {
+			w.Close()
+		}
+		r.waitFor(func(s Status) bool { return s.Arriving == 0 })
 	}
 }

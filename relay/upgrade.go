@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 
 	"github.com/gobwas/ws"
@@ -26,7 +27,16 @@ type upgraded struct {
 }
 
 // upgrade answers a websocket client's request (RFC 6455, section 4.2). It reads no further than the request.
-func upgrade(nc net.Conn) (upgraded, error) {
+func upgrade(nc net.Conn) (upgraded, error) { return agree(nc, nil) }
+
+// refuse429 answers it with 429 Too Many Requests. Its error says so.
+func refuse429(nc net.Conn) error {
+	_, err := agree(nc, ws.RejectConnectionError(ws.RejectionStatus(http.StatusTooManyRequests), ws.RejectionReason("its certificate has its share of connections")))
+	return err
+}
+
+// agree answers it, with the refusal where that is not nil.
+func agree(nc net.Conn, refusal error) (upgraded, error) {
 	u := upgraded{in: bufio.NewReaderSize(nc, bufferSize)}
 	compression := wsflate.Extension{Parameters: wsflate.Parameters{ServerNoContextTakeover: true, ClientNoContextTakeover: true}}
 	upgrader := ws.Upgrader{
@@ -34,7 +44,8 @@ func upgrade(nc net.Conn) (upgraded, error) {
 			u.target = string(target)
 			return nil
 		},
-		Negotiate: decline(compression.Negotiate),
+		OnBeforeUpgrade: func() (ws.HandshakeHeader, error) { return nil, refusal }, // all of the request is read
+		Negotiate:       decline(compression.Negotiate),
 	}
 	_, err := upgrader.Upgrade(&request{Writer: nc, in: u.in, left: requestSize})
 	_, u.deflate = compression.Accepted()

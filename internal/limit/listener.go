@@ -18,7 +18,7 @@ type Listener struct {
 	net.Listener
 	Refuse  func(remote net.Addr) // hears whose connection was closed at once, where it is not nil; for the one who accepts
 	slots   chan struct{}         // a place for each open connection
-	sources *Tally
+	sources *Tally[netip.Prefix]
 	count   *Count
 	closing chan struct{}
 	close   func() error
@@ -28,7 +28,7 @@ type Listener struct {
 // It counts them in count. A connection gives its place back when it is closed.
 func NewListener(l net.Listener, most, share int, count *Count) *Listener {
 	closing := make(chan struct{})
-	return &Listener{l, nil, make(chan struct{}, most), NewTally(share), count, closing, sync.OnceValue(func() error {
+	return &Listener{l, nil, make(chan struct{}, most), NewTally[netip.Prefix](share), count, closing, sync.OnceValue(func() error {
 		close(closing)
 		return l.Close()
 	})}

@@ -23,37 +23,39 @@ func Source(remote string) netip.Prefix {
 }
 
 // Tally counts what each source holds, up to a share. It may be used by many goroutines at once.
-type Tally struct {
+type Tally[source comparable] struct {
 	share int
 	mu    sync.Mutex
-	held  map[netip.Prefix]int
+	held  map[source]int
 }
 
 // NewTally makes a Tally that nobody is in. Each source may hold share at a time.
-func NewTally(share int) *Tally { return &Tally{share: share, held: make(map[netip.Prefix]int)} }
+func NewTally[source comparable](share int) *Tally[source] {
+	return &Tally[source]{share: share, held: make(map[source]int)}
+}
 
 // Enter takes one more for a source, unless it has its share.
-func (t *Tally) Enter(source netip.Prefix) bool {
+func (t *Tally[source]) Enter(from source) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.held[source] >= t.share {
+	if t.held[from] >= t.share {
 		return false
 	}
-	t.held[source]++
+	t.held[from]++
 	return true
 }
 
 // Leave gives back what Enter took.
-func (t *Tally) Leave(source netip.Prefix) {
+func (t *Tally[source]) Leave(from source) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.held[source]--; t.held[source] == 0 {
-		delete(t.held, source)
+	if t.held[from]--; t.held[from] == 0 {
+		delete(t.held, from)
 	}
 }
 
 // Sources is how many sources hold something.
-func (t *Tally) Sources() int {
+func (t *Tally[source]) Sources() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.held)

@@ -1,6 +1,9 @@
 package limit
 
-import "testing"
+import (
+	"net/netip"
+	"testing"
+)
 
 func TestSource(t *testing.T) {
 	for remote, want := range map[string]string{
@@ -18,7 +21,7 @@ func TestSource(t *testing.T) {
 }
 
 func TestTally(t *testing.T) {
-	tally := NewTally(2)
+	tally := NewTally[netip.Prefix](2)
 	one, other := Source("192.0.2.1:1"), Source("192.0.2.2:1")
 	for i, step := range []struct {
 		got, want bool
