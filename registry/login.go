@@ -50,27 +50,8 @@ func (s *Server) tryLogin(c *call) error {
 	return badRequest("the " + wire.FieldGrantType + " is neither " + wire.GrantPassword + " nor " + wire.GrantAPIKey)
 }
 
-// passwordLogin hashes the password whether the user is there or not.
 func (s *Server) passwordLogin(c *call, name, password string, asked store.Scopes) error {
-	who := s.claim(c, name)
-	if err := s.mayTry(c.r.Context(), who); err != nil {
-		return err
-	}
-	if CheckPassword(password) != nil {
-		return errRefused // nobody can have it
-	}
-	want := s.noHash
-	user, err := s.cfg.Store.User(c.r.Context(), name)
-	if err == nil {
-		c.user = name
-		want, err = parsePHC(user.Password)
-	}
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	if err := s.hashing.do(c.r.Context(), limit.Source(c.r.RemoteAddr), func() { err = s.compare(c, who, want, password) }); err != nil {
-		return err
-	}
+	user, err := s.ofPassword(c, name, password)
 	if err != nil {
 		return err
 	}
@@ -90,6 +71,28 @@ func (s *Server) passwordLogin(c *call, name, password string, asked store.Scope
 		return err
 	}
 	return s.grant(c, text, token, "")
+}
+
+// ofPassword is the user of that name, if the password is theirs. It is hashed whether the user is there or not.
+func (s *Server) ofPassword(c *call, name, password string) (store.User, error) {
+	who := s.claim(c, name)
+	if err := s.mayTry(c.r.Context(), who); err != nil {
+		return store.User{}, err
+	}
+	if CheckPassword(password) != nil {
+		return store.User{}, errRefused // nobody can have it
+	}
+	want := s.noHash
+	user, err := s.cfg.Store.User(c.r.Context(), name)
+	if err == nil {
+		c.user = name
+		want, err = parsePHC(user.Password)
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return store.User{}, err
+	}
+	busy := s.hashing.do(c.r.Context(), limit.Source(c.r.RemoteAddr), func() { err = s.compare(c, who, want, password) })
+	return user, cmp.Or(busy, err)
 }
 
 // compare counts a wrong password while it has its place at work, and looks before how many there are by now, so that
