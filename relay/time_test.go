@@ -376,7 +376,13 @@ func TestReviewOfMany(t *testing.T) {
 		}
 		revoked.Store(true)
 		start := time.Now()
-		r.Review()
+		var reviewing sync.WaitGroup
+		reviewing.Go(r.Review)
+		synctest.Wait()
+		if s := r.Status(); len(s.Meetups) != 0 || time.Since(start) != 0 {
+			t.Errorf("their ids are not free at once: %+v", s)
+		}
+		reviewing.Wait()
 		if took := time.Since(start); took > 2*hurryTime {
 			t.Errorf("it took %v", took)
 		}
