@@ -57,7 +57,7 @@ func (o *NATSOptions) check() (host string, err error) {
 		return "", fault.New(fault.Usage, hint, "the URL of the NATS server does not parse")
 	}
 	if u.User != nil {
-		return "", fault.New(fault.Usage, "put them into a file", "the URL of the NATS server has a user or a password in it")
+		return "", fault.New(fault.Usage, "put them into a file, and name it with --nats-creds", "the URL of the NATS server has a user or a password in it")
 	}
 	if u.Scheme == "nats" && !o.AllowPlain && !loopback(u.Hostname()) {
 		return "", fault.New(fault.Usage, hint, "plain NATS to %q can be read on the way", u.Hostname())
