@@ -43,7 +43,7 @@ func slowest(times []time.Duration) (p99, last time.Duration) {
 func TestParallelPasswords(t *testing.T) {
 	const sources, each = 8, 125
 	h := start(t)
-	h.patient() // 1,000 handshakes at once take their time on a busy machine
+	h.patient()                              // 1,000 handshakes at once take their time on a busy machine
 	hash, err := HashPassword(alicePassword) // of a real cost
 	if err != nil {
 		t.Fatal(err)

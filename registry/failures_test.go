@@ -22,6 +22,8 @@ import (
 	"keyward/internal/limit"
 	"keyward/registry/wire"
 	"keyward/store"
+	"keyward/store/audit"
+	"keyward/store/storetest"
 )
 
 // logInFrom posts a login past the network, from an address that the test chooses.
@@ -326,4 +328,28 @@ func (uncounted) AddFailure(context.Context, time.Time, ...string) error { retur
 func TestUncounted(t *testing.T) {
 	h := startCheap(t, func(c *Config) { c.Store = uncounted{c.Store} })
 	h.wantFrom("192.0.2.1:1", wrong("alice"), 500, "a wrong password")
+}
+
+// meanwhile is a store where a password changes just before a token is added for the old one.
+type meanwhile struct {
+	store.Store
+	added *store.Token
+}
+
+func (m meanwhile) AddToken(ctx context.Context, t store.Token) error {
+	*m.added = t
+	if err := m.SetPassword(ctx, t.User, cheapHash("another password"), storetest.Act(audit.PasswordChanged)); err != nil {
+		return err
+	}
+	return m.Store.AddToken(ctx, t)
+}
+
+// TestPasswordChangedMeanwhile sees that a password which is none any more when its token is there grants nothing.
+func TestPasswordChangedMeanwhile(t *testing.T) {
+	var added store.Token
+	h := startCheap(t, func(c *Config) { c.Store = meanwhile{c.Store, &added} })
+	h.wantFrom("192.0.2.1:1", right("alice"), 401, "the old password")
+	if _, _, err := h.cfg.Store.Token(t.Context(), added.Hash); added.User != "alice" || !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the token of %q stays: %v", added.User, err)
+	}
 }
