@@ -18,7 +18,7 @@ func (deaf) SetWriteDeadline(time.Time) error { return nil }
 func wireSeeds(f *testing.F) {
 	for _, seed := range []string{
 		"", "\x00\x01x", "\x02\x00\x00\x00\x00\x00\x00\x00\x01x", "\x02\xff\xff\xff\xff\xff\xff\xff\xffx", "\x01\x01a\x00\x01b",
-		string(appendCommand(nil, "PING", []byte("\x00\x0aab"))), string(appendCommand(nil, "SUBSCRIBE", nil)), string(appendCommand(nil, "CANCEL", []byte("a"))),
+		string(command("PING", []byte("\x00\x0aab"))), string(command("SUBSCRIBE", nil)), string(command("CANCEL", []byte("a"))),
 		"\x00\x01\x01", "\x00\x02\x00a", "\x04\x00", "\x04\x01\x05", "\x04\x02\x01x", "\x08\x00", "\x00\x02\x01a\x00\x02\x01a",
 	} {
 		f.Add([]byte(hello("PUB") + seed))

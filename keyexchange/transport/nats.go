@@ -83,7 +83,7 @@ func connectNATS(ctx context.Context, o *NATSOptions) (*nats.Conn, <-chan struct
 	}
 	closed := make(chan struct{})
 	options, err := o.list(closed)
-	dialer := &natsDialer{Dialer: net.Dialer{Timeout: o.StepTime, KeepAliveConfig: keepAlive}, starting: ctx}
+	dialer := &natsDialer{Dialer: net.Dialer{Timeout: o.StepTime, KeepAliveConfig: keepAlive()}, starting: ctx}
 	options = append(options, nats.SetCustomDialer(dialer))
 	for tries := 0; err == nil && ctx.Err() == nil; tries++ {
 		var conn *nats.Conn

@@ -28,7 +28,7 @@ func (p *PipeWriter) Publish(_ context.Context, message []byte) error {
 	if uint64(len(message)) > math.MaxUint32 {
 		return fmt.Errorf("%w: %d bytes are more than a pipe takes", ErrBad, len(message))
 	}
-	p.buf = append(binary.BigEndian.AppendUint32(p.buf[:0], uint32(len(message))), message...) //nolint:gosec // it is no more, see above
+	p.buf = append(binary.BigEndian.AppendUint32(p.buf[:0], uint32(len(message))), message...)
 	_, err := p.w.Write(p.buf)
 	return err
 }

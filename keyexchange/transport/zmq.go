@@ -3,8 +3,10 @@ package transport
 import (
 	"bufio"
 	"cmp"
+	"io"
 	"log/slog"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,9 +47,9 @@ func ZMQAddress(endpoint string) (string, error) {
 	}
 	host, port, err := net.SplitHostPort(address)
 	if err == nil {
-		_, err = net.LookupPort("tcp", port)
+		_, err = strconv.ParseUint(port, 10, 16)
 	}
-	if err != nil || port == "" {
+	if err != nil {
 		return "", fault.New(fault.Usage, endpointHint, "%q has no host and port", endpoint)
 	}
 	if host == "*" {
@@ -57,14 +59,16 @@ func ZMQAddress(endpoint string) (string, error) {
 }
 
 // keepAlive notices within half a minute that a peer's machine is gone.
-var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
+func keepAlive() net.KeepAliveConfig {
+	return net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
+}
 
 // shake greets the peer, and learns that it is a socket of one of those types.
 func shake(conn net.Conn, in *bufio.Reader, step time.Duration, ours string, theirs ...string) error {
 	if err := conn.SetDeadline(time.Now().Add(step)); err != nil {
 		return err
 	}
-	if _, err := conn.Write(greeting[:]); err != nil {
+	if _, err := io.WriteString(conn, greeting); err != nil {
 		return err
 	}
 	if err := readGreeting(in); err != nil {

@@ -39,7 +39,7 @@ func ListenZMQ(endpoint string, o ZMQOptions) (*ZMQPublisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := net.ListenConfig{KeepAliveConfig: keepAlive}
+	config := net.ListenConfig{KeepAliveConfig: keepAlive()}
 	l, err := config.Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, fault.New(fault.Failed, "name another address, or see what has it", "cannot listen: %w", err)
@@ -162,7 +162,7 @@ func (p *ZMQPublisher) cut() {
 // serve is a connection from its handshake to its end.
 func (p *ZMQPublisher) serve(conn net.Conn) {
 	r := newReader(conn)
-	defer conn.Close() //nolint:errcheck // there is nothing left to say
+	defer conn.Close()
 	if !p.enter(r) {
 		return
 	}

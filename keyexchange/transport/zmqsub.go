@@ -24,7 +24,7 @@ type ZMQSubscriber struct {
 	life    context.Context // until Close
 	end     context.CancelFunc
 	in      *bufio.Reader // of conn, where there is one
-	since   time.Time     // that it is there
+	brief   *time.Timer   // runs out when it was there for long enough to have another at once
 	tries   int           // to connect, that failed since
 
 	mu   sync.Mutex
@@ -78,7 +78,7 @@ func (s *ZMQSubscriber) connected(ctx context.Context) (net.Conn, error) {
 		conn, err := s.dial(ctx)
 		if err == nil && s.keep(conn) {
 			s.opts.Log.Info("connected", "publisher", s.address)
-			s.since, s.tries = time.Now(), 0
+			s.brief, s.tries = time.NewTimer(briefly), 0
 			return conn, nil
 		}
 		if ctx.Err() == nil {
@@ -98,7 +98,7 @@ func (s *ZMQSubscriber) within(ctx context.Context) (context.Context, context.Ca
 
 // dial connects and subscribes.
 func (s *ZMQSubscriber) dial(ctx context.Context) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: s.opts.StepTime, KeepAliveConfig: keepAlive}
+	dialer := net.Dialer{Timeout: s.opts.StepTime, KeepAliveConfig: keepAlive()}
 	conn, err := dialer.DialContext(ctx, "tcp", s.address)
 	if err != nil {
 		return nil, err
@@ -143,7 +143,7 @@ func (s *ZMQSubscriber) lose(ctx context.Context, why error) {
 	defer stop(nil)
 	switch {
 	case ctx.Err() != nil:
-	case time.Since(s.since) < briefly:
+	case s.brief.Stop():
 		retry.Wait(ctx, s.opts.Log, "connection lost", 0, why, "publisher", s.address)
 	default:
 		s.opts.Log.Info("connection lost", "cause", why, "publisher", s.address)
@@ -191,8 +191,8 @@ func (s *ZMQSubscriber) answer(conn net.Conn, command []byte) error {
 
 // readMessage reads the rest of a message that begins with this frame. One that nobody wants is read and forgotten.
 func (s *ZMQSubscriber) readMessage(f frame) ([]byte, error) {
-	if !f.more() && f.size <= uint64(s.opts.MaxMessage) { //nolint:gosec // it is above 0
-		message, err := readBody(s.in, int(f.size)) //nolint:gosec // it is no more than an int, see above
+	if !f.more() && f.size <= uint64(s.opts.MaxMessage) {
+		message, err := readBody(s.in, int(f.size))
 		return message, within(err)
 	}
 	frames := 1

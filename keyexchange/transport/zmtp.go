@@ -14,8 +14,9 @@ import (
 // greeting, then a READY command with their type. Everything after that are frames: flags, a length of 1 byte or 8, a body.
 // A subscriber subscribes with a message of one frame, of 3.1 with a command (https://rfc.zeromq.org/spec/37/).
 const (
-	greetingSize = 64
-	minorVersion = 11 // its place in a greeting; the major one is before it
+	nulls     = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	mechanism = "NULL" + nulls
+	greeting  = "\xff\x00\x00\x00\x00\x00\x00\x00\x01\x7f" + "\x03\x00" + mechanism + nulls + nulls
 
 	flagMore    = 1
 	flagLong    = 2
@@ -23,13 +24,6 @@ const (
 
 	maxCommand = 4 << 10 // bytes of a command: they are far below
 )
-
-var greeting = func() (g [greetingSize]byte) {
-	g[0], g[8], g[9] = 0xFF, 1, 0x7F
-	g[10], g[minorVersion] = 3, 0
-	copy(g[12:32], "NULL")
-	return g
-}()
 
 var (
 	errGarbage = errors.New("the peer does not speak ZMTP 3 with the NULL mechanism")
@@ -42,14 +36,14 @@ func readGreeting(r *bufio.Reader) error {
 	if err != nil {
 		return err
 	}
-	if first[0] != 0xFF {
+	if first[0] != greeting[0] {
 		return errGarbage
 	}
-	var g [greetingSize]byte
+	var g [len(greeting)]byte
 	if _, err := io.ReadFull(r, g[:]); err != nil {
 		return err
 	}
-	if g[9] != 0x7F || g[10] < 3 || !bytes.Equal(g[12:32], greeting[12:32]) {
+	if g[9] != greeting[9] || g[10] < 3 || string(g[12:32]) != mechanism {
 		return errGarbage
 	}
 	return nil
@@ -92,10 +86,10 @@ func appendFrame(dst []byte, flags byte, body []byte) []byte {
 	return append(dst, body...)
 }
 
-// appendCommand appends a command: a frame with a name before the rest.
-func appendCommand(dst []byte, name string, rest []byte) []byte {
+// command makes a command: a frame with a name before the rest.
+func command(name string, rest []byte) []byte {
 	body := append([]byte{byte(len(name))}, name...)
-	return appendFrame(dst, flagCommand, append(body, rest...))
+	return appendFrame(nil, flagCommand, append(body, rest...))
 }
 
 // readCommand reads the body of a command, of at most maxCommand bytes.
@@ -116,8 +110,8 @@ func readCommand(r *bufio.Reader, f frame) (name string, rest []byte, err error)
 // ready is the command that ends the handshake, of a socket of that type.
 func ready(socketType string) []byte {
 	property := append([]byte{11}, "Socket-Type"...)
-	property = binary.BigEndian.AppendUint32(property, uint32(len(socketType))) //nolint:gosec // PUB or SUB
-	return appendCommand(nil, "READY", append(property, socketType...))
+	property = binary.BigEndian.AppendUint32(property, uint32(len(socketType)))
+	return command("READY", append(property, socketType...))
 }
 
 // readReady reads the peer's READY, and says whether it is of one of the types.
@@ -168,5 +162,5 @@ func property(list []byte, wanted string) (string, error) {
 
 // pong answers a PING, which has a time of 2 bytes and a context that the answer repeats.
 func pong(rest []byte) []byte {
-	return appendCommand(nil, "PONG", rest[min(2, len(rest)):])
+	return command("PONG", rest[min(2, len(rest)):])
 }
