@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,6 +32,7 @@ type clientFiles struct {
 	seen     [sha256.Size]byte // digest of what was read
 	shown    *tls.Certificate
 	password []byte // of the key, once it was asked for
+	piped    []byte // the key where it came from a pipe
 }
 
 // clientTLS is what we show to the relay and whom we trust, and the certificate as it is now.
@@ -70,7 +72,11 @@ func (f *clientFiles) show(*tls.CertificateRequestInfo) (*tls.Certificate, error
 }
 
 func (f *clientFiles) read() error {
-	seen := digest([]string{f.cert, f.key})
+	followed := []string{f.cert}
+	if !isPipe(f.key) { // to open it would end who writes to it
+		followed = append(followed, f.key)
+	}
+	seen := digest(followed)
 	if seen == f.seen {
 		return nil
 	}
@@ -109,7 +115,7 @@ func (f *clientFiles) load() (*tls.Certificate, error) {
 	if err != nil {
 		return nil, fault.New(kindOf(err), clientCertHint, "the client's certificate: %w", err)
 	}
-	text, err := os.ReadFile(f.key)
+	text, err := f.keyText()
 	if err != nil {
 		return nil, fault.New(kindOf(err), "check the file that --client-key names", "the client's key: %w", err)
 	}
@@ -126,6 +132,24 @@ func (f *clientFiles) load() (*tls.Certificate, error) {
 		shown.Certificate = append(shown.Certificate, cert.Raw)
 	}
 	return shown, nil
+}
+
+// keyText is what the key's file has. A pipe, as of <(pass show key), is read once: it has nothing the second time, and nobody
+// may be there to write to it.
+func (f *clientFiles) keyText() ([]byte, error) {
+	if f.piped != nil {
+		return f.piped, nil
+	}
+	text, err := os.ReadFile(f.key)
+	if err == nil && isPipe(f.key) {
+		f.piped = text
+	}
+	return text, err
+}
+
+func isPipe(file string) bool {
+	info, err := os.Stat(file)
+	return err == nil && info.Mode().Type() == fs.ModeNamedPipe
 }
 
 // unlockOnce asks for the key's password before the first connection alone: later nobody may be there.
