@@ -96,7 +96,7 @@ func (c *closure) Error() string {
 
 // Is takes the other end's word that a message was too large for an ErrTooLarge.
 func (c *closure) Is(target error) bool {
-	return target == ErrTooLarge && c.theirs && c.code == ws.StatusMessageTooBig //nolint:errorlint // it is what errors.Is asks
+	return target == ErrTooLarge && c.theirs && c.code == ws.StatusMessageTooBig
 }
 
 var errClosing = errors.New("the websocket is closed")

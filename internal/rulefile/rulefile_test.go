@@ -98,7 +98,7 @@ func TestMistakes(t *testing.T) {
 			t.Errorf("%q: %v (%s)", text, err, fault.HintOf(err))
 		}
 	}
-	if err := Parse("rules", []byte("a"), func([]Word) error { return io.EOF }); err != io.EOF { //nolint:errorlint // as it is
+	if err := Parse("rules", []byte("a"), func([]Word) error { return io.EOF }); err != io.EOF {
 		t.Errorf("another error is %v", err)
 	}
 }
