@@ -30,6 +30,11 @@ var linked = []struct{ name, tags, path string }{
 	{"x/crypto/argon2", tag, "golang.org/x/crypto/argon2"},
 	{"x/crypto/nacl/box", tag, "golang.org/x/crypto/nacl/box"},
 	{"x/term", tag, "golang.org/x/term"},
+	{"pgx/v5/stdlib", tag, "github.com/jackc/pgx/v5/stdlib"},
+	{"gobwas/ws", tag, "github.com/gobwas/ws"},
+	{"nats.go", tag, "github.com/nats-io/nats.go"},
+	{"encoding/gob, which nats.go imports", tag, "encoding/gob"},
+	{"tinylib/msgp", tag, "github.com/tinylib/msgp/msgp"},
 	{"all of keyward", tag, module + "/cmd"},
 }
 
