@@ -215,7 +215,7 @@ func TestHostilePublisher(t *testing.T) {
 	alone(t)
 	long := "\x02\x00\x00\x00\x00\x00\x20\x00\x00" // 2 MiB
 	frame := func(flags byte, body string) string { return string(appendFrame(nil, flags, []byte(body))) }
-	for name, c := range map[string]struct{ says, gets string }{
+	cases := map[string]struct{ says, gets string }{
 		"nothing":             {"", ""},
 		"garbage":             {"HTTP/1.1 400 Bad Request\r\n\r\n" + strings.Repeat("x", 100), ""},
 		"half a greeting":     {greeting[:20], ""},
@@ -239,7 +239,12 @@ func TestHostilePublisher(t *testing.T) {
 		"too long":            {hello("PUB") + long + strings.Repeat("x", 2<<20) + frame(0, "good"), "bad message: 2097152 bytes are more than 1048576; good; "},
 		"several frames":      {hello("PUB") + frame(1, "topic") + frame(1, "") + frame(0, "x") + frame(0, "good"), "bad message: it has 3 frames; good; "},
 		"unknown command":     {hello("PUB") + string(command("JOIN", []byte("x"))) + frame(0, "good"), "good; "},
-	} {
+	}
+	whole := hello("PUB") + frame(0, "lost")
+	for _, n := range []int{0, 1, 63, 64, 65, 70, len(whole) - 5, len(whole) - 1} {
+		cases[fmt.Sprintf("reset after %d bytes", n)] = struct{ says, gets string }{whole[:n], ""}
+	}
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := peer(t)
@@ -250,7 +255,13 @@ func TestHostilePublisher(t *testing.T) {
 						return
 					}
 					_, _ = io.WriteString(conn, says)
-					_ = conn.(*net.TCPConn).CloseWrite() //nolint:forcetypeassert // the listener is TCP's
+					tcp := conn.(*net.TCPConn) //nolint:forcetypeassert // the listener is TCP's
+					if strings.HasPrefix(name, "reset after") && says == c.says {
+						_ = tcp.SetLinger(0)
+						_ = tcp.Close()
+						continue
+					}
+					_ = tcp.CloseWrite()
 					_, _ = io.Copy(io.Discard, conn)
 					_ = conn.Close()
 				}
