@@ -63,7 +63,7 @@ func (e *env) clientTLS(c *cli.Context) (*tls.Config, *tls.Certificate, error) {
 // show reads the files again. It is called once for each connection, one at a time. What cannot be read leaves what was before.
 func (f *clientFiles) show(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 	if err := f.read(); err != nil {
-		f.note("warning: what was read before is shown to the relay: %v", err)
+		f.note("warning: what was read before is still shown: %v", err)
 	}
 	if err := forClient(f.shown.Leaf, f.now()); err != nil {
 		f.note("warning: %v (%s)", err, fault.HintOf(err))
