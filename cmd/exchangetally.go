@@ -20,7 +20,7 @@ import (
 const tellBad = 5 * time.Second
 
 // badKinds are why messages are bad.
-var badKinds = []struct { //nolint:gochecknoglobals // a table
+var badKinds = []struct {
 	why         error
 	code, words string
 }{

@@ -32,7 +32,7 @@ type fetched struct {
 // Watch keeps the keys those of the exchange until ctx ends. It is Client.Watch.
 func (f *Fetched) Watch(ctx context.Context, changed func(keyexchange.OpenKeys)) error {
 	return f.Client.Watch(ctx, func(keys keyexchange.OpenKeys) {
-		f.learn(keys, time.Now())
+		f.learn(keys, now())
 		changed(keys)
 	})
 }
@@ -43,8 +43,8 @@ func (f *Fetched) Known() []keyexchange.OpenKeys {
 	if known == nil {
 		return nil
 	}
-	if last := len(known.ends) - 1; last > 0 && time.Now().After(known.ends[last]) {
-		known = f.forget(time.Now())
+	if last := len(known.ends) - 1; last > 0 && now().After(known.ends[last]) {
+		known = f.forget(now())
 	}
 	return known.keys
 }
@@ -53,7 +53,7 @@ func (f *Fetched) Known() []keyexchange.OpenKeys {
 func (f *Fetched) Renew(ctx context.Context) error {
 	keys, err := f.Client.Fetch(ctx)
 	if err == nil {
-		f.learn(keys, time.Now())
+		f.learn(keys, now())
 	}
 	return err
 }

@@ -122,7 +122,7 @@ func (r *run) receive(ctx context.Context) error {
 		default:
 			return fmt.Errorf("receive: %w", err)
 		}
-		m := message{data, err, time.Now()}
+		m := message{data, err, now()}
 		r.bytes.Add(m.cost())
 		r.received <- m
 	}
@@ -150,3 +150,6 @@ func (r *run) release(bytes int64) {
 	default:
 	}
 }
+
+// now is the time for pauses and patience. It is never shown nor kept.
+func now() time.Time { return time.Now() } //nolint:forbidigo // tests have a bubble with a clock of its own

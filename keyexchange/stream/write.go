@@ -100,7 +100,7 @@ func (w *writer) putAgain(ctx context.Context, m message, tried []keyexchange.Op
 // that fails. Messages that came meanwhile do not wait for another five.
 func (w *writer) openAgain(ctx context.Context, m message, tried []keyexchange.OpenKeys) (err error) {
 	err = keyexchange.ErrNotSigned
-	for start := time.Now(); ; {
+	for start := now(); ; {
 		if known := w.Keys.Known(); !slices.Equal(known, tried) {
 			tried = known
 			w.line, err = w.run.line(w.line[:0], m.data, known, &w.opener)
@@ -121,12 +121,12 @@ func (w *writer) renew(ctx context.Context, deadline time.Time) {
 	retry.Sleep(ctx, time.Until(w.renewed.Add(renewPause)))
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	w.renewed = time.Now()
+	w.renewed = now()
 	switch err := w.Keys.Renew(ctx); {
 	case err == nil:
 		w.settled = w.renewed
-	case time.Now().After(deadline.Add(-renewPause)):
-		w.settled = time.Now()
+	case now().After(deadline.Add(-renewPause)):
+		w.settled = now()
 	}
 }
 
