@@ -17,7 +17,8 @@ func (e *env) keyexchangeRotateCommand() *cli.Command {
 			"whoever runs with this file looks at it each second, and all change over at that moment. `serve` sends its clients away then, and they fetch the new keys. " +
 			"What was sealed before opens with the old keys, which who has the file knows for the --overlap longer. " +
 			"--in leaves time for two looks at the file and for a clock that is a little off; where the file is copied to other machines, give the copy time to get there. " +
-			"While a change is still to come there is no other: that is exit code 3.",
+			"While a change is still to come there is no other: that is exit code 3. " +
+			"It has to run as the user of the service, who alone may read the file: even root is refused.",
 		UsageText: "keyward keyexchange rotate\nkeyward keyexchange rotate --exchange-keys /var/lib/keyward-keyexchange/keys --in 1m --overlap 1h --json",
 		Flags: append(exchangeKeysFlags(),
 			&cli.DurationFlag{Name: "in", EnvVars: variable("in"), Value: 5 * time.Second, Usage: "the new keys seal after this `TIME`"},
