@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -71,7 +72,9 @@ func (w *writer) put(lines []byte, count int) error {
 	if count == 0 {
 		return nil
 	}
-	if _, err := w.Out.Write(lines); err != nil {
+	n, err := w.Out.Write(lines)
+	if err != nil {
+		w.lines += int64(bytes.Count(lines[:n], []byte("\n")))
 		return fmt.Errorf("write: %w", err)
 	}
 	w.lines += int64(count)
