@@ -63,7 +63,7 @@ func (e *env) exchangeKeys(c *cli.Context, log *slog.Logger, create bool) (*exch
 	k.file = followed{what: "exchange keys", names: []string{path}, read: k.read}
 	err = k.reload(c.Context)
 	if create && errors.Is(err, fault.NotFound) {
-		err = k.create(c)
+		err = k.create(c.Context, c.String(exchangePasswordFlag) != "")
 	}
 	return k, err
 }
@@ -80,20 +80,20 @@ func (e *env) unlockExchangeKeys(c *cli.Context, path string) func() ([]byte, er
 }
 
 // create makes the keys, unless another command does at the same moment.
-func (k *exchangeKeys) create(c *cli.Context) error {
-	if c.String(exchangePasswordFlag) != "" {
+func (k *exchangeKeys) create(ctx context.Context, encrypted bool) error {
+	if encrypted {
 		if _, err := k.unlock(); err != nil {
 			return err
 		}
 	}
-	err := keyexchange.Create(c.Context, k.path, keyexchange.NewRing(k.now()), k.password)
+	err := keyexchange.Create(ctx, k.path, keyexchange.NewRing(k.now()), k.password)
 	if err == nil {
 		k.log.Info("made exchange keys", "file", k.path, "encrypted", k.password != nil)
 	}
 	if err != nil && !errors.Is(err, fault.Exists) {
 		return err
 	}
-	return k.reload(c.Context)
+	return k.reload(ctx)
 }
 
 // Ring is the keys as they were read last.

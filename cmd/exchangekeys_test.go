@@ -76,6 +76,10 @@ func TestExchangeKeysPassword(t *testing.T) {
 	if asked != 1 {
 		t.Errorf("asked %d times", asked)
 	}
+	before := k.Ring().At(time.Now()).Verify
+	if err := k.create(t.Context(), true); err != nil || k.Ring().At(time.Now()).Verify != before {
+		t.Errorf("keys that another command made meanwhile: %v", err)
+	}
 	k.password = nil // as where the file was not encrypted at the start
 	if err := k.reload(t.Context()); fault.KindOf(err) != fault.Usage || asked != 1 {
 		t.Errorf("%v, asked %d times", err, asked)
