@@ -21,7 +21,7 @@ const module = "keyward"
 // module of others stands for all its packages. The standard library is free to all.
 const list = `
 cmd/keyward         -> cmd
-cmd                 -> completions keys keys/seal certs certs/export certs/ledger certs/plan certs/verify store store/audit store/backup store/sqlstore registry registry/wire restclient
+cmd                 -> bus completions keys keys/seal certs certs/export certs/ledger certs/plan certs/verify store store/audit store/backup store/sqlstore registry registry/wire restclient
 cmd                 -> relay relay/message keyexchange keyexchange/msgpack keyexchange/stream keyexchange/transport internal/limit
 cmd                 -> internal/fault internal/durable internal/nearest internal/secretfile internal/term
 cmd                 -> github.com/coreos/go-systemd/v22 github.com/urfave/cli/v2
@@ -34,21 +34,21 @@ certs/export        -> internal/fault internal/durable certs software.sslmate.co
 certs/ledger        -> certs internal/fault internal/durable internal/secretfile
 certs/plan          -> keys certs certs/export certs/ledger internal/fault internal/durable internal/nearest internal/secretfile go.yaml.in/yaml/v4
 certs/verify        -> internal/fault internal/secretfile certs golang.org/x/crypto
-store               -> internal/fault keys store/audit
+store               -> bus internal/fault keys store/audit
 store/audit         -> internal/fault
-store/backup        -> internal/fault keys store store/audit
-store/sqlstore      -> internal/fault internal/secretfile keys store store/audit github.com/gofrs/flock github.com/jackc/pgx/v5 modernc.org/sqlite
-store/storetest     -> internal/fault keys store store/audit github.com/google/go-cmp
-registry            -> internal/fault internal/limit internal/prometheus internal/tlsserver keys store store/audit registry/wire golang.org/x/crypto
-registry/wire       ->
-restclient          -> internal/fault keys registry/wire
+store/backup        -> bus internal/fault keys store store/audit
+store/sqlstore      -> bus internal/fault internal/secretfile keys store store/audit github.com/gofrs/flock github.com/jackc/pgx/v5 modernc.org/sqlite
+store/storetest     -> bus internal/fault keys store store/audit github.com/google/go-cmp
+registry            -> bus internal/fault internal/limit internal/prometheus internal/tlsserver keys store store/audit registry/wire golang.org/x/crypto
+registry/wire       -> bus
+restclient          -> bus internal/fault keys registry/wire
 relay               -> internal/fault internal/identity internal/limit internal/prometheus internal/retry internal/rulefile internal/tlsclient internal/tlsserver relay/message github.com/gobwas/ws
 relay/message       ->
 keyexchange         -> internal/durable internal/fault internal/identity internal/limit internal/prometheus internal/retry internal/rulefile internal/secretfile internal/tlsclient internal/tlsserver keyexchange/msgpack keys golang.org/x/crypto
 keyexchange/msgpack -> internal/fault github.com/tinylib/msgp
 bus                 -> internal/fault
 bus/bustest         -> bus
-keyexchange/transport -> internal/fault internal/limit internal/retry internal/tlsclient github.com/nats-io/nats.go github.com/nats-io/nkeys
+keyexchange/transport -> internal/fault internal/limit internal/natsdial internal/retry github.com/nats-io/nats.go github.com/nats-io/nkeys
 keyexchange/stream  -> keyexchange keyexchange/msgpack internal/retry
 
 internal/arrows     ->
@@ -59,6 +59,7 @@ internal/gen        -> cmd
 internal/identity   -> internal/fault internal/nearest
 internal/killsweep  ->
 internal/limit      ->
+internal/natsdial   -> internal/fault internal/retry internal/tlsclient github.com/nats-io/nats.go
 internal/nearest    ->
 internal/pgtest     -> github.com/jackc/pgx/v5
 internal/prometheus -> internal/limit

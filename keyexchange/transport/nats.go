@@ -9,18 +9,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
-	"net/url"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 
 	"keyward/internal/fault"
-	"keyward/internal/retry"
-	"keyward/internal/tlsclient"
+	"keyward/internal/natsdial"
 )
 
 // NATSOptions say how to reach a NATS server; what is zero has the default that stands with it.
@@ -40,114 +36,31 @@ func (o *NATSOptions) fill() {
 	o.MaxMessage = cmp.Or(o.MaxMessage, DefaultMaxMessage)
 	o.MaxQueue = cmp.Or(o.MaxQueue, 64<<20)
 	o.StepTime = cmp.Or(o.StepTime, 10*time.Second)
-	if o.TLS = o.TLS.Clone(); o.TLS == nil {
-		o.TLS = new(tls.Config)
-	}
-	o.TLS.MinVersion = max(o.TLS.MinVersion, tls.VersionTLS12)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 }
 
-// check finds what is wrong with the options. The error is fault.Usage, and has no part of a URL that may be a secret.
-func (o *NATSOptions) check() (host string, err error) {
-	const hint = "write it as tls://HOST:PORT, or nats://HOST:PORT for this machine's"
-	u, err := url.Parse(o.URL)
-	if err != nil || u.Scheme != "nats" && u.Scheme != "tls" || u.Hostname() == "" {
-		return "", fault.New(fault.Usage, hint, "the URL of the NATS server does not parse")
-	}
-	if u.User != nil {
-		return "", fault.New(fault.Usage, "put them into a file, and name it with --nats-creds", "the URL of the NATS server has a user or a password in it")
-	}
-	if u.Scheme == "nats" && !o.AllowPlain && !loopback(u.Hostname()) {
-		return "", fault.New(fault.Usage, hint, "plain NATS to %q can be read on the way", u.Hostname())
-	}
-	if o.Subject == "" || strings.ContainsAny(o.Subject, " \t\r\n*>") {
-		return "", fault.New(fault.Usage, "name one, without wildcards", "%q is no NATS subject to publish to", o.Subject)
-	}
-	return u.Host, nil
-}
-
-func loopback(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && address.IsLoopback()
-}
-
-// connectNATS connects, and tries again while the server cannot be reached. It returns other errors at once: fault.Usage, fault.NotTrusted,
-// fault.NotPermitted where the server does not take our certificate, fault.LoginRefused.
-func connectNATS(ctx context.Context, o *NATSOptions) (*nats.Conn, <-chan struct{}, error) {
+// connect connects, with the errors of natsdial and of the credentials.
+func (o *NATSOptions) connect(ctx context.Context) (*natsdial.Conn, error) {
 	o.fill()
-	host, err := o.check()
-	if err != nil {
-		return nil, nil, err
+	if o.Subject == "" || strings.ContainsAny(o.Subject, " \t\r\n*>") {
+		return nil, fault.New(fault.Usage, "name one, without wildcards", "%q is no NATS subject to publish to", o.Subject)
 	}
-	closed := make(chan struct{})
-	options, err := o.list(closed)
-	dialer := &natsDialer{Dialer: net.Dialer{Timeout: o.StepTime, KeepAliveConfig: keepAlive()}, starting: ctx}
-	options = append(options, nats.SetCustomDialer(dialer))
-	for tries := 0; err == nil && ctx.Err() == nil; tries++ {
-		var conn *nats.Conn
-		if conn, err = nats.Connect(o.URL, options...); err == nil {
-			dialer.started.Store(true)
-			o.Log.Info("connected", "server", host)
-			return conn, closed, nil
+	to := natsdial.Options{
+		URL: o.URL, AllowPlain: o.AllowPlain, TLS: o.TLS, StepTime: o.StepTime, Log: o.Log,
+		More:       []nats.Option{nats.ReconnectBufSize(o.MaxQueue), nats.SyncQueueLen(o.MaxQueue / messageCost)},
+		HintSecret: "put them into a file, and name it with --nats-creds",
+		HintLogin:  "name a file with credentials that hold there",
+	}
+	if o.Credentials != nil {
+		login, err := o.login()
+		if err != nil {
+			return nil, err
 		}
-		if err = natsFault(host, err); fault.KindOf(err) == fault.Unreachable {
-			retry.Wait(ctx, o.Log, "no connection", tries, err, "server", host)
-			err = nil
-		}
+		to.More = append(to.More, login)
 	}
-	return nil, nil, cmp.Or(err, context.Cause(ctx))
-}
-
-// natsDialer gives up the first connection when its context ends: the library waits for a server that is silent.
-type natsDialer struct {
-	net.Dialer
-	starting context.Context //nolint:containedctx // the library's Dial has none
-	started  atomic.Bool
-}
-
-// Dial connects as net.Dial does.
-func (d *natsDialer) Dial(network, address string) (net.Conn, error) {
-	if d.started.Load() {
-		return d.Dialer.Dial(network, address)
-	}
-	conn, err := d.DialContext(d.starting, network, address)
-	if err == nil {
-		context.AfterFunc(d.starting, func() {
-			if !d.started.Load() {
-				_ = conn.Close()
-			}
-		})
-	}
-	return conn, err
-}
-
-// list is the options as the library has them.
-func (o *NATSOptions) list(closed chan struct{}) ([]nats.Option, error) {
-	options := []nats.Option{
-		nats.Name("keyward"), nats.Timeout(o.StepTime), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
-		nats.ReconnectBufSize(o.MaxQueue), nats.SyncQueueLen(o.MaxQueue / messageCost),
-		nats.CustomReconnectDelay(func(tries int) time.Duration { return retry.Pause(tries, retry.LastPause) }),
-		nats.ClosedHandler(func(*nats.Conn) { close(closed) }),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			if err != nil {
-				o.Log.Info("connection lost", "cause", err)
-			}
-		}),
-		nats.ReconnectHandler(func(c *nats.Conn) { o.Log.Info("connected", "server", c.ConnectedUrlRedacted()) }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { o.Log.Warn("NATS", "cause", err) }),
-	}
-	if strings.HasPrefix(o.URL, "tls:") {
-		options = append(options, nats.Secure(o.TLS))
-	} else if !o.AllowPlain {
-		options = append(options, nats.IgnoreDiscoveredServers()) // they may be of other machines
-	}
-	if o.Credentials == nil {
-		return options, nil
-	}
-	login, err := o.login()
-	return append(options, login), err
+	return to.Connect(ctx)
 }
 
 // login is the option of the credentials, whose form does not change while they are used.
@@ -194,34 +107,12 @@ func (o *NATSOptions) sign(nonce []byte) ([]byte, error) {
 	return pair.Sign(nonce)
 }
 
-// natsFault is why the server was not connected to. All but fault.Unreachable will be the same the next time.
-func natsFault(host string, err error) error {
-	server := tlsclient.Server{
-		Name:     "the NATS server at " + host,
-		HintRoot: "name its root",
-		HintHost: "name the server as its certificate does",
-		HintOurs: "name a client certificate that the server takes",
-	}
-	if trust := server.Fault(err); trust != nil {
-		return trust
-	}
-	switch {
-	case errors.Is(err, nats.ErrSecureConnWanted):
-		return fault.New(fault.NotTrusted, "connect with nats://, or have the server offer TLS", "%s offers no TLS", server.Name)
-	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked),
-		errors.Is(err, nats.ErrAccountAuthExpired), errors.Is(err, nats.ErrNkeysNotSupported):
-		return fault.New(fault.LoginRefused, "name a file with credentials that hold there", "%s refuses us: %w", server.Name, err)
-	}
-	return fault.New(fault.Unreachable, "", "%s: %w", server.Name, err)
-}
-
 // messageCost is about what a short message that waits takes.
 const messageCost = 1 << 10
 
 // NATSPublisher publishes to a subject.
 type NATSPublisher struct {
-	conn    *nats.Conn
-	closed  <-chan struct{}
+	conn    *natsdial.Conn
 	opts    NATSOptions
 	dropped int64
 }
@@ -231,7 +122,7 @@ type NATSPublisher struct {
 func DialNATSPublisher(ctx context.Context, o NATSOptions) (*NATSPublisher, error) {
 	p := &NATSPublisher{opts: o}
 	var err error
-	if p.conn, p.closed, err = connectNATS(ctx, &p.opts); err != nil {
+	if p.conn, err = p.opts.connect(ctx); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -259,7 +150,7 @@ func (p *NATSPublisher) Dropped() int64 { return p.dropped }
 func (p *NATSPublisher) Close() error {
 	err := p.conn.FlushTimeout(p.opts.StepTime)
 	p.conn.Close()
-	<-p.closed
+	<-p.conn.Closed
 	if err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 		return fault.New(fault.Unreachable, "", "the NATS server may not have the last messages: %w", err)
 	}
@@ -268,17 +159,16 @@ func (p *NATSPublisher) Close() error {
 
 // NATSSubscriber reads a subject.
 type NATSSubscriber struct {
-	conn   *nats.Conn
-	sub    *nats.Subscription
-	closed <-chan struct{}
-	opts   NATSOptions
+	conn *natsdial.Conn
+	sub  *nats.Subscription
+	opts NATSOptions
 }
 
 // DialNATSSubscriber connects a Subscriber, with errors as DialNATSPublisher's.
 func DialNATSSubscriber(ctx context.Context, o NATSOptions) (*NATSSubscriber, error) {
 	s := &NATSSubscriber{opts: o}
 	var err error
-	if s.conn, s.closed, err = connectNATS(ctx, &s.opts); err != nil {
+	if s.conn, err = s.opts.connect(ctx); err != nil {
 		return nil, err
 	}
 	if s.sub, err = s.conn.SubscribeSync(s.opts.Subject); err == nil {
@@ -322,6 +212,6 @@ func (s *NATSSubscriber) Dropped() int64 {
 // Close ends the connection, and a Receive that waits.
 func (s *NATSSubscriber) Close() error {
 	s.conn.Close()
-	<-s.closed
+	<-s.conn.Closed
 	return nil
 }
