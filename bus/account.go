@@ -38,21 +38,24 @@ const (
 
 // Role is one thing that an account does.
 type Role struct {
-	Kind Kind
-	Name Name
+	Kind Kind `json:"kind"`
+	Name Name `json:"name"`
 
 	// Subjects are what all but an emitter hear; an emitter's are its message box alone. None stands for the message
 	// boxes of everybody's emitters of the role's name, xbus.msgbox.*.NAME; an emitter named like its account is at
 	// xbus.msgbox.* instead. Only here can message boxes be named.
-	Subjects []Pattern
+	Subjects []Pattern `json:"subjects,omitempty"`
 
 	// Stock lets a worker or service reply to clients that set InboxOf as their inbox prefix. It may then write to
 	// _INBOX.*.in.* and _INBOX.*.in.*.*, so it is trusted not to fake what others reply there.
-	Stock bool
+	Stock bool `json:"stock,omitempty"`
 }
 
-// heard are the subjects of a role that hears.
-func (r Role) heard() []Pattern {
+// Heard are the subjects that the role hears: none for an emitter.
+func (r Role) Heard() []Pattern {
+	if r.Kind == Emitter {
+		return nil
+	}
 	if len(r.Subjects) == 0 {
 		return []Pattern{messageBoxes + ".*." + Pattern(r.Name)}
 	}
@@ -64,23 +67,23 @@ func (r Role) replies() bool { return r.Kind == Worker || r.Kind == Service }
 
 // Account is what a certificate opens on the bus.
 type Account struct {
-	Name  Name
-	Roles []Role
+	Name  Name   `json:"name"`
+	Roles []Role `json:"roles,omitempty"`
 
 	// Publish and Subscribe are patterns beyond the roles, outside of inboxes, message boxes and what is NATS's own.
-	Publish   []Pattern
-	Subscribe []Pattern
+	Publish   []Pattern `json:"publish,omitempty"`
+	Subscribe []Pattern `json:"subscribe,omitempty"`
 
-	Identities []string // the URIs, as Identity makes them, that open it: one, or two while the trust domain moves
-	State      State
+	Identities []string `json:"identities"` // the URIs, as Identity makes them, that open it: one, or two while the trust domain moves
+	State      State    `json:"state"`
 
 	// Revision differs from that of any other account or state of this account that ever was: a store counts
 	// one number up for all accounts, and never back. A live connection whose revision is not the account's is stale.
-	Revision uint64
+	Revision uint64 `json:"revision"`
 
 	// NotBefore is the first moment, to the second, at which a certificate may become valid and open the account. It is zero
 	// but for an account that is made again: then it is when its namesake was removed, whose certificates stay shut out.
-	NotBefore time.Time
+	NotBefore time.Time `json:"not_before,omitzero"`
 }
 
 // Fault is something wrong in an account.

@@ -92,10 +92,7 @@ func (a Account) heard() []grant {
 		in = append(in, grant{pattern: pattern, role: role}, grant{pattern: pattern, queue: own, role: role})
 	}
 	for _, role := range a.Roles {
-		if role.Kind == Emitter {
-			continue
-		}
-		for _, pattern := range role.heard() {
+		for _, pattern := range role.Heard() {
 			if role.Kind == Worker {
 				in = append(in, grant{pattern: pattern, queue: Pattern(QueueGroup(a.Name, role.Name)), role: role.label()})
 			} else {
