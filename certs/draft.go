@@ -16,7 +16,7 @@ func Draft(req Request, above []*x509.Certificate, now time.Time) (draft *x509.C
 		return nil, asked, err
 	}
 	issuer := &Issuer{Chain: above}
-	life := lifetime{start: now.Add(-backdate), end: w.NotAfter}
+	life := lifetime{start: req.start(now), end: w.NotAfter}
 	if len(above) > 0 {
 		if err := issuer.checkChain(w, now); err != nil {
 			return nil, asked, err

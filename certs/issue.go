@@ -31,8 +31,15 @@ func (i *Issued) Issuer() *Issuer {
 // backdate is how far back a certificate starts, for verifiers whose clock is slow.
 const backdate = 5 * time.Minute
 
+func (r Request) start(now time.Time) time.Time {
+	if r.StartNow {
+		return now
+	}
+	return now.Add(-backdate)
+}
+
 // Issue makes a key and a certificate for it, signed by issuer, or by itself where issuer is nil,
-// as it has to be for a root. It starts 5 minutes back, but not before its issuers; its serial
+// as it has to be for a root. It starts 5 minutes back, or now, but not before its issuers; its serial
 // number is 159 random bits. What a verifier would refuse is not made: that is fault.Policy, and
 // the error says which limit it is. A request that lacks something or contradicts itself is
 // fault.Usage.
@@ -44,7 +51,7 @@ func Issue(req Request, issuer *Issuer, now time.Time) (*Issued, error) {
 	if err != nil {
 		return nil, err
 	}
-	life := lifetime{start: now.Add(-backdate), end: w.NotAfter}
+	life := lifetime{start: req.start(now), end: w.NotAfter}
 	if issuer != nil {
 		if err := issuer.check(w, now); err != nil {
 			return nil, err

@@ -74,7 +74,7 @@ func (n *names) add(s string) error {
 	if strings.IndexFunc(s, func(r rune) bool { return r <= ' ' }) >= 0 {
 		return notAName(s, "give each name a --san of its own", "it has a space or control character")
 	}
-	if strings.Contains(s, "://") || strings.HasPrefix(s, "urn:") {
+	if IsURI(s) {
 		return n.addURI(s)
 	}
 	if strings.Contains(s, "@") {
@@ -85,6 +85,9 @@ func (n *names) add(s string) error {
 	}
 	return n.addDNS(s)
 }
+
+// IsURI tells whether s is meant as a URI.
+func IsURI(s string) bool { return strings.Contains(s, "://") || strings.HasPrefix(s, "urn:") }
 
 func notAName(s, hint, why string) error {
 	return fault.New(fault.Policy, hint, "%q is not a name for a certificate: %s", s, why)

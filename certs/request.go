@@ -21,6 +21,7 @@ type Request struct {
 	PublicKey    crypto.PublicKey // instead of both: somebody else's, who alone has the private half
 	NotAfter     time.Time        // 90 days for a leaf, 5 years for an intermediate, 10 for a root; 500 days in the micronets profile
 	Clamp        bool             // shorten what would outlive its issuer
+	StartNow     bool             // not 5 minutes back: for verifiers who refuse what is older than something
 
 	// For CAs only.
 	PathLen   *int     // how many CAs may follow below

@@ -42,9 +42,11 @@ func (e *env) genLeafCertCommand() *cli.Command {
 		Usage: "make a leaf certificate and its key: for a server, a client or a peer",
 		Description: "Writes B.key.pem, B.cert.pem and B.cert.der, where B is the basename, for 90 days where nothing is said. " +
 			"--pkeycert adds B.pkeycert.pem: the certificate, the intermediates and the key in one file, ready for a peer. " +
+			"--account makes the certificate of an account of the bus, for a client where no --profile is given. " +
 			"What a verifier would refuse is not signed. The profile micronets makes what the Micronets scripts make, extension for extension.",
 		UsageText: "keyward gen-leaf-cert --san web.example.org --san 192.0.2.7 " + issuerFiles + "\n" +
-			"keyward gen-leaf-cert --profile client --san alice@example.org --key-type ed25519 --pkeycert " + issuerFiles,
+			"keyward gen-leaf-cert --profile client --san alice@example.org --key-type ed25519 --pkeycert " + issuerFiles + "\n" +
+			"keyward gen-leaf-cert --account orders --trust-domain example.org --cert-basename orders " + issuerFiles,
 	})
 }
 
@@ -80,7 +82,7 @@ func (e *env) genCertFlags(role certs.Role) []cli.Flag {
 	flags = append(append(flags, profileFlags(profile, days)...), keyTypeFlag())
 	flags = append(flags, keyPasswordFlags()...)
 	if role == certs.Leaf {
-		flags = append(flags,
+		flags = append(append(flags, accountFlags()...),
 			sanFlag("a `NAME` it can be checked by: DNS, IP, URI or e-mail, told apart by form; repeatable"),
 			&cli.BoolFlag{Name: "pkeycert", EnvVars: variable("pkeycert"), Usage: "write certificate, intermediates and key in one file too"},
 		)
@@ -156,7 +158,11 @@ func (e *env) placing(c *cli.Context, what string, p certs.Placing, write func(c
 
 // certRequest reads the flags; base is the files' basename.
 func (e *env) certRequest(c *cli.Context, role certs.Role) (req certs.Request, base string, err error) {
-	profile, err := certs.ParseProfile(c.String("profile"))
+	profile, err := e.certProfile(c)
+	if err != nil {
+		return req, "", err
+	}
+	sans, err := e.certNames(c)
 	if err != nil {
 		return req, "", err
 	}
@@ -172,7 +178,8 @@ func (e *env) certRequest(c *cli.Context, role certs.Role) (req certs.Request, b
 	req = certs.Request{
 		Role: role, Profile: profile, KeyType: keyType, NotAfter: end, Clamp: c.Bool("clamp") || e.script,
 		Organization: cmp.Or(c.String("subject-org-name"), certs.DefaultOrganization(filepath.Base(base), role)),
-		SANs:         c.StringSlice("san"),
+		SANs:         sans,
+		StartNow:     c.String("account") != "", // an account that is made again refuses what is older
 		PermitDNS:    c.StringSlice("permit-dns"),
 		PermitIP:     c.StringSlice("permit-ip"),
 	}

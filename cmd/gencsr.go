@@ -18,8 +18,9 @@ func (e *env) genCSRCommand() *cli.Command {
 		Description: "Writes B.key.pem and B.csr.pem, where B is the basename: the key stays here, the request goes to whoever has the CA, for sign-csr or another program. " +
 			"With --key the request is for a key that is there already, and B.csr.pem alone is written.",
 		UsageText: "keyward gen-csr --cert-basename web --san web.example.org --subject-org-name \"Example Web\"\n" +
-			"keyward gen-csr --cert-basename web --san web.example.org --key web.key.pem --force",
-		Flags: []cli.Flag{
+			"keyward gen-csr --cert-basename web --san web.example.org --key web.key.pem --force\n" +
+			"keyward gen-csr --cert-basename orders --account orders --trust-domain example.org",
+		Flags: append(accountFlags(),
 			basenameFlag(certs.Leaf, certs.Peer), organizationFlag(certs.DefaultOrganization("B", certs.Leaf)), sanFlag("a `NAME` to ask for: DNS, IP, URI or e-mail, told apart by form; repeatable"),
 			keyTypeFlag(),
 			&cli.StringFlag{Name: "key", EnvVars: variable("key"), TakesFile: true, Usage: "ask with the private key in PEM `FILE`, and make none"},
@@ -27,19 +28,23 @@ func (e *env) genCSRCommand() *cli.Command {
 			encryptKeyFlag(),
 			dryRunFlag("check everything, say what would be written, and write nothing"),
 			overwriteFlag(), e.quietFlag(), e.jsonFlag(),
-		},
+		),
 		Action: e.genCSR,
 	}
 }
 
 func (e *env) genCSR(c *cli.Context) error {
+	sans, err := e.certNames(c)
+	if err != nil {
+		return err
+	}
 	key, made, err := e.requestKey(c)
 	if err != nil {
 		return err
 	}
 	base := cmp.Or(c.String("cert-basename"), defaultBasename(certs.Leaf, certs.Peer))
 	organization := cmp.Or(c.String("subject-org-name"), certs.DefaultOrganization(filepath.Base(base), certs.Leaf))
-	csr, err := certs.NewCSR(organization, c.StringSlice("san"), key)
+	csr, err := certs.NewCSR(organization, sans, key)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 
 // acts are the flags that are an act or say whom it is about, and no setting: no
 // environment variable may stand in for them.
-var acts = []string{"force", "force-overwrite", "yes", "replace", "u", "user", "kv", "kd", "fingerprint", "a", "if-missing", "with-key", "revoke", "trust-new", "admin", "all", "schema", "now", "serial", "release", "same-key", "what", "prepare", "lost", "help"}
+var acts = []string{"force", "force-overwrite", "yes", "replace", "u", "user", "kv", "kd", "fingerprint", "a", "if-missing", "with-key", "revoke", "trust-new", "admin", "all", "schema", "now", "serial", "release", "same-key", "what", "prepare", "lost", "account", "help"}
 
 // helpGate is what a walk through the command tree saw, and what it did not like.
 type helpGate struct {

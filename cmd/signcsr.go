@@ -20,19 +20,20 @@ func (e *env) signCSRCommand() *cli.Command {
 		Name: "sign-csr", Category: certificates, ArgsUsage: "CSRFILE",
 		Usage: "sign somebody else's request: the names that are allowed, no more",
 		Description: "Writes B.cert.pem and B.cert.der, where B is the basename. CSRFILE is PEM or DER, - is stdin. " +
-			"Of the request only the key, the organization and the names are taken, and the names only if --allow covers each of them; --san sets other names instead. " +
+			"Of the request only the key, the organization and the names are taken, and the names only if --allow covers each of them; --san and --account set other names instead. " +
 			"Without either they are asked about at a terminal, and refused elsewhere. " +
 			"Usages, CA rights and all other extensions come from the profile: what the request wants of them is told, and never copied. A common name is not made a name. " +
 			"Requests with a weak key, a broken hash or a wrong signature are refused.",
 		UsageText: "keyward sign-csr web.csr.pem --cert-basename web --allow *.example.org " + issuerFiles + "\n" +
 			"keyward sign-csr - --cert-basename db --san db.example.org --profile server --days 30 " + issuerFiles + " < db.csr\n" +
+			"keyward sign-csr orders.csr.pem --cert-basename orders --account orders --trust-domain example.org " + issuerFiles + "\n" +
 			"keyward sign-csr web.csr.pem --dry-run --allow .example.org --allow 10.0.0.0/8 --allow @example.org " + issuerFiles,
 		Flags: slices.Concat([]cli.Flag{
 			basenameFlag(certs.Leaf, certs.Peer), organizationFlag("the request's, or B-Leaf where it has none"),
 			&cli.StringSliceFlag{Name: "allow", EnvVars: variable("allow"),
 				Usage: "sign names as this `PATTERN` says: a name, *.example.org (one label), .example.org (any), an IP or CIDR, an e-mail address or @example.org, a URI and what is below; repeatable"},
 			sanFlag("sign this `NAME` instead of those of the request; repeatable"),
-		}, issuerFlags(), profileFlags(certs.Peer, lifetime(certs.Leaf)), []cli.Flag{
+		}, accountFlags(), issuerFlags(), profileFlags(certs.Peer, lifetime(certs.Leaf)), []cli.Flag{
 			dryRunFlag("check everything, say what would be signed, and write nothing"),
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "sign all names of the request, without a question"},
 			overwriteFlag(), e.quietFlag(), e.jsonFlag(),
@@ -106,7 +107,7 @@ type signing struct {
 
 // request is what to issue: the request's key, its organization, and the names that the caller lets it have.
 func (s *signing) request(c *cli.Context) (certs.Request, error) {
-	profile, err := certs.ParseProfile(c.String("profile"))
+	profile, err := s.env.certProfile(c)
 	if err != nil {
 		return certs.Request{}, err
 	}
@@ -122,7 +123,7 @@ func (s *signing) request(c *cli.Context) (certs.Request, error) {
 	sans, err := s.names(c, organization)
 	return certs.Request{
 		Role: certs.Leaf, Profile: profile, Organization: organization, SANs: sans,
-		PublicKey: s.csr.PublicKey, NotAfter: end, Clamp: c.Bool("clamp"),
+		PublicKey: s.csr.PublicKey, NotAfter: end, Clamp: c.Bool("clamp"), StartNow: c.String("account") != "",
 	}, err
 }
 
@@ -177,10 +178,14 @@ func (s *signing) sanFlag() string {
 // names are those that the caller sets, or those of the request if the caller lets it have them all.
 func (s *signing) names(c *cli.Context, organization string) ([]string, error) {
 	given := s.env.call.given
-	if given["san"] && given["allow"] {
-		return nil, fault.New(fault.Usage, "take one of them", "--san and --allow do not go together: the names of --san are all that is signed")
+	if given["allow"] && (given["san"] || given["account"]) {
+		return nil, fault.New(fault.Usage, "take one of them", "--allow does not go with --san or --account: their names are all that is signed")
 	}
-	if sans := c.StringSlice("san"); len(sans) > 0 && !given["allow"] { // a flag goes before a variable
+	sans, err := s.env.certNames(c)
+	if err != nil {
+		return nil, err
+	}
+	if len(sans) > 0 && !given["allow"] { // a flag goes before a variable
 		s.ignoreNames()
 		return sans, nil
 	}
@@ -188,8 +193,7 @@ func (s *signing) names(c *cli.Context, organization string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	sans, err := s.csr.Names()
-	if err != nil {
+	if sans, err = s.csr.Names(); err != nil {
 		return nil, err
 	}
 	if len(c.StringSlice("allow")) > 0 {
@@ -203,7 +207,7 @@ func (s *signing) ignoreNames() {
 		s.NotTaken = append(s.NotTaken, certs.Asked{Kind: "name", Value: printable(name)})
 	}
 	if len(s.csr.SANs()) > 0 {
-		s.Notes = append(s.Notes, "the names of the request are not taken, since --san sets others")
+		s.Notes = append(s.Notes, "the names of the request are not taken, since others are set")
 	}
 }
 

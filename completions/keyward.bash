@@ -102,21 +102,23 @@ _keyward_words() {
             --ca-keyfile=FILE --ca-key-password-file=FILE --ledger=FILE --clamp
             --profile=peer|server|client|micronets --days= --expiration-in-days=
             --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096
-            --key-password-file=FILE --encrypt-key --san= --pkeycert --dry-run
-            --force-overwrite --force -f --quiet -q --json --help -h" ;;
+            --key-password-file=FILE --encrypt-key --account= --trust-domain=
+            --san= --pkeycert --dry-run --force-overwrite --force -f --quiet -q
+            --json --help -h" ;;
     "keyward gen-csr")
         words="
-            --cert-basename=FILE --subject-org-name= --san=
-            --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096 --key=FILE
-            --key-password-file=FILE --encrypt-key --dry-run --force-overwrite
-            --force -f --quiet -q --json --help -h" ;;
+            --account= --trust-domain= --cert-basename=FILE --subject-org-name=
+            --san= --key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096
+            --key=FILE --key-password-file=FILE --encrypt-key --dry-run
+            --force-overwrite --force -f --quiet -q --json --help -h" ;;
     "keyward sign-csr")
         words="
-            --cert-basename=FILE --subject-org-name= --allow= --san=
-            --ca-certfile=FILE --ca-keyfile=FILE --ca-key-password-file=FILE
-            --ledger=FILE --clamp --profile=peer|server|client|micronets --days=
-            --expiration-in-days= --dry-run --yes -y --force-overwrite --force
-            -f --quiet -q --json --help -h" ;;
+            --cert-basename=FILE --subject-org-name= --allow= --san= --account=
+            --trust-domain= --ca-certfile=FILE --ca-keyfile=FILE
+            --ca-key-password-file=FILE --ledger=FILE --clamp
+            --profile=peer|server|client|micronets --days= --expiration-in-days=
+            --dry-run --yes -y --force-overwrite --force -f --quiet -q --json
+            --help -h" ;;
     "keyward renew-cert")
         words="
             --ca-certfile=FILE --ca-keyfile=FILE --ca-key-password-file=FILE

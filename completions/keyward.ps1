@@ -358,6 +358,8 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '--key-type=p256|p384|ed25519|rsa2048|rsa3072|rsa4096' = 'its key'
             '--key-password-file=FILE' = 'encrypt the new key with the first line of FILE, - is stdin'
             '--encrypt-key' = 'encrypt the new key with a password that is asked for at the terminal'
+            '--account=' = 'open the ACCOUNT of the bus with it: its one URI is spiffe://TRUST-DOMAIN/bus/account/ACCOUNT'
+            '--trust-domain=' = 'the bus takes certificates of this TRUST-DOMAIN, such as example.org'
             '--san=' = 'a NAME it can be checked by: DNS, IP, URI or e-mail, told apart by form; repeatable'
             '--pkeycert' = 'write certificate, intermediates and key in one file too'
             '--dry-run' = 'check everything, say what would be written, and write nothing'
@@ -371,6 +373,8 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '-h' = 'show this help'
         }
         'keyward gen-csr' = [ordered]@{
+            '--account=' = 'open the ACCOUNT of the bus with it: its one URI is spiffe://TRUST-DOMAIN/bus/account/ACCOUNT'
+            '--trust-domain=' = 'the bus takes certificates of this TRUST-DOMAIN, such as example.org'
             '--cert-basename=FILE' = 'the files are B.key.pem and so on'
             '--subject-org-name=' = 'the subject''s ORGANIZATION'
             '--san=' = 'a NAME to ask for: DNS, IP, URI or e-mail, told apart by form; repeatable'
@@ -393,6 +397,8 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '--subject-org-name=' = 'the subject''s ORGANIZATION'
             '--allow=' = 'sign names as this PATTERN says: a name, *.example.org (one label), .example.org (any), an IP or CIDR, an e-mail address or @example.org, a URI and what is below; repeatable'
             '--san=' = 'sign this NAME instead of those of the request; repeatable'
+            '--account=' = 'open the ACCOUNT of the bus with it: its one URI is spiffe://TRUST-DOMAIN/bus/account/ACCOUNT'
+            '--trust-domain=' = 'the bus takes certificates of this TRUST-DOMAIN, such as example.org'
             '--ca-certfile=FILE' = 'the issuer''s certificate, and those above it if any, in PEM FILE'
             '--ca-keyfile=FILE' = 'the issuer''s private key in PEM FILE'
             '--ca-key-password-file=FILE' = 'the password of an encrypted CA key is the first line of FILE, - is stdin'

@@ -358,6 +358,8 @@ __keyward_gen-leaf-cert() {
         '--key-type=[its key]:choice:(p256 p384 ed25519 rsa2048 rsa3072 rsa4096)' \
         '--key-password-file=[encrypt the new key with the first line of FILE, - is stdin]:FILE:_files' \
         '--encrypt-key[encrypt the new key with a password that is asked for at the terminal]' \
+        '--account=[open the ACCOUNT of the bus with it: its one URI is spiffe://TRUST-DOMAIN/bus/account/ACCOUNT]:ACCOUNT: ' \
+        '--trust-domain=[the bus takes certificates of this TRUST-DOMAIN, such as example.org]:TRUST-DOMAIN: ' \
         '*--san=[a NAME it can be checked by: DNS, IP, URI or e-mail, told apart by form; repeatable]:NAME: ' \
         '--pkeycert[write certificate, intermediates and key in one file too]' \
         '--dry-run[check everything, say what would be written, and write nothing]' \
@@ -369,6 +371,8 @@ __keyward_gen-leaf-cert() {
 
 __keyward_gen-csr() {
     _arguments -S \
+        '--account=[open the ACCOUNT of the bus with it: its one URI is spiffe://TRUST-DOMAIN/bus/account/ACCOUNT]:ACCOUNT: ' \
+        '--trust-domain=[the bus takes certificates of this TRUST-DOMAIN, such as example.org]:TRUST-DOMAIN: ' \
         '--cert-basename=[the files are B.key.pem and so on]:B:_files' \
         '--subject-org-name=[the subject'\''s ORGANIZATION]:ORGANIZATION: ' \
         '*--san=[a NAME to ask for: DNS, IP, URI or e-mail, told apart by form; repeatable]:NAME: ' \
@@ -390,6 +394,8 @@ __keyward_sign-csr() {
         '--subject-org-name=[the subject'\''s ORGANIZATION]:ORGANIZATION: ' \
         '*--allow=[sign names as this PATTERN says: a name, *.example.org (one label), .example.org (any), an IP or CIDR, an e-mail address or @example.org, a URI and what is below; repeatable]:PATTERN: ' \
         '*--san=[sign this NAME instead of those of the request; repeatable]:NAME: ' \
+        '--account=[open the ACCOUNT of the bus with it: its one URI is spiffe://TRUST-DOMAIN/bus/account/ACCOUNT]:ACCOUNT: ' \
+        '--trust-domain=[the bus takes certificates of this TRUST-DOMAIN, such as example.org]:TRUST-DOMAIN: ' \
         '--ca-certfile=[the issuer'\''s certificate, and those above it if any, in PEM FILE]:FILE:_files' \
         '--ca-keyfile=[the issuer'\''s private key in PEM FILE]:FILE:_files' \
         '--ca-key-password-file=[the password of an encrypted CA key is the first line of FILE, - is stdin]:FILE:_files' \
