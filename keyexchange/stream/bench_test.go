@@ -2,6 +2,7 @@ package stream
 
 import (
 	"crypto/ed25519"
+	"encoding/binary"
 	"io"
 	"runtime"
 	"sync"
@@ -75,4 +76,16 @@ func BenchmarkBare(b *testing.B) {
 		took += time.Since(start)
 	}
 	b.ReportMetric(float64(len(messages)*b.N)/took.Seconds(), "messages/s")
+}
+
+// BenchmarkWindow is what it costs to see whether a message was there before.
+func BenchmarkWindow(b *testing.B) {
+	var w window
+	mark := make([]byte, 64)
+	for i := 0; b.Loop(); i++ {
+		binary.LittleEndian.PutUint64(mark, uint64(i)*0x9e3779b97f4a7c15)
+		if !w.add(mark) {
+			b.Fatal(i)
+		}
+	}
 }
