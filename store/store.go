@@ -1,5 +1,5 @@
 // Package store says what the registry keeps: users, their public keys, the tokens
-// it gave out, the key logins that were used, and the audit log. Store is the interface, its
+// it gave out, the key logins that were used, the accounts of the bus, and the audit log. Store is the interface, its
 // comment the law; storetest checks an implementation against it.
 package store
 
@@ -8,6 +8,7 @@ import (
 	"iter"
 	"time"
 
+	"keyward/bus"
 	"keyward/internal/fault"
 	"keyward/keys"
 	"keyward/store/audit"
@@ -99,6 +100,7 @@ type Row struct {
 	Key       *Key
 	Login     *Login // without At and From
 	ServerKey *ServerKey
+	Account   *bus.Account
 	Audit     *audit.Record
 }
 
@@ -109,11 +111,11 @@ type Row struct {
 //
 // A write that returns nil is durable: synced to the disk, so that a kill or a power cut
 // cannot undo it, and every later read sees it, in every process that shares the store. One that
-// returns ErrExists, ErrNotFound, ErrFull or ErrLastAdmin, or that refuses a name, a description
-// or labels, changed nothing. One that returns any other error, that of its ended context
+// returns ErrExists, ErrNotFound, ErrFull, ErrLastAdmin, ErrChanged or ErrRevoked, or that refuses a name, a
+// description, labels or an account, changed nothing. One that returns any other error, that of its ended context
 // included, may have happened or not.
 //
-// ErrNotFound means that the user, key or token the call is about is not there, ErrExists
+// ErrNotFound means that the user, key, token or account the call is about is not there, ErrExists
 // that the one to be added is. All other errors are faults of the store, ErrUnavailable among them.
 // None holds a password, a hash or an identifier of a login.
 //
@@ -121,8 +123,11 @@ type Row struct {
 // together, or neither is. Records follow each other in the order of the changes.
 //
 // A user and all that is theirs go by name, which is compared byte by byte. Lists come in
-// the order of these bytes: users by name, keys by user, then time of creation, then
+// the order of these bytes: users and accounts by name, keys by user, then time of creation, then
 // fingerprint. No list is nil.
+//
+// Each change of an account gives it the next number of one counter as its revision. The counter never goes back, and no
+// account is ever forgotten: one that is revoked keeps its name.
 //
 // Times are kept to the microsecond and returned in UTC. The store has no clock: it returns
 // a token and a key that expired, and refuses a login that was used, until they are pruned.
@@ -186,17 +191,37 @@ type Store interface {
 	// SetServerKeys replaces them, if have is what is on record: ErrExists where it is not.
 	SetServerKeys(ctx context.Context, have, list []ServerKey, act audit.Act) error
 
+	// AddAccount adds an account, which is then active, and returns it. Its State, Revision and NotBefore are ignored. ErrExists
+	// where an active one has the name, or any has it in another case. Over a revoked one it makes another, which takes
+	// certificates from the time of the act on, rounded up to the second.
+	AddAccount(ctx context.Context, a bus.Account, act audit.Act) (bus.Account, error)
+	// UpdateAccount gives the account other roles, patterns and identities, and returns it. Its State and NotBefore stay as
+	// they are. ErrChanged where it has another Revision by now, ErrRevoked where it is.
+	UpdateAccount(ctx context.Context, a bus.Account, act audit.Act) (bus.Account, error)
+	// RevokeAccount revokes an account, and one that is revoked again.
+	RevokeAccount(ctx context.Context, name bus.Name, act audit.Act) error
+	// Account finds an account by name, a revoked one too.
+	Account(ctx context.Context, name bus.Name) (bus.Account, error)
+	// Accounts lists at most limit accounts behind a name; "" is before all.
+	Accounts(ctx context.Context, after bus.Name, limit int) ([]bus.Account, error)
+	// AccountChanges lists at most limit accounts whose revision is over since, as they are now, by revision. next is what to ask
+	// with then: the revision of the last, or the counter where there are none. A next below since says that this is
+	// another store than the one before, such as an older copy of its file. Asked with math.MaxInt64 it tells the counter.
+	AccountChanges(ctx context.Context, since int64, limit int) (changed []bus.Account, next int64, err error)
+
 	// Note records an act that changed nothing here.
 	Note(ctx context.Context, act audit.Act) error
 	// Audit streams the records after the one with this number, as AllKeys streams keys.
 	Audit(ctx context.Context, after int64) iter.Seq2[audit.Record, error]
 
 	// Export streams all but tokens and failures, as of one moment: users, keys, logins, server
-	// keys, audit records, each in the order of its list. An error ends it.
+	// keys, accounts, audit records, each in the order of its list. An error ends it.
 	Export(ctx context.Context) iter.Seq2[Row, error]
 	// Import replaces all that Export streams by the rows, and forgets tokens and failures, in one
 	// transaction; the first error of rows undoes it. Used logins and audit records are only added: where the store has
-	// records, one chain must be the beginning of the other, else it is fault.Policy and nothing changed. Last it records the act.
+	// records, one chain must be the beginning of the other, else it is fault.Policy and nothing changed. Each account gets a
+	// new revision, over all that this store or the rows have and over the microseconds since 1970 at the time of the act, so that it
+	// is none of a store that was lost; one that the rows have not is revoked. Last it records the act.
 	// It holds on to rows for a while, so what they point at stays as it is.
 	Import(ctx context.Context, rows iter.Seq2[Row, error], act audit.Act) error
 

@@ -48,6 +48,7 @@ keyexchange         -> internal/durable internal/fault internal/identity interna
 keyexchange/msgpack -> internal/fault github.com/tinylib/msgp
 bus                 -> internal/fault
 bus/bustest         -> bus
+bus/natsclient      -> bus internal/fault internal/natsdial github.com/nats-io/nats.go
 keyexchange/transport -> internal/fault internal/limit internal/natsdial internal/retry github.com/nats-io/nats.go github.com/nats-io/nkeys
 keyexchange/stream  -> keyexchange keyexchange/msgpack internal/retry
 

@@ -35,13 +35,17 @@ const (
 	KeyDeleted      What = "key.delete"
 	KeyPruned       What = "key.prune" // deleted since it had expired
 	ServerKeySet    What = "serverkey.set"
+	AccountAdded    What = "account.add"
+	AccountUpdated  What = "account.update"
+	AccountRevoked  What = "account.revoke"
 	Restored        What = "store.restore"
 	LoginRefused    What = "login.refused"
 )
 
 // Acts are all that a record may be of.
 func Acts() []What {
-	return []What{UserAdded, PasswordChanged, UserDeleted, KeyAdded, KeyExpiry, KeyDeleted, KeyPruned, ServerKeySet, Restored, LoginRefused}
+	return []What{UserAdded, PasswordChanged, UserDeleted, KeyAdded, KeyExpiry, KeyDeleted, KeyPruned, ServerKeySet,
+		AccountAdded, AccountUpdated, AccountRevoked, Restored, LoginRefused}
 }
 
 // Is tells whether an act is of that name, or of a kind of that name: key.add is of the kind key.
@@ -56,6 +60,7 @@ type Act struct {
 	By      string // the user who did it, or whose name was given; "" for the server itself
 	User    string // whom it is about
 	Key     string // the fingerprint of the key that it is about; "" for none
+	Account string // the account of the bus that it is about; "" for none
 	From    string // the address that it came from; "" for the server itself
 	Request string // the id of the request
 	Count   int    // how many like it this stands for; 0 is one
@@ -86,6 +91,7 @@ type line struct {
 	By      string `json:"by,omitempty"`
 	User    string `json:"user,omitempty"`
 	Key     string `json:"key,omitempty"`
+	Account string `json:"account,omitempty"`
 	From    string `json:"from,omitempty"`
 	Request string `json:"request,omitempty"`
 	Count   int    `json:"count,omitempty"`
@@ -110,7 +116,7 @@ func (s *Signer) Public() ed25519.PublicKey {
 
 // Sign makes the record after head.
 func (s *Signer) Sign(head Head, a Act) Record {
-	a.By, a.User, a.Key = clip(a.By), clip(a.User), clip(a.Key)
+	a.By, a.User, a.Key, a.Account = clip(a.By), clip(a.User), clip(a.Key), clip(a.Account)
 	a.From, a.Request, a.Note = clip(a.From), clip(a.Request), clip(a.Note)
 	text := marshal(head, a)
 	return Record{text, [ed25519.SignatureSize]byte(ed25519.Sign(s.private, text))}
@@ -120,7 +126,7 @@ func (s *Signer) Sign(head Head, a Act) Record {
 func marshal(head Head, a Act) []byte {
 	text, _ := json.Marshal(line{ // strings and numbers
 		head.Seq + 1, hex.EncodeToString(head.Hash[:]), a.Time.UTC().Format(timeLayout),
-		a.What, a.By, a.User, a.Key, a.From, a.Request, a.Count, a.Note,
+		a.What, a.By, a.User, a.Key, a.Account, a.From, a.Request, a.Count, a.Note,
 	})
 	return text
 }
@@ -157,7 +163,7 @@ func Parse(text []byte) (seq int64, prev [sha256.Size]byte, a Act, err error) {
 		return 0, prev, a, errors.New("no time")
 	}
 	prev = [sha256.Size]byte(hash)
-	a = Act{at, l.What, l.By, l.User, l.Key, l.From, l.Request, l.Count, l.Note}
+	a = Act{at, l.What, l.By, l.User, l.Key, l.Account, l.From, l.Request, l.Count, l.Note}
 	if !bytes.Equal(marshal(Head{l.Seq - 1, prev}, a), text) {
 		return 0, prev, a, errors.New("not spelt as records are")
 	}

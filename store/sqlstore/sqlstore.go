@@ -57,6 +57,7 @@ type engine interface {
 // selects are the prepared statements that read.
 type selects struct {
 	user, users, allKeys, token *sql.Stmt
+	account, accounts, changes  *sql.Stmt
 
 	keys *sql.Stmt // of SQLite alone
 }
@@ -71,6 +72,9 @@ func (s *Store) prepare(ctx context.Context) error {
 		{&s.users, selectUsers},
 		{&s.allKeys, selectAllKeys},
 		{&s.token, selectToken},
+		{&s.account, selectAccount},
+		{&s.accounts, selectAccounts},
+		{&s.changes, selectChanges},
 	} {
 		var err error
 		if *p.stmt, err = s.reads.PrepareContext(ctx, p.query); err != nil {
@@ -137,7 +141,7 @@ func (s *Store) explain(err error) error {
 
 // isAnswer tells the errors that say how things stand from those that are faults.
 func isAnswer(err error) bool {
-	for _, answer := range []error{store.ErrExists, store.ErrNotFound, store.ErrFull, store.ErrLastAdmin} {
+	for _, answer := range []error{store.ErrExists, store.ErrNotFound, store.ErrFull, store.ErrLastAdmin, store.ErrChanged, store.ErrRevoked} {
 		if errors.Is(err, answer) {
 			return true
 		}

@@ -62,6 +62,14 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"ServerKeys", serverKeys},
 		{"Failures", failures},
 		{"ChangesCancelled", changesCancelled},
+
+		{"Accounts", accounts},
+		{"AccountNames", accountNames},
+		{"AccountAgain", accountAgain},
+		{"AccountLimits", accountLimits},
+		{"AccountOrder", accountOrder},
+		{"RacingUpdates", racingUpdates},
+		{"FollowedChanges", followedChanges},
 	} {
 		t.Run(check.name, func(t *testing.T) {
 			s := open(t)
