@@ -24,7 +24,7 @@ func (e *env) keyexchangeSubscribeCommand() *cli.Command {
 		Name: "subscribe", Usage: "read sealed messages as lines of JSON",
 		Description: "Gets the keys from the exchange at --auth, keyward's or napalm-logs' own, then reads messages, verifies, decrypts and decodes them, on all cores, and prints each as a line of JSON, in their order. " +
 			"It runs until it is interrupted, or until stdin ends with --transport stdio, and connects again whenever a connection ends. " +
-			"When the keys change it goes on by itself: a message that no known key signed waits until the keys are fetched again, at most once a second and for at most 5 seconds, and is then tried once more. Old keys are known for 10 minutes longer. " +
+			"When the keys change it goes on by itself: a message that no known key signed waits while the keys are fetched again, at once and a second later, and for at most 5 seconds where that fails. Old keys are known for 10 minutes longer. " +
 			"With --exchange-keys the keys are those of that file, which is followed, and not those of an exchange. With --no-security the messages are not sealed. " +
 			"What is bad is left out, counted, and told on stderr: what is not signed, damaged, too long or no map in MessagePack, and what was there before, as far as the last 65,536 messages of this run show it. " +
 			"With --transport stdio bad messages make it end with exit code 11. With --json they are told as objects with bad, which has code and count.",

@@ -738,7 +738,7 @@ complete -c keyward -n '__keyward_in keyward audit' -l help -s h -d 'show this h
 complete -c keyward -n '__keyward_in keyward audit list' -l after -x -d 'only records after number SEQ'
 complete -c keyward -n '__keyward_in keyward audit list' -l since -x -d 'only records of the last TIME: 24h, 7 or 7d, 2w, 1y'
 complete -c keyward -n '__keyward_in keyward audit list' -l user -s u -x -d 'only records by or about user NAME'
-complete -c keyward -n '__keyward_in keyward audit list' -l what -x -d 'only records of this ACT: user.add, user.password, user.delete, key.add, key.expiry, key.delete, key.prune, serverkey.set, store.restore, login.refused; or of a kind of them, as key'
+complete -c keyward -n '__keyward_in keyward audit list' -l what -x -d 'only records of this ACT: user.add, user.password, user.delete, key.add, key.expiry, key.delete, key.prune, serverkey.set, account.add, account.update, account.revoke, store.restore, login.refused; or of a kind of them, as key'
 complete -c keyward -n '__keyward_in keyward audit list' -l as -o as -x -d 'log in as NAME'
 complete -c keyward -n '__keyward_in keyward audit list' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
 complete -c keyward -n '__keyward_in keyward audit list' -l url -x -d 'the registry\'s URL; a path in it does not count'

@@ -797,7 +797,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '--since=' = 'only records of the last TIME: 24h, 7 or 7d, 2w, 1y'
             '--user=' = 'only records by or about user NAME'
             '-u=' = 'only records by or about user NAME'
-            '--what=' = 'only records of this ACT: user.add, user.password, user.delete, key.add, key.expiry, key.delete, key.prune, serverkey.set, store.restore, login.refused; or of a kind of them, as key'
+            '--what=' = 'only records of this ACT: user.add, user.password, user.delete, key.add, key.expiry, key.delete, key.prune, serverkey.set, account.add, account.update, account.revoke, store.restore, login.refused; or of a kind of them, as key'
             '--as=' = 'log in as NAME'
             '--password-file=FILE' = 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
             '--url=' = 'the registry''s URL; a path in it does not count'

@@ -813,7 +813,7 @@ __keyward_audit_list() {
         '--after=[only records after number SEQ]:SEQ: ' \
         '--since=[only records of the last TIME: 24h, 7 or 7d, 2w, 1y]:TIME: ' \
         '(--user -u)'{--user,-u}'=[only records by or about user NAME]:NAME: ' \
-        '--what=[only records of this ACT: user.add, user.password, user.delete, key.add, key.expiry, key.delete, key.prune, serverkey.set, store.restore, login.refused; or of a kind of them, as key]:ACT: ' \
+        '--what=[only records of this ACT: user.add, user.password, user.delete, key.add, key.expiry, key.delete, key.prune, serverkey.set, account.add, account.update, account.revoke, store.restore, login.refused; or of a kind of them, as key]:ACT: ' \
         '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
         '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
         '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \

@@ -15,6 +15,7 @@ import (
 const (
 	renewPause = time.Second     // from one look for other keys to the next, at least
 	patience   = 5 * time.Second // with who has the keys, and does not answer
+	clockSkew  = time.Second     // that the publisher's clock may be ahead of the exchange's: it seals with new keys that much sooner
 )
 
 // writer writes what was opened, in order. What no key opened it tries again, once it knows those that held when it came.
@@ -99,7 +100,7 @@ func (w *writer) putAgain(ctx context.Context, m message, tried []keyexchange.Op
 }
 
 // openAgain opens a message that no key opened of those that were tried, and leaves its line in w.line. Where none of the known
-// keys does it either, it looks for others: once more after the message came, at most each second, for five seconds where
+// keys does it either, it looks for others: until a second after the message came, at most each second, for five seconds where
 // that fails. Messages that came meanwhile do not wait for another five.
 func (w *writer) openAgain(ctx context.Context, m message, tried []keyexchange.OpenKeys) (err error) {
 	err = keyexchange.ErrNotSigned
@@ -127,7 +128,7 @@ func (w *writer) renew(ctx context.Context, deadline time.Time) {
 	w.renewed = now()
 	switch err := w.Keys.Renew(ctx); {
 	case err == nil:
-		w.settled = w.renewed
+		w.settled = w.renewed.Add(-clockSkew)
 	case now().After(deadline.Add(-renewPause)):
 		w.settled = now()
 	}
