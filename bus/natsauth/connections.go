@@ -1,0 +1,122 @@
+package natsauth
+
+import (
+	"keyward/bus"
+)
+
+// place is where a connection is: no two ever have the same.
+type place struct {
+	server string // its ID, which is another after each start
+	cid    uint64
+}
+
+// link is a connection that an authorizer let in.
+type link struct {
+	place
+	stamp
+}
+
+// connections are all of the bus on all servers, and what the accounts are by now. A list of a server comes in pages, and is a part
+// of a round; what no round found any more is dropped.
+type connections struct {
+	of        map[bus.Name]map[place]*seen
+	revisions map[bus.Name]uint64
+	newest    uint64 // of the revisions
+	round     int
+}
+
+// seen is a connection, and the last round of lists that it was in, or came after.
+type seen struct {
+	link
+	round int
+}
+
+func newConnections() *connections {
+	return &connections{of: map[bus.Name]map[place]*seen{}, revisions: map[bus.Name]uint64{}}
+}
+
+// stale says whether the account is another by now, or not there any more. One that the follower has yet to hear of is not.
+func (c *connections) stale(s stamp) bool {
+	now, known := c.revisions[s.account]
+	return known && s.revision < now || !known && s.revision <= c.newest
+}
+
+// add notes a connection.
+func (c *connections) add(l link) {
+	places := c.of[l.account]
+	if places == nil {
+		places = map[place]*seen{}
+		c.of[l.account] = places
+	}
+	places[l.place] = &seen{l, c.round}
+}
+
+// remove forgets one that ended.
+func (c *connections) remove(l link) {
+	places := c.of[l.account]
+	delete(places, l.place)
+	if len(places) == 0 {
+		delete(c.of, l.account)
+	}
+}
+
+// changed notes what accounts are by now, and gives the connections that are stale by it.
+func (c *connections) changed(accounts []bus.Account, anew bool) []link {
+	if anew {
+		clear(c.revisions)
+		c.newest = 0
+	}
+	var stale []link
+	for _, account := range accounts {
+		c.revisions[account.Name] = account.Revision
+		c.newest = max(c.newest, account.Revision)
+		for _, l := range c.of[account.Name] {
+			if c.stale(l.stamp) {
+				stale = append(stale, l.link)
+			}
+		}
+	}
+	return stale
+}
+
+// all calls do with each connection.
+func (c *connections) all(do func(link)) {
+	for _, places := range c.of {
+		for _, l := range places {
+			do(l.link)
+		}
+	}
+}
+
+// begin begins a round of lists, and forgets those that the last two did not find: their server is gone.
+func (c *connections) begin() {
+	c.forget(func(l *seen) bool { return l.round < c.round-1 })
+	c.round++
+}
+
+// listed forgets connections that a whole list of a server, asked for in a round, did not have.
+func (c *connections) listed(server string, round int) {
+	c.forget(func(l *seen) bool { return l.server == server && l.round < round })
+}
+
+func (c *connections) forget(gone func(*seen) bool) {
+	for account, places := range c.of {
+		for at, l := range places {
+			if gone(l) {
+				delete(places, at)
+			}
+		}
+		if len(places) == 0 {
+			delete(c.of, account)
+		}
+	}
+}
+
+// count is how many there are.
+func (c *connections) count() int {
+	n := 0
+	for _, places := range c.of {
+		n += len(places)
+	}
+	return n
+}

@@ -1,0 +1,173 @@
+package natsauth
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// serverID is who speaks in the system account.
+type serverID struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// event is what is used of a connect event and of a disconnect event.
+type event struct {
+	Server serverID `json:"server"`
+	Client struct {
+		ID   uint64 `json:"id"`
+		User string `json:"user"`
+	} `json:"client"`
+}
+
+// listQuestion is a page of a server's connections; listAnswer is what is used of the answer.
+type (
+	listQuestion struct {
+		Account string `json:"acc"`
+		Users   bool   `json:"auth"`
+		Offset  int    `json:"offset"`
+		Limit   int    `json:"limit"`
+	}
+	listAnswer struct {
+		Server serverID `json:"server"`
+		Data   struct {
+			Connections []struct {
+				CID  uint64 `json:"cid"`
+				User string `json:"authorized_user"`
+			} `json:"connections"`
+			Offset int `json:"offset"`
+		} `json:"data"`
+		Error *struct {
+			Description string `json:"description"`
+		} `json:"error"`
+	}
+)
+
+// hear takes a message to where it belongs.
+func (w *watch) hear(m *nats.Msg) {
+	subject := strings.TrimPrefix(m.Subject, w.inbox+".")
+	word, number, _ := strings.Cut(subject, ".")
+	switch {
+	case m.Subject == connectEvent:
+		w.connected(m.Data)
+	case m.Subject == disconnectEvent:
+		w.disconnected(m.Data)
+	case m.Subject == certificatesSubject:
+		w.tellCertificates(m)
+	case word == "list":
+		w.page(m.Data, number)
+	case word == "certificates":
+		w.learn(m.Data)
+	case word == "kick":
+		w.kicked(m.Data)
+	}
+}
+
+// connected looks at who was just let in, by whichever authorizer: the account may have changed since it was asked for, and whom
+// is trusted.
+func (w *watch) connected(data []byte) {
+	var e event
+	if err := json.Unmarshal(data, &e); err != nil {
+		w.Log.Warn("a connect event does not parse", "error", err)
+		return
+	}
+	if s, ok := parseStamp(e.Client.User); ok {
+		w.found(link{place{e.Server.ID, e.Client.ID}, s})
+	}
+}
+
+// found notes a connection, or ends it.
+func (w *watch) found(l link) {
+	w.add(l)
+	if w.stale(l.stamp) {
+		w.kick(l, "the account changed")
+		return
+	}
+	w.verifyAgain(l)
+}
+
+func (w *watch) disconnected(data []byte) {
+	var e event
+	if err := json.Unmarshal(data, &e); err != nil {
+		w.Log.Warn("a disconnect event does not parse", "error", err)
+		return
+	}
+	if s, ok := parseStamp(e.Client.User); ok {
+		w.remove(link{place{e.Server.ID, e.Client.ID}, s})
+	}
+}
+
+// list has all servers list their connections.
+func (w *watch) list() {
+	w.begin()
+	w.listDue, w.lastList = false, time.Now()
+	needed := map[string]bool{}
+	w.all(func(l link) { needed[l.fingerprint] = true })
+	w.chains.only(needed)
+	w.askList(listAll, 0)
+}
+
+func (w *watch) askList(subject string, offset int) {
+	w.ask(w.system, subject, fmt.Sprintf("list.%d", w.round), listQuestion{Account: BusAccount, Users: true, Offset: offset, Limit: listPage})
+}
+
+// page takes a page of a server's list, and asks for the next one.
+func (w *watch) page(data []byte, number string) {
+	var a listAnswer
+	round, err := strconv.Atoi(number)
+	if err == nil {
+		err = json.Unmarshal(data, &a)
+	}
+	if err == nil && a.Error != nil {
+		err = fmt.Errorf("%.200q", a.Error.Description)
+	}
+	if err != nil {
+		w.Log.Warn("a list of connections does not parse", "error", err)
+		return
+	}
+	if round != w.round {
+		return // of a round before
+	}
+	for _, c := range a.Data.Connections {
+		if s, ok := parseStamp(c.User); ok {
+			w.found(link{place{a.Server.ID, c.CID}, s})
+		}
+	}
+	if n := len(a.Data.Connections); n == listPage {
+		w.askList(fmt.Sprintf(listOne, a.Server.ID), a.Data.Offset+n)
+		return
+	}
+	w.listed(a.Server.ID, round)
+}
+
+// kick ends a connection. What it was forgets it when the server says that it ended.
+func (w *watch) kick(l link, why string) {
+	w.Log.Info("disconnected", "account", l.account, "revision", l.revision, "server", l.server, "cid", l.cid, "cause", why)
+	w.ask(w.system, fmt.Sprintf(kickOne, l.server), "kick", struct {
+		CID uint64 `json:"cid"`
+	}{l.cid})
+}
+
+// kicked hears what became of it. Most often that it ended by itself before.
+func (w *watch) kicked(data []byte) {
+	var a listAnswer
+	if err := json.Unmarshal(data, &a); err == nil && a.Error != nil {
+		w.Log.Debug("not disconnected", "server", a.Server.Name, "cause", a.Error.Description)
+	}
+}
+
+// ask sends a question whose answers come to hear.
+func (w *watch) ask(conn *nats.Conn, subject, about string, question any) {
+	data, err := json.Marshal(question)
+	if err == nil {
+		err = conn.PublishRequest(subject, w.inbox+"."+about, data)
+	}
+	if err != nil {
+		w.Log.Warn("cannot ask", "subject", subject, "error", err)
+	}
+}

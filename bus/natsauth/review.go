@@ -1,0 +1,137 @@
+package natsauth
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// certificatesQuestion is what an authorizer asks the others: for the chains of fingerprints. An answer needs no proof: a
+// fingerprint is of its certificate, and that is verified.
+type (
+	certificatesQuestion struct {
+		Fingerprints []string `json:"fingerprints"`
+	}
+	certificatesAnswer struct {
+		Chains [][][]byte `json:"chains"` // in DER
+	}
+)
+
+// review begins to verify all certificates again, some at a time, so that a revocation need not wait for it.
+func (w *watch) review(others bool) {
+	w.chains.next()
+	var unknown []string
+	w.unverified = nil
+	w.all(func(l link) {
+		if _, _, ok := w.chains.get(l.fingerprint); ok {
+			w.unverified = append(w.unverified, l)
+		} else {
+			unknown = append(unknown, l.fingerprint)
+		}
+	})
+	if len(unknown) == 0 {
+		return
+	}
+	for page := range slices.Chunk(unknown, askPage) {
+		w.ask(w.siblings, certificatesSubject, "certificates", certificatesQuestion{page})
+	}
+	if others {
+		w.waiting = time.After(siblingTime)
+	}
+}
+
+// verifySome goes on with a review.
+func (w *watch) verifySome() {
+	n := min(len(w.unverified), reviewPage)
+	for _, l := range w.unverified[:n] {
+		w.verifyAgain(l)
+	}
+	w.unverified = w.unverified[n:]
+}
+
+// verifyAgain verifies a connection's certificate, unless that was done since the last review began, or nobody knows it.
+func (w *watch) verifyAgain(l link) {
+	if der, fresh, ok := w.chains.get(l.fingerprint); ok && !fresh {
+		w.verify(l, der)
+	}
+}
+
+// verify ends a connection whose certificate is not trusted any more.
+func (w *watch) verify(l link, der [][]byte) {
+	review := w.chains.now()
+	chain, err := parse(der)
+	if err == nil {
+		err = w.Authorizer.Verify(chain, w.Now())
+	}
+	if err != nil {
+		w.kick(l, err.Error())
+		return
+	}
+	w.chains.put(der, review)
+}
+
+// tellCertificates gives another authorizer the chains that it asks for.
+func (w *watch) tellCertificates(m *nats.Msg) {
+	var q certificatesQuestion
+	if err := json.Unmarshal(m.Data, &q); err != nil || len(q.Fingerprints) > askPage {
+		w.Log.Warn("a request of another authorizer does not parse")
+		return
+	}
+	var a certificatesAnswer
+	for _, which := range q.Fingerprints {
+		if der, _, ok := w.chains.get(which); ok {
+			a.Chains = append(a.Chains, der)
+		}
+	}
+	if len(a.Chains) == 0 {
+		return
+	}
+	data, err := json.Marshal(a)
+	if err == nil {
+		err = m.Respond(data)
+	}
+	if err != nil {
+		w.Log.Warn("another authorizer gets no certificates", "error", err)
+	}
+}
+
+// learn takes the chains that another authorizer knows, and verifies those that are needed.
+func (w *watch) learn(data []byte) {
+	var a certificatesAnswer
+	if err := json.Unmarshal(data, &a); err != nil {
+		w.Log.Warn("an answer of another authorizer does not parse")
+		return
+	}
+	learned := map[string][][]byte{}
+	for _, der := range a.Chains {
+		if len(der) > 0 && len(der) <= maxChain {
+			learned[fingerprint(der[0])] = der
+		}
+	}
+	w.all(func(l link) {
+		if der, ok := learned[l.fingerprint]; ok {
+			w.verify(l, der)
+		}
+	})
+}
+
+// findStrangers finds the connections whose certificates nobody knows.
+func (w *watch) findStrangers() {
+	w.strangers = nil
+	w.all(func(l link) {
+		if _, _, ok := w.chains.get(l.fingerprint); !ok {
+			w.strangers = append(w.strangers, l)
+		}
+	})
+}
+
+// endStrangers ends some of them, slowly: they all come back.
+func (w *watch) endStrangers() {
+	n := min(len(w.strangers), strangersEach)
+	for _, l := range w.strangers[:n] {
+		w.kick(l, "whom is trusted changed, and no authorizer knows the certificate")
+	}
+	w.strangers = w.strangers[n:]
+}

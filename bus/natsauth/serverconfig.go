@@ -1,0 +1,115 @@
+package natsauth
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"keyward/internal/fault"
+)
+
+// The NATS accounts beside BusAccount: of the authorizers, and of the servers themselves.
+const (
+	authAccount   = "AUTH"
+	systemAccount = "SYS"
+)
+
+// AuthorizationTimeout is how long a server waits for an answer: longer than a Service takes at most.
+const AuthorizationTimeout = 4 * time.Second
+
+// ServerConfig is what a NATS server of the bus is told. All paths are the server's.
+type ServerConfig struct {
+	Keys   PublicKeys
+	Name   string // of the server; empty is one that it makes
+	Listen string // address and port
+	Cert   string // its certificate, and those above it, in PEM
+	Key    string // the certificate's key in PEM
+	CA     string // signs the clients, and the other servers
+
+	Cluster       string   // the cluster's name; empty is none
+	ClusterListen string   // address and port for the other servers
+	Routes        []string // HOST:PORT of other servers
+}
+
+// Text is the configuration of a server, complete, for nats-server -c. Its error is fault.Usage, for what no
+// configuration can say.
+func (c ServerConfig) Text() (string, error) {
+	for _, text := range append([]string{c.Name, c.Listen, c.Cert, c.Key, c.CA, c.Cluster, c.ClusterListen}, c.Routes...) {
+		if strings.ContainsFunc(text, unicode.IsControl) {
+			return "", fault.New(fault.Usage, "leave out line ends and other characters that do not print", "%q cannot be in a configuration", text)
+		}
+	}
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("# A server of the bus: accounts and their permissions come from keyward bus authorize.")
+	if c.Name != "" {
+		line("server_name: %s", quote(c.Name))
+	}
+	line("listen: %s", quote(c.Listen))
+	line("")
+	line("# Every client shows a certificate, the authorizers too.")
+	line("%s", c.tls(""))
+	line("")
+	line("accounts {")
+	line("  %s {}", BusAccount)
+	line("  %s { users: [%s] }", authAccount, user(c.Keys.Callout,
+		[]string{"$SYS._INBOX.>", "_INBOX.>", certificatesSubject}, []string{calloutSubject + " " + queueGroup, "_INBOX.>", certificatesSubject}))
+	line("  %s { users: [%s] }", systemAccount, user(c.Keys.System,
+		[]string{listAll, fmt.Sprintf(listOne, "*"), fmt.Sprintf(kickOne, "*")}, []string{connectEvent, disconnectEvent, "_INBOX.>"}))
+	line("}")
+	line("system_account: %s", systemAccount)
+	line("")
+	line("authorization {")
+	line("  timeout: %d # an authorizer answers sooner, or not at all", int(AuthorizationTimeout.Seconds()))
+	line("  auth_callout {")
+	line("    account: %s", authAccount)
+	line("    issuer: %s", c.Keys.Issuer)
+	line("    xkey: %s", c.Keys.XKey)
+	line("    auth_users: [%s, %s]", c.Keys.Callout, c.Keys.System)
+	line("  }")
+	line("}")
+	if c.Cluster != "" {
+		line("")
+		line("cluster {")
+		line("  name: %s", quote(c.Cluster))
+		line("  listen: %s", quote(c.ClusterListen))
+		line("  # The servers show each other the same certificate, which has to be for a server and a client.")
+		line("%s", c.tls("  "))
+		line("  routes: [%s]", routes(c.Routes))
+		line("}")
+	}
+	return b.String(), nil
+}
+
+// tls is what a server shows, and whom it takes.
+func (c ServerConfig) tls(indent string) string {
+	lines := []string{"tls {", "  cert_file: " + quote(c.Cert), "  key_file: " + quote(c.Key), "  ca_file: " + quote(c.CA), "  verify: true", "  timeout: 5", "}"}
+	return indent + strings.Join(lines, "\n"+indent)
+}
+
+// user is one that logs in with a key and may do no more than it has to.
+func user(key string, publish, subscribe []string) string {
+	return fmt.Sprintf("{ nkey: %s, permissions: { publish: [%s], subscribe: [%s] } }", key, quoteAll(publish), quoteAll(subscribe))
+}
+
+func routes(hosts []string) string {
+	urls := make([]string, len(hosts))
+	for i, host := range hosts {
+		urls[i] = "tls://" + host
+	}
+	return quoteAll(urls)
+}
+
+func quoteAll(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, text := range texts {
+		quoted[i] = quote(text)
+	}
+	return strings.Join(quoted, ", ")
+}
+
+// quote is a string as a configuration has it: nats-server, conf/lex.go.
+func quote(text string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
+}

@@ -1,0 +1,227 @@
+package natsauth
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
+
+	"keyward/internal/fault"
+	"keyward/internal/natsdial"
+)
+
+// BusAccount is the NATS account that all accounts of the bus share, as `keyward bus config` has it.
+const BusAccount = "BUS"
+
+// flushTime is how long a server has to take our subscriptions.
+const flushTime = 10 * time.Second
+
+// queueGroup is that of all authorizers with the same keys.
+const queueGroup = "keyward"
+
+// Config is what a Service is made of. What is zero has the default that stands with it.
+type Config struct {
+	Authorizer  *Authorizer
+	Keys        *Keys
+	URL         string        // of a NATS server, tls://HOST:PORT; it tells the others of its cluster
+	TLS         *tls.Config   // with the certificate that servers ask of each client
+	AnswerTime  time.Duration // for each question: 2 seconds. A server's authorization timeout is to be longer
+	Concurrent  int           // questions at a time: 64
+	FollowEvery time.Duration // between two looks at the store for accounts that changed: 50 ms
+	ListEvery   time.Duration // between two lists of all connections, for events that were lost: a minute
+	Now         func() time.Time
+	Log         *slog.Logger
+}
+
+// Service answers the servers, and ends connections that are not right any more.
+type Service struct {
+	Config
+	chains  *chains
+	places  chan struct{} // one for each question
+	reviews chan bool
+	relist  chan struct{}
+}
+
+// NewService makes a Service.
+func NewService(c Config) *Service {
+	c.AnswerTime = cmp.Or(c.AnswerTime, 2*time.Second)
+	c.Concurrent = cmp.Or(c.Concurrent, 64)
+	c.FollowEvery = cmp.Or(c.FollowEvery, 50*time.Millisecond)
+	c.ListEvery = cmp.Or(c.ListEvery, time.Minute)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{Config: c, chains: newChains(), places: make(chan struct{}, c.Concurrent), reviews: make(chan bool, 8), relist: make(chan struct{}, 1)}
+}
+
+// Review verifies the certificates of all connections again, and ends those that are not trusted any more. others says that whom
+// is trusted changed: then also those are ended, some at a time, whose certificate no authorizer knows since all were
+// started after them. They come back and are asked.
+func (s *Service) Review(others bool) {
+	select {
+	case s.reviews <- others:
+	default: // enough wait
+	}
+}
+
+// Serve answers until ctx ends, and then what it has. It calls ready when the first question can come. Its errors are those of
+// natsdial, fault.Policy for a server that is too old, and the store's, where that does not answer at the start.
+func (s *Service) Serve(ctx context.Context, ready func()) error {
+	questions, err := s.connect(ctx, "callout", s.Keys.callout, nil)
+	if err != nil {
+		return err
+	}
+	defer end(questions)
+	again := nats.ReconnectHandler(func(c *nats.Conn) {
+		s.Log.Info("connected", "server", c.ConnectedUrlRedacted(), "as", "system")
+		s.listAgain()
+	})
+	system, err := s.connect(ctx, "system", s.Keys.system, again)
+	if err != nil {
+		return err
+	}
+	defer end(system)
+	w, err := newWatch(s, system.Conn, questions.Conn)
+	if err != nil {
+		return err
+	}
+	if err := w.load(ctx); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	defer stop()
+	beside.Go(func() { w.follower.Follow(ctx) })
+	beside.Go(func() { w.run(ctx) })
+	sub, err := questions.QueueSubscribe(calloutSubject, queueGroup, func(m *nats.Msg) { s.take(ctx, m) })
+	if err == nil {
+		err = cmp.Or(questions.FlushTimeout(flushTime), system.FlushTimeout(flushTime))
+	}
+	if err != nil {
+		return fault.New(fault.Unreachable, "", "cannot subscribe: %w", err)
+	}
+	ready()
+	<-ctx.Done()
+	_ = sub.Unsubscribe()     // others of the group are asked from here on
+	for range cap(s.places) { // the answers are given
+		s.places <- struct{}{}
+	}
+	return nil
+}
+
+// take has a question answered, once there is a place for it.
+func (s *Service) take(ctx context.Context, m *nats.Msg) {
+	select {
+	case s.places <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	go func() {
+		defer func() { <-s.places }()
+		s.answer(context.WithoutCancel(ctx), m)
+	}()
+}
+
+// connect logs in with a key, and refuses a server that is too old.
+func (s *Service) connect(ctx context.Context, as string, key nkeys.KeyPair, more nats.Option) (*natsdial.Conn, error) {
+	public, err := key.PublicKey()
+	if err != nil {
+		return nil, fault.New(fault.Failed, "", "the key %s: %w", as, err)
+	}
+	options := natsdial.Options{
+		URL: s.URL, TLS: s.TLS, Log: s.Log,
+		HintSecret: "leave them out: the keys are in --bus-keys",
+		HintLogin:  "have the server use what `keyward bus config` prints for these keys",
+		More:       []nats.Option{nats.Name("keyward bus authorize, " + as), nats.Nkey(public, key.Sign), nats.NoEcho(), nats.ErrorHandler(s.libraryError)},
+	}
+	if more != nil {
+		options.More = append(options.More, more)
+	}
+	conn, err := options.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := CheckVersion(conn.ConnectedServerVersion()); err != nil {
+		end(conn)
+		return nil, err
+	}
+	return conn, nil
+}
+
+func end(conn *natsdial.Conn) {
+	_ = conn.FlushTimeout(time.Second) // the last answers; without a server there are none
+	conn.Close()
+	<-conn.Closed
+}
+
+// libraryError hears of what was lost on the way to us.
+func (s *Service) libraryError(_ *nats.Conn, _ *nats.Subscription, err error) {
+	s.Log.Warn("NATS", "cause", err)
+	if errors.Is(err, nats.ErrSlowConsumer) {
+		s.listAgain()
+	}
+}
+
+func (s *Service) listAgain() {
+	select {
+	case s.relist <- struct{}{}:
+	default:
+	}
+}
+
+// answer answers one question. It is quiet where nobody waits any more, or where the question is none.
+func (s *Service) answer(ctx context.Context, m *nats.Msg) {
+	began := time.Now()
+	q, err := s.Keys.ask(m.Data, m.Header.Get(xkeyHeader), s.Now())
+	if q == nil {
+		s.Log.Warn("a request is not answered", "error", err, "hint", fault.HintOf(err))
+		return
+	}
+	log := s.Log.With("server", q.server.Name, "remote", q.client.Host, "cid", q.client.ID)
+	if len(q.chain) > 0 {
+		log = log.With("subject", q.chain[0].Subject.String(), "serial", q.chain[0].SerialNumber.Text(16))
+	}
+	var data []byte
+	if err == nil {
+		data, err = s.decide(ctx, log, q)
+	}
+	if err != nil {
+		log.Warn("refused", "error", err, "hint", fault.HintOf(err))
+		if data, err = s.Keys.refuse(q); err != nil {
+			log.Error("no answer", "error", err)
+			return
+		}
+	}
+	if err := m.Respond(data); err != nil {
+		log.Error("no answer", "error", err)
+	}
+	log.Debug("answered", "took", time.Since(began))
+}
+
+// decide gives the answer that lets the client in, or says why not.
+func (s *Service) decide(ctx context.Context, log *slog.Logger, q *question) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.AnswerTime)
+	defer cancel()
+	review := s.chains.now()
+	account, err := s.Authorizer.Authorize(ctx, q.chain, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	data, err := s.Keys.admit(q, BusAccount, account)
+	if err != nil {
+		return nil, err
+	}
+	s.chains.keep(q.chain, review)
+	log.Info("let in", "account", account.Name, "revision", account.Revision)
+	return data, nil
+}

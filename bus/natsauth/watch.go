@@ -1,0 +1,143 @@
+package natsauth
+
+import (
+	"context"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"keyward/bus"
+	"keyward/internal/fault"
+)
+
+// What the system account has: nats-server, server/events.go and server/monitor.go.
+const (
+	connectEvent    = "$SYS.ACCOUNT." + BusAccount + ".CONNECT"
+	disconnectEvent = "$SYS.ACCOUNT." + BusAccount + ".DISCONNECT"
+	listAll         = "$SYS.REQ.SERVER.PING.CONNZ"
+	listOne         = "$SYS.REQ.SERVER.%s.CONNZ"
+	kickOne         = "$SYS.REQ.SERVER.%s.KICK"
+)
+
+// certificatesSubject is where authorizers ask each other for certificates.
+const certificatesSubject = "keyward.bus.certificates"
+
+const (
+	listPage      = 1024                  // connections
+	askPage       = 64                    // fingerprints
+	reviewPage    = 64                    // connections
+	siblingTime   = 2 * time.Second       // to answer with certificates
+	strangersTick = 50 * time.Millisecond // in which strangersEach are ended
+	strangersEach = 5
+	maxEvents     = 1 << 16 // that wait
+	listsApart    = 10 * time.Second
+)
+
+// watch knows all connections of the bus. All of it is one goroutine's: newWatch's and load's caller, then that of run.
+type watch struct {
+	*Service
+	*connections
+	follower         *Follower
+	system, siblings *nats.Conn
+	events           chan *nats.Msg
+	changes          chan change
+	inbox            string // of both connections
+
+	lastList   time.Time        // when the last round began
+	listDue    bool             // another is wanted
+	waiting    <-chan time.Time // for certificates from other authorizers
+	strangers  []link           // to be ended
+	unverified []link           // to be looked at in a review
+}
+
+// change is what a Follower hears.
+type change struct {
+	accounts []bus.Account
+	anew     bool
+}
+
+// newWatch subscribes to what it hears.
+func newWatch(s *Service, system, siblings *nats.Conn) (*watch, error) {
+	w := &watch{
+		Service: s, connections: newConnections(), system: system, siblings: siblings,
+		events: make(chan *nats.Msg, maxEvents), changes: make(chan change, 16), inbox: nats.NewInbox(),
+	}
+	w.follower = &Follower{Accounts: s.Authorizer.Accounts, Every: s.FollowEvery, Failed: w.storeFailed}
+	hears := map[*nats.Conn][]string{system: {connectEvent, disconnectEvent, w.inbox + ".>"}, siblings: {certificatesSubject, w.inbox + ".>"}}
+	for conn, subjects := range hears {
+		for _, subject := range subjects {
+			if _, err := conn.ChanSubscribe(subject, w.events); err != nil {
+				return nil, fault.New(fault.Unreachable, "", "cannot subscribe: %w", err)
+			}
+		}
+	}
+	return w, nil
+}
+
+// load reads all accounts, before run runs.
+func (w *watch) load(ctx context.Context) error {
+	w.follower.Changed = func(accounts []bus.Account, anew bool) { w.changed(accounts, anew) }
+	if err := w.follower.Read(ctx); err != nil {
+		return fault.New(fault.Unreachable, "check --store, and start again when it answers", "the store does not answer: %w", err)
+	}
+	w.follower.Changed = func(accounts []bus.Account, anew bool) {
+		select {
+		case w.changes <- change{accounts, anew}:
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// storeFailed says what that means.
+func (w *watch) storeFailed(err error) {
+	if err == nil {
+		w.Log.Info("the store answers again")
+		return
+	}
+	w.Log.Error("the store does not answer: connections stay, and new ones are refused", "error", err)
+}
+
+// run works until ctx ends.
+func (w *watch) run(ctx context.Context) {
+	lists := time.NewTicker(w.ListEvery)
+	defer lists.Stop()
+	beat := time.NewTicker(strangersTick)
+	defer beat.Stop()
+	always := make(chan struct{})
+	close(always)
+	w.list()
+	for {
+		idle := always
+		if len(w.unverified) == 0 {
+			idle = nil
+		}
+		select {
+		case <-idle:
+			w.verifySome()
+		case m := <-w.events:
+			w.hear(m)
+		case c := <-w.changes:
+			for _, l := range w.changed(c.accounts, c.anew) {
+				w.kick(l, "the account changed")
+			}
+			w.listDue = true // an event may have been lost
+		case others := <-w.reviews:
+			w.review(others)
+		case <-w.waiting:
+			w.waiting = nil
+			w.findStrangers()
+		case <-w.relist:
+			w.list()
+		case <-lists.C:
+			w.list()
+		case <-beat.C:
+			w.endStrangers()
+			if w.listDue && time.Since(w.lastList) >= listsApart {
+				w.list()
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
