@@ -38,8 +38,8 @@ func (e *env) auditCommand() *cli.Command {
 		Subcommands: []*cli.Command{
 			{
 				Name: "list", Usage: "print the records (administrator)",
-				Description: "Prints a table: the number of the record, the time (UTC), what was done, by whom, to which user, the beginning of the key's fingerprint, the address it came from, how many it stands for, and a note. " +
-					"With --json a record a line, whole and signed, as audit verify FILE takes it: seq, prev, time, what, by, user, key, from, request, count, note and sig; what a record does not have is left out. " +
+				Description: "Prints a table: the number of the record, the time (UTC), what was done, by whom, to which user or account of the bus, the beginning of the key's fingerprint, the address it came from, how many it stands for, and a note. " +
+					"With --json a record a line, whole and signed, as audit verify FILE takes it: seq, prev, time, what, by, user, key, account, from, request, count, note and sig; what a record does not have is left out. " +
 					"Nothing is checked here: that is for audit verify.",
 				UsageText: "keyward audit list --since 24h --as admin\nkeyward audit list --what login.refused --user alice --as admin\nkeyward audit list --json --as admin > log.jsonl",
 				Flags: e.loginFlags(
@@ -205,13 +205,13 @@ type recordTable struct {
 
 func newRecordTable(out io.Writer) *recordTable {
 	t := &recordTable{Writer: tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
-	_, _ = fmt.Fprintln(t, "SEQ\tTIME\tWHAT\tBY\tUSER\tKEY\tFROM\tCOUNT\tNOTE")
+	_, _ = fmt.Fprintln(t, "SEQ\tTIME\tWHAT\tBY\tWHOM\tKEY\tFROM\tCOUNT\tNOTE")
 	return t
 }
 
 func (t *recordTable) add(seq int64, a audit.Act, _ audit.Record) error {
 	cells := []string{
-		strconv.FormatInt(seq, 10), a.Time.Format("2006-01-02T15:04:05Z"), string(a.What), a.By, a.User,
+		strconv.FormatInt(seq, 10), a.Time.Format("2006-01-02T15:04:05Z"), string(a.What), a.By, cmp.Or(a.User, a.Account),
 		shortFingerprint(a.Key), a.From, strconv.Itoa(max(1, a.Count)), a.Note,
 	}
 	for i, cell := range cells {

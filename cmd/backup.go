@@ -19,11 +19,11 @@ func (e *env) backupCommand() *cli.Command {
 	return &cli.Command{
 		Name: "backup", Category: services, ArgsUsage: "FILE|-",
 		Usage: "write what the registry keeps to a file, also while it serves",
-		Description: "Writes the users with their password hashes, the keys, the logins that were used, the server's public keys on record and the audit log, all as of one moment, in the form of docs/backup.md. " +
+		Description: "Writes the users with their password hashes, the keys, the logins that were used, the server's public keys on record, the accounts of the bus and the audit log, all as of one moment, in the form of docs/backup.md. " +
 			"Tokens are left out: after a restore everybody logs in again. FILE is made whole or not at all, mode 0600; - is stdout.\n\n" +
 			"The server's private keys are files, not rows, and stay out: nobody can log in with what is in the backup. " +
 			"With --with-keys the server key, the audit key and the registry's own certificates with their keys go in too. Whoever has that file can be anybody: keep it like the keys themselves.\n\n" +
-			"It prints what the backup holds and the head of the audit log, which `keyward audit verify --head` takes; with --json an object with file, time, users, keys, logins, server_keys, audit_records, audit_head, files and sha256.",
+			"It prints what the backup holds and the head of the audit log, which `keyward audit verify --head` takes; with --json an object with file, time, users, keys, logins, server_keys, accounts, audit_records, audit_head, files and sha256.",
 		UsageText: "keyward backup registry.backup\nkeyward backup --data-dir /var/lib/keyward --with-keys \"/backup/keyward-$(date +%F)\"\n" +
 			"KEYWARD_STORE='postgres://keyward@db.example.org/keyward?sslmode=verify-full' keyward backup - | age -r age1... > registry.backup.age",
 		Flags: append(storeFlags(), serverKeyFlag(), auditKeyFlag(),
@@ -90,12 +90,13 @@ type counts struct {
 	Keys       int64  `json:"keys"`
 	Logins     int64  `json:"logins"`
 	ServerKeys int64  `json:"server_keys"`
+	Accounts   int64  `json:"accounts"`
 	Records    int64  `json:"audit_records"`
 	Head       string `json:"audit_head"`
 }
 
 func countsOf(t backup.Tally) counts {
-	return counts{t.Users, t.Keys, t.Logins, t.ServerKeys, t.Records, t.Head.String()}
+	return counts{t.Users, t.Keys, t.Logins, t.ServerKeys, t.Accounts, t.Records, t.Head.String()}
 }
 
 func (e *env) printBackup(done, file string, s backup.Summary) error {

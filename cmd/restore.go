@@ -26,7 +26,7 @@ func (e *env) restoreCommand() *cli.Command {
 		Name: "restore", Category: services, ArgsUsage: "FILE",
 		Usage: "put a backup in the place of what the registry keeps",
 		Description: "Works while the registry serves, too. Reads the whole backup first: one that was cut off or changed changes nothing. Then all of it takes the place of what is in the store, in one transaction, and all tokens end. " +
-			"A store that is not empty asks, or needs --replace. Its audit log stays and is added to, never shortened: where it and the backup's are two different logs the restore is refused. Its used logins stay used, and its server keys stay on record.\n\n" +
+			"A store that is not empty asks, or needs --replace. Its audit log stays and is added to, never shortened: where it and the backup's are two different logs the restore is refused. Its used logins stay used, its server keys stay on record, and accounts of the bus that the backup has not are revoked.\n\n" +
 			"With --with-keys the key files of the backup are put where there are none. One that is there and differs is replaced with --force only; the backup's server keys go on record with them. " +
 			"The restore is noted in the audit log, with the audit key: a store that has a log wants the key of that log. docs/backup.md has more, also for where keys are lost.\n\n" +
 			"With --json an object as `keyward backup` prints it.",

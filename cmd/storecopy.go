@@ -25,10 +25,10 @@ func (e *env) storeCommand() *cli.Command {
 		Subcommands: []*cli.Command{
 			{
 				Name: "copy", Usage: "copy a store to another",
-				Description: "Copies users, keys, used logins, server keys and the audit log, as of one moment and in one transaction, and compares the counts. Tokens stay behind: everybody logs in again. " +
+				Description: "Copies users, keys, used logins, server keys, the accounts of the bus and the audit log, as of one moment and in one transaction, and compares the counts. Tokens stay behind: everybody logs in again. " +
 					"Stop the registry before: what it changes after that moment is not in the copy. " +
 					"A target that is not empty is refused without --replace, and its audit log is never shortened. The key files are not touched; the copy is noted in the target's audit log, with the audit key.\n\n" +
-					"With --json an object with from and to, each with store, kind, users, keys, logins, server_keys, audit_records and audit_head.",
+					"With --json an object with from and to, each with store, kind, users, keys, logins, server_keys, accounts, audit_records and audit_head.",
 				UsageText: "keyward store copy --data-dir /var/lib/keyward --to 'postgres://keyward@db.example.org/keyward?sslmode=verify-full'\n" +
 					"keyward store copy --from postgres:///keyward --to /var/lib/keyward/registry.db --data-dir /var/lib/keyward",
 				Flags: []cli.Flag{
@@ -43,7 +43,7 @@ func (e *env) storeCommand() *cli.Command {
 			{
 				Name: "show", Usage: "tell what a store holds",
 				Description: "Prints the kind of the store, the version of its schema, how much is in it, the server's public keys on record, and the head of the audit log. It changes nothing. " +
-					"With --json an object with store, kind, schema_version, users, keys, logins, server_keys, audit_records, audit_head and keys_on_record.",
+					"With --json an object with store, kind, schema_version, users, keys, logins, server_keys, accounts, audit_records, audit_head and keys_on_record.",
 				UsageText: "keyward store show\nkeyward store show --store postgres:///keyward --json",
 				Flags:     append(storeFlags(), e.quietFlag(), e.jsonFlag()),
 				Action:    e.storeShow,
@@ -188,7 +188,7 @@ func tallyOf(ctx context.Context, db store.Store, t *backup.Tally) error {
 // sameCounts compares a copy. The copy itself is one record more, and a store that was not empty keeps its used logins
 // and the records that the source has not.
 func sameCounts(from, to backup.Tally, wasEmpty bool) error {
-	same := from.Users == to.Users && from.Keys == to.Keys && from.ServerKeys == to.ServerKeys && from.Logins <= to.Logins && from.Records < to.Records
+	same := from.Users == to.Users && from.Keys == to.Keys && from.ServerKeys == to.ServerKeys && from.Accounts <= to.Accounts && from.Logins <= to.Logins && from.Records < to.Records
 	if wasEmpty {
 		same = same && from.Logins == to.Logins && from.Records+1 == to.Records
 	}

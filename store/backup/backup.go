@@ -20,8 +20,8 @@ import (
 	"keyward/store/audit"
 )
 
-// Version is that of the format.
-const Version = 1
+// Version is that of the format. Version 1 had no accounts.
+const Version = 2
 
 // The bounds of a backup.
 const (
@@ -136,7 +136,7 @@ func Rows(r io.Reader) iter.Seq2[store.Row, error] {
 
 // Tally counts the rows of a store and sees that they come as Store.Export has them. The zero Tally is that of none.
 type Tally struct {
-	Users, Keys, Logins, ServerKeys, Records int64
+	Users, Keys, Logins, ServerKeys, Accounts, Records int64
 
 	Head audit.Head // of the audit log
 	last place
@@ -159,6 +159,8 @@ func (t *Tally) Add(row store.Row) error {
 		t.Logins++
 	case row.ServerKey != nil:
 		t.ServerKeys++
+	case row.Account != nil:
+		t.Accounts++
 	default:
 		head, _, err := t.Head.Follow(*row.Audit)
 		if err != nil {
@@ -172,8 +174,8 @@ func (t *Tally) Add(row store.Row) error {
 
 // String is the counts in words.
 func (t Tally) String() string {
-	return fmt.Sprintf("%s, %s, %s, %s, %s", some(t.Users, "user"), some(t.Keys, "key"), some(t.Logins, "used login"),
-		some(t.ServerKeys, "server key"), some(t.Records, "audit record"))
+	return fmt.Sprintf("%s, %s, %s, %s, %s, %s", some(t.Users, "user"), some(t.Keys, "key"), some(t.Logins, "used login"),
+		some(t.ServerKeys, "server key"), some(t.Accounts, "bus account"), some(t.Records, "audit record"))
 }
 
 func some(n int64, what string) string {

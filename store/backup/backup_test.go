@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"keyward/bus"
 	"keyward/internal/fault"
 	"keyward/keys"
 	"keyward/store"
@@ -43,6 +46,12 @@ func sample() []store.Row {
 		{Login: &store.Login{ID: [32]byte{2}, Until: clock}},
 		{ServerKey: &store.ServerKey{Public: keys.PublicKey{3}, Since: clock}},
 		{ServerKey: &store.ServerKey{Public: keys.PublicKey{4}, Since: clock.Add(time.Hour), Until: clock.Add(2 * time.Hour)}},
+		{Account: &bus.Account{Name: "Shop", Identities: []string{"spiffe://example.org/bus/account/Shop"}, State: bus.Revoked, Revision: 9}},
+		{Account: &bus.Account{
+			Name: "echo", State: bus.Active, Revision: 1 << 52, NotBefore: clock.Truncate(time.Second),
+			Roles:   []bus.Role{{Kind: bus.Emitter, Name: "orders"}, {Kind: bus.Service, Name: "echo", Subjects: []bus.Pattern{"echo.>", "tea.*"}, Stock: true}},
+			Publish: []bus.Pattern{"a", "b.>"}, Subscribe: []bus.Pattern{"c"}, Identities: []string{"spiffe://a/bus/account/echo", "spiffe://b/bus/account/echo"},
+		}},
 		{Audit: &first},
 		{Audit: &second},
 	}
@@ -94,7 +103,7 @@ func TestRoundTrip(t *testing.T) {
 	if sum.Header != header || sum.Head.Seq != 2 {
 		t.Errorf("header %v, head %v", sum.Header, sum.Head)
 	}
-	if want := "2 users, 2 keys, 2 used logins, 2 server keys, 2 audit records"; sum.Tally.String() != want {
+	if want := "2 users, 2 keys, 2 used logins, 2 server keys, 2 bus accounts, 2 audit records"; sum.Tally.String() != want {
 		t.Errorf("counts %q, want %q", sum.Tally, want)
 	}
 }
@@ -142,20 +151,33 @@ func TestBadRows(t *testing.T) {
 		change(&k)
 		return store.Row{Key: &k}
 	}
+	account := func(change func(*bus.Account)) store.Row {
+		a := bus.Account{Name: "a", State: bus.Active, Revision: 1}
+		change(&a)
+		return store.Row{Account: &a}
+	}
 	good := sample()
 	for name, rows := range map[string][]store.Row{
 		"empty":               {{}},
 		"name":                {user("../x")},
 		"twice":               {user("ann"), user("ann")},
 		"order":               {user("bob"), user("ann")},
+		"account's name":      {account(func(a *bus.Account) { a.Name = "a.b" })},
+		"account's state":     {account(func(a *bus.Account) { a.State = "asleep" })},
+		"no revision":         {account(func(a *bus.Account) { a.Revision = 0 })},
+		"large revision":      {account(func(a *bus.Account) { a.Revision = 1<<53 + 1 })},
+		"account no UTF-8":    {account(func(a *bus.Account) { a.Roles = []bus.Role{{Subjects: []bus.Pattern{"\xff"}}} })},
+		"account's year":      {account(func(a *bus.Account) { a.NotBefore = clock.AddDate(9000, 0, 0) })},
+		"accounts twice":      {account(func(*bus.Account) {}), account(func(*bus.Account) {})},
+		"accounts' order":     {account(func(a *bus.Account) { a.Name = "b" }), account(func(*bus.Account) {})},
 		"parts":               {good[2], good[0]},
 		"description":         {key(func(k *store.Key) { k.Description = "two\nlines" })},
 		"labels":              {key(func(k *store.Key) { k.Labels = []string{"b", "a"} })},
 		"text":                {key(func(k *store.Key) { k.LastFrom = "\xff" })},
 		"long text":           {key(func(k *store.Key) { k.LastFrom = strings.Repeat("x", 5000) })},
 		"year":                {key(func(k *store.Key) { k.Expires = clock.AddDate(9000, 0, 0) })},
-		"a gap in the log":    {good[9]},
-		"a changed record":    {{Audit: &audit.Record{Line: append([]byte(" "), good[8].Audit.Line...)}}},
+		"a gap in the log":    {good[11]},
+		"a changed record":    {{Audit: &audit.Record{Line: append([]byte(" "), good[10].Audit.Line...)}}},
 		"the current key":     {good[7], good[6]},
 		"too many keys":       manyKeys(store.MaxKeys + 1),
 		"an error of its own": nil,
@@ -231,9 +253,28 @@ func sealed(line string) []byte {
 }
 
 func TestNewer(t *testing.T) {
-	_, err := backup.Check(strings.NewReader(`{"header":{"format":"keyward backup","version":2,"new":true}}` + "\n"))
-	if fault.KindOf(err) != fault.InvalidFile || !strings.Contains(err.Error(), "version 2") {
+	_, err := backup.Check(strings.NewReader(`{"header":{"format":"keyward backup","version":3,"new":true}}` + "\n"))
+	if fault.KindOf(err) != fault.InvalidFile || !strings.Contains(err.Error(), "version 3") {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// TestOlder reads what keyward wrote before there were accounts: the rows of the sample, without them.
+func TestOlder(t *testing.T) {
+	text, err := os.ReadFile("testdata/version1.backup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []store.Row
+	for row, err := range backup.Rows(bytes.NewReader(text)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, row)
+	}
+	want := slices.DeleteFunc(sample(), func(r store.Row) bool { return r.Account != nil })
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
@@ -266,6 +307,11 @@ func FuzzCheck(f *testing.F) {
 	for line := range bytes.Lines(text) {
 		f.Add(line)
 	}
+	older, err := os.ReadFile("testdata/version1.backup")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(older)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		sum, err := backup.Check(bytes.NewReader(text))
 		if err != nil {
@@ -273,6 +319,9 @@ func FuzzCheck(f *testing.F) {
 				t.Fatal(err)
 			}
 			return
+		}
+		if bytes.Contains(bytes.SplitN(text, []byte("\n"), 2)[0], []byte(`"version":1,`)) {
+			return // is written as the newest
 		}
 		var again bytes.Buffer
 		if _, err := backup.Write(&again, sum.Header, backup.Rows(bytes.NewReader(text)), sum.Files); err != nil {

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"keyward/bus"
 	"keyward/store"
 )
 
@@ -29,6 +31,8 @@ func check(row store.Row) error {
 		return texts("a login", nil, row.Login.Until)
 	case row.ServerKey != nil:
 		return texts("a server key", nil, row.ServerKey.Since, row.ServerKey.Until)
+	case row.Account != nil:
+		return checkAccount(*row.Account)
 	case row.Audit != nil:
 		return nil // its chain is checked
 	}
@@ -43,6 +47,32 @@ func checkKey(k store.Key) error {
 		return invalid("%w", err)
 	}
 	return texts("a key of "+k.User, []string{k.LastFrom}, k.Created, k.Expires, k.LastUsed)
+}
+
+// maxRevision is the largest that every reader of JSON takes for itself.
+const maxRevision = 1 << 53
+
+// checkAccount does not ask whether the account is valid: rules become stricter, and one that is not can do nothing.
+func checkAccount(a bus.Account) error {
+	if _, err := bus.ParseName(string(a.Name)); err != nil {
+		return invalid("%w", err)
+	}
+	if a.State != bus.Active && a.State != bus.Revoked || a.Revision == 0 || a.Revision > maxRevision {
+		return invalid("account %s has the state %.80q and the revision %d", a.Name, string(a.State), a.Revision)
+	}
+	list := slices.Clone(a.Identities)
+	add := func(patterns []bus.Pattern) {
+		for _, p := range patterns {
+			list = append(list, string(p))
+		}
+	}
+	add(a.Publish)
+	add(a.Subscribe)
+	for _, r := range a.Roles {
+		list = append(list, string(r.Kind), string(r.Name))
+		add(r.Subjects)
+	}
+	return texts("account "+string(a.Name), list, a.NotBefore)
 }
 
 // texts checks what is left to the one who writes it: that it comes back as it is.
@@ -95,9 +125,9 @@ func (p *place) follow(row store.Row) error {
 	return nil
 }
 
-// part is which of the five parts of an export a row is of; 0 for none.
+// part is which of the six parts of an export a row is of; 0 for none.
 func part(row store.Row) int {
-	for i, there := range []bool{row.User != nil, row.Key != nil, row.Login != nil, row.ServerKey != nil, row.Audit != nil} {
+	for i, there := range []bool{row.User != nil, row.Key != nil, row.Login != nil, row.ServerKey != nil, row.Account != nil, row.Audit != nil} {
 		if there {
 			return i + 1
 		}
@@ -121,6 +151,8 @@ func compare(a, b store.Row) int {
 			return x.Until.Compare(y.Until)
 		}
 		return cmp.Or(y.Since.Compare(x.Since), bytes.Compare(x.Public[:], y.Public[:]))
+	case a.Account != nil:
+		return cmp.Compare(a.Account.Name, b.Account.Name)
 	}
 	return -1
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"keyward/bus"
 	"keyward/keys"
 	"keyward/store"
 	"keyward/store/audit"
@@ -22,6 +23,7 @@ type line struct {
 	Key       *keyLine       `json:"key,omitempty"`
 	Login     *loginLine     `json:"login,omitempty"`
 	ServerKey *serverKeyLine `json:"server_key,omitempty"`
+	Account   *accountLine   `json:"account,omitempty"`
 	Audit     *auditLine     `json:"audit,omitempty"`
 	File      *fileLine      `json:"file,omitempty"`
 	End       *endLine       `json:"end,omitempty"`
@@ -63,6 +65,17 @@ type serverKeyLine struct {
 	Until  stamp `json:"until,omitzero"`
 }
 
+type accountLine struct {
+	Name       bus.Name      `json:"name"`
+	Roles      []bus.Role    `json:"roles,omitempty"`
+	Publish    []bus.Pattern `json:"publish,omitempty"`
+	Subscribe  []bus.Pattern `json:"subscribe,omitempty"`
+	Identities []string      `json:"identities,omitempty"`
+	State      bus.State     `json:"state"`
+	Revision   uint64        `json:"revision"`
+	NotBefore  stamp         `json:"not_before,omitzero"`
+}
+
 type auditLine struct {
 	Record    string    `json:"record"` // the line that was signed
 	Signature signature `json:"signature"`
@@ -79,6 +92,7 @@ type endLine struct {
 	Keys       int64  `json:"keys"`
 	Logins     int64  `json:"logins"`
 	ServerKeys int64  `json:"server_keys"`
+	Accounts   int64  `json:"accounts,omitempty"`
 	Records    int64  `json:"audit_records"`
 	Files      int    `json:"files"`
 	SHA256     string `json:"sha256"`
@@ -167,7 +181,7 @@ func parseLine(text []byte) (line, error) {
 }
 
 func (l line) kinds() (n int) {
-	for _, there := range []bool{l.Header != nil, l.User != nil, l.Key != nil, l.Login != nil, l.ServerKey != nil, l.Audit != nil, l.File != nil, l.End != nil} {
+	for _, there := range []bool{l.Header != nil, l.User != nil, l.Key != nil, l.Login != nil, l.ServerKey != nil, l.Account != nil, l.Audit != nil, l.File != nil, l.End != nil} {
 		if there {
 			n++
 		}
@@ -201,7 +215,7 @@ func (l fileLine) file() (File, error) {
 }
 
 func newEnd(s Summary) *endLine {
-	return &endLine{s.Users, s.Keys, s.Logins, s.ServerKeys, s.Records, len(s.Files), s.SHA256}
+	return &endLine{s.Users, s.Keys, s.Logins, s.ServerKeys, s.Accounts, s.Records, len(s.Files), s.SHA256}
 }
 
 // newLine is the line of a row that check let pass.
@@ -218,6 +232,9 @@ func newLine(row store.Row) line {
 	case row.ServerKey != nil:
 		k := row.ServerKey
 		return line{ServerKey: &serverKeyLine{key(k.Public), stamp(k.Since), stamp(k.Until)}}
+	case row.Account != nil:
+		a := row.Account
+		return line{Account: &accountLine{a.Name, a.Roles, a.Publish, a.Subscribe, a.Identities, a.State, a.Revision, stamp(a.NotBefore)}}
 	default:
 		return line{Audit: &auditLine{string(row.Audit.Line), signature(row.Audit.Signature)}}
 	}
@@ -238,6 +255,10 @@ func (l line) row() store.Row {
 	case l.ServerKey != nil:
 		k := l.ServerKey
 		return store.Row{ServerKey: &store.ServerKey{Public: keys.PublicKey(k.Public), Since: time.Time(k.Since), Until: time.Time(k.Until)}}
+	case l.Account != nil:
+		a := l.Account
+		return store.Row{Account: &bus.Account{Name: a.Name, Roles: a.Roles, Publish: a.Publish, Subscribe: a.Subscribe,
+			Identities: a.Identities, State: a.State, Revision: a.Revision, NotBefore: time.Time(a.NotBefore)}}
 	default:
 		return store.Row{Audit: &audit.Record{Line: []byte(l.Audit.Record), Signature: l.Audit.Signature}}
 	}

@@ -110,7 +110,7 @@ func (in *reader) header() (Header, error) {
 			"its format has version %d, this keyward knows versions up to %d", version, Version)
 	}
 	l, err := parseLine(text)
-	if err != nil || l.Header == nil || l.Header.Format != format || l.Header.Version != Version {
+	if err != nil || l.Header == nil || l.Header.Format != format || l.Header.Version < 1 {
 		return Header{}, invalid("not the header of a backup")
 	}
 	return l.Header.header(), nil

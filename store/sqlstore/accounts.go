@@ -19,13 +19,18 @@ const accountColumns = `name, revision, state, not_before, content`
 
 const (
 	putAccount = `INSERT INTO accounts (name, folded, revision, state, not_before, content) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (name) DO UPDATE SET revision = excluded.revision, state = excluded.state,
+		ON CONFLICT (folded) DO UPDATE SET revision = excluded.revision, state = excluded.state,
 			not_before = excluded.not_before, content = excluded.content`
 	revokeAccount = `UPDATE accounts SET revision = $2, state = $3 WHERE name = $1`
-	lastRevision  = `SELECT coalesce(max(revision), 0) AS latest FROM accounts`
+	// importAccount leaves what came with a revision over $7 before: it is there twice. That of what is new is higher.
+	importAccount = putAccount + ` WHERE accounts.name = excluded.name AND accounts.revision <= $7`
+	// revokeOthers gives those of a revision up to $2, which the import did not name, one over $1.
+	revokeOthers = `UPDATE accounts SET revision = revision + $1, state = $3 WHERE revision <= $2`
+	lastRevision = `SELECT coalesce(max(revision), 0) AS latest FROM accounts`
 
 	selectFolded   = `SELECT ` + accountColumns + ` FROM accounts WHERE folded = $1`
 	selectAccount  = `SELECT ` + accountColumns + ` FROM accounts WHERE name = $1`
+	exportAccounts = `SELECT ` + accountColumns + ` FROM accounts ORDER BY name`
 	selectAccounts = `SELECT ` + accountColumns + ` FROM accounts WHERE name > $1 ORDER BY name LIMIT $2`
 
 	// One statement, for one moment. Where there are no changes it gives the counter as the revision of no account.

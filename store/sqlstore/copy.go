@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"iter"
 
+	"keyward/bus"
 	"keyward/internal/fault"
 	"keyward/keys"
 	"keyward/store"
@@ -37,6 +38,7 @@ func (s *Store) Export(ctx context.Context) iter.Seq2[store.Row, error] {
 			{exportKeys, keyRow},
 			{exportLogins, loginRow},
 			{selectServerKeys, serverKeyRow},
+			{exportAccounts, accountRowOf},
 			{exportRecords, recordRow},
 		} {
 			more, err := t.each(part.query, part.scan, yield)
@@ -103,6 +105,11 @@ func scanServerKey(rows *sql.Rows) (store.ServerKey, error) {
 	return k, err
 }
 
+func accountRowOf(rows *sql.Rows) (store.Row, error) {
+	a, err := scanAccount(rows)
+	return store.Row{Account: &a}, err
+}
+
 func recordRow(rows *sql.Rows) (store.Row, error) {
 	r, _, err := scanRecord(rows)
 	return store.Row{Audit: &r}, err
@@ -124,6 +131,9 @@ func (s *Store) Import(ctx context.Context, rows iter.Seq2[store.Row, error], ac
 			}
 		}
 		in := importer{tx: t}
+		if err := in.begin(act); err != nil {
+			return err
+		}
 		for r, err := range rows {
 			if err == nil {
 				err = ctx.Err()
@@ -135,7 +145,7 @@ func (s *Store) Import(ctx context.Context, rows iter.Seq2[store.Row, error], ac
 				return err
 			}
 		}
-		if err := in.flush(); err != nil {
+		if err := in.end(); err != nil {
 			return err
 		}
 		end, err = s.cache.beginImport()
@@ -161,8 +171,27 @@ const importRecord = insertRecord + ` ON CONFLICT DO NOTHING`
 type importer struct {
 	*tx
 	head       audit.Head  // of the records that came
+	before     int64       // the last revision of an account that was there
+	revision   int64       // the last that was given
 	rows       []store.Row // that wait
 	statements []statement // that add them
+}
+
+// begin finds where revisions go on: behind those of this store, and of a store that was lost, of which the rows know no more
+// than there was when they were taken.
+func (in *importer) begin(act audit.Act) error {
+	_, err := in.get(lastRevision, nil, &in.before)
+	in.revision = max(in.before, micros(act.Time))
+	return err
+}
+
+// end adds the rows that wait, and revokes the accounts that were not among the rows.
+func (in *importer) end() error {
+	if err := in.flush(); err != nil {
+		return err
+	}
+	_, err := in.exec(revokeOthers, in.revision, in.before, string(bus.Revoked))
+	return err
 }
 
 func (in *importer) add(r store.Row) error {
@@ -176,6 +205,13 @@ func (in *importer) add(r store.Row) error {
 		s = statement{insertLogin, []any{r.Login.ID[:], micros(r.Login.Until)}}
 	case r.ServerKey != nil:
 		s = statement{insertServerKey, serverKeyArgs(*r.ServerKey)}
+	case r.Account != nil:
+		in.revision = max(in.revision, int64(r.Account.Revision)) + 1
+		row, err := newAccountRow(*r.Account, in.revision)
+		if err != nil {
+			return err
+		}
+		s = statement{importAccount, append(row.args(), in.before)}
 	case r.Audit != nil:
 		next, _, err := in.head.Follow(*r.Audit)
 		if err != nil {

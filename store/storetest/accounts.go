@@ -313,3 +313,62 @@ func followedChanges(t *testing.T, s store.Store) {
 		}
 	}
 }
+
+// copyAccounts fills an empty store: the revisions are new, and none that the other store may have given since.
+func copyAccounts(t *testing.T, from, to store.Store) {
+	ctx := t.Context()
+	fill(t, from)
+	must(t, to.Import(ctx, from.Export(ctx), restored))
+	last := clock.UnixMicro()
+	for n, name := range []string{"Mail", "shop", "till"} {
+		a, b := oneAccount(t, from, name), oneAccount(t, to, name)
+		same(t, b.Revision, uint64(last)+uint64(n)+1)
+		a.Revision = b.Revision
+		same(t, b, a)
+	}
+	same(t, changes(t, to, int64(counter(t, from))), []bus.Name{"Mail", "shop", "till"})
+	_, err := to.AddAccount(ctx, bare("SHOP"), act)
+	want(t, err, store.ErrExists)
+	same(t, addAccount(t, to, bare("new")).Revision, uint64(last)+4)
+
+	ann := store.Row{Account: &bus.Account{Name: "ann", State: bus.Active, Revision: 7}}
+	another := store.Row{Account: &bus.Account{Name: "Ann", State: bus.Active, Revision: 8}}
+	for _, rows := range [][]store.Row{{ann, ann}, {another, ann}} {
+		want(t, to.Import(ctx, each(rows), restored), fault.InvalidFile)
+	}
+	same(t, changes(t, to, last), []bus.Name{"Mail", "shop", "till", "new"})
+}
+
+// restoreAccounts restores an old state: the counter goes on, each account is seen to change, and those that came since are revoked.
+func restoreAccounts(t *testing.T, s, _ store.Store) {
+	ctx := t.Context()
+	kept, changed := addAccount(t, s, account("kept")), addAccount(t, s, account("changed"))
+	addAccount(t, s, bare("revoked"))
+	old := export(t, s)
+	next := changed
+	next.Roles = nil
+	_, err := s.UpdateAccount(ctx, next, act)
+	must(t, err)
+	must(t, s.RevokeAccount(ctx, "revoked", act))
+	addAccount(t, s, bare("since"))
+	addAccount(t, s, bare("another"))
+	before := counter(t, s)
+
+	must(t, s.Import(ctx, each(old), restored))
+	same(t, changes(t, s, int64(before)), []bus.Name{"changed", "kept", "revoked", "since", "another"})
+	for _, was := range []bus.Account{kept, changed} {
+		is := oneAccount(t, s, string(was.Name))
+		was.Revision = is.Revision
+		same(t, is, was)
+	}
+	same(t, oneAccount(t, s, "revoked").State, bus.Active)
+	same(t, oneAccount(t, s, "since").State, bus.Revoked)
+	_, err = s.UpdateAccount(ctx, kept, act)
+	want(t, err, store.ErrChanged)
+
+	// A second time, with a clock that stands still.
+	before = counter(t, s)
+	must(t, s.Import(ctx, each(old), restored))
+	same(t, changes(t, s, int64(before)), []bus.Name{"changed", "kept", "revoked", "since", "another"})
+	same(t, addAccount(t, s, bare("since")).NotBefore.IsZero(), false)
+}

@@ -29,6 +29,8 @@ func copies(t *testing.T, open func(t *testing.T) store.Store) {
 		{"FailingRows", failingRows},
 		{"ImportCancelled", importCancelled},
 		{"ImportWhileWriting", importWhileWriting},
+		{"CopyAccounts", copyAccounts},
+		{"RestoreAccounts", restoreAccounts},
 	} {
 		t.Run(check.name, func(t *testing.T) { check.run(t, open(t), open(t)) })
 	}
@@ -60,6 +62,25 @@ func fill(t *testing.T, s store.Store) {
 		{Public: number(2), Since: clock.Add(time.Hour)},
 		{Public: number(1), Since: clock, Until: clock.Add(2 * time.Hour)},
 	}, act))
+	for _, name := range []string{"shop", "Mail", "till"} {
+		addAccount(t, s, account(name))
+	}
+	must(t, s.RevokeAccount(ctx, "till", act))
+	must(t, s.RevokeAccount(ctx, "shop", act))
+	addAccount(t, s, account("shop"))
+}
+
+// unnumbered are rows without what an import numbers anew.
+func unnumbered(rows []store.Row) []store.Row {
+	rows = slices.Clone(rows)
+	for i, row := range rows {
+		if row.Account != nil {
+			a := *row.Account
+			a.Revision = 0
+			rows[i].Account = &a
+		}
+	}
+	return rows
 }
 
 func export(t *testing.T, s store.Store) (rows []store.Row) {
@@ -101,7 +122,7 @@ func copyAll(t *testing.T, from, to store.Store) {
 	same(t, export(t, to), []store.Row(nil))
 	fill(t, from)
 	must(t, to.Import(ctx, from.Export(ctx), restored))
-	same(t, withoutLast(t, export(t, to)), export(t, from))
+	same(t, unnumbered(withoutLast(t, export(t, to))), unnumbered(export(t, from)))
 	same(t, collect(t, to), collect(t, from))
 	records(t, to)
 
@@ -140,7 +161,7 @@ func copyReplaces(t *testing.T, from, to store.Store) {
 	must(t, from.AddKey(ctx, key("many0", 1, clock), act))
 
 	must(t, to.Import(ctx, from.Export(ctx), restored))
-	same(t, withoutLast(t, export(t, to)), export(t, from))
+	same(t, unnumbered(withoutLast(t, export(t, to))), unnumbered(export(t, from)))
 	same(t, listUsers(t, to), []string{"ann", "many0"})
 	_, err = to.Keys(ctx, "gone")
 	want(t, err, store.ErrNotFound)

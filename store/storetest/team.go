@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"keyward/bus"
 	"keyward/internal/fault"
 	"keyward/store"
 	"keyward/store/audit"
@@ -34,7 +35,7 @@ func auditLog(t *testing.T, s store.Store) {
 	do := func(what audit.What, change func(audit.Act) error, answer error) {
 		t.Helper()
 		a := Act(what)
-		a.User, a.Key, a.Count, a.Note = "ann", "sha256:00", 3, "with <&> and é"
+		a.User, a.Key, a.Account, a.Count, a.Note = "ann", "sha256:00", "shop", 3, "with <&> and é"
 		want(t, change(a), answer)
 		if answer == nil {
 			done = append(done, a)
@@ -59,6 +60,17 @@ func auditLog(t *testing.T, s store.Store) {
 	for _, answer := range []error{nil, store.ErrExists} {
 		do("server key", func(a audit.Act) error { return s.SetServerKeys(ctx, nil, server, a) }, answer)
 	}
+	for _, answer := range []error{nil, store.ErrExists} {
+		do("add account", func(a audit.Act) error { return second(s.AddAccount(ctx, account("shop"), a)) }, answer)
+	}
+	do("add account", func(a audit.Act) error { return second(s.AddAccount(ctx, account("a.b"), a)) }, fault.Policy)
+	next := account("shop")
+	next.Revision = 1
+	for _, answer := range []error{nil, store.ErrChanged} {
+		do("update account", func(a audit.Act) error { return second(s.UpdateAccount(ctx, next, a)) }, answer)
+	}
+	do("revoke account", func(a audit.Act) error { return s.RevokeAccount(ctx, "shop", a) }, nil)
+	do("revoke account", func(a audit.Act) error { return s.RevokeAccount(ctx, "till", a) }, store.ErrNotFound)
 	do("note", func(a audit.Act) error { return s.Note(ctx, a) }, nil)
 	do("delete user", func(a audit.Act) error { return s.DeleteUser(ctx, "ann", a) }, nil)
 
@@ -69,6 +81,8 @@ func auditLog(t *testing.T, s store.Store) {
 	}
 	same(t, n, 2)
 }
+
+func second(_ bus.Account, err error) error { return err }
 
 // racingRecords has many changes at once: one chain without a gap.
 func racingRecords(t *testing.T, s store.Store) {
