@@ -141,6 +141,7 @@ func (e *env) commands() []maker {
 		{"serverkey", e.serverkeyCommand},
 		{"relay", e.relayCommand},
 		{"keyexchange", e.keyexchangeCommand},
+		{"bus", e.busCommand},
 		{"demo", e.demoCommand},
 		{"doctor", e.doctorCommand},
 		{"completion", e.completionCommand},

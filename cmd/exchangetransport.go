@@ -90,7 +90,7 @@ func (e *env) exchangeSubscriber(ctx context.Context, c *cli.Context, log *slog.
 func (e *env) natsOptions(c *cli.Context, log *slog.Logger) (transport.NATSOptions, error) {
 	o := transport.NATSOptions{URL: c.String("connect"), Subject: c.String("subject"), AllowPlain: c.Bool("allow-plain-nats"), Log: log}
 	var err error
-	if o.TLS, err = e.natsTLS(c); err != nil {
+	if o.TLS, _, err = e.natsTLS(c, "nats-"); err != nil {
 		return o, err
 	}
 	if file := c.String("nats-creds"); file != "" {
@@ -109,22 +109,23 @@ func credentials(file string) ([]byte, error) {
 	return text, cmp.Or(err, exposed)
 }
 
-func (e *env) natsTLS(c *cli.Context) (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12, Time: e.now}
-	if file := c.String("nats-ca-file"); file != "" {
+// natsTLS is whom we trust as a NATS server and what we show to it, by the flags with a prefix; shown is nil where there is no certificate.
+func (e *env) natsTLS(c *cli.Context, prefix string) (config *tls.Config, shown *clientFiles, err error) {
+	config = &tls.Config{MinVersion: tls.VersionTLS12, Time: e.now}
+	if file := c.String(prefix + "ca-file"); file != "" {
 		given, err := rootsFrom(file)
 		if err != nil {
-			return nil, fault.New(fault.KindOf(err), "give --nats-ca-file the root of the NATS server's certificate in PEM", "%w", err)
+			return nil, nil, fault.New(fault.KindOf(err), "give --"+prefix+"ca-file the root of the NATS server's certificate in PEM", "%w", err)
 		}
 		config.RootCAs = given.RootCAs
 	}
-	file := c.String("nats-client-cert")
+	file := c.String(prefix + "client-cert")
 	if file == "" {
-		return config, nil
+		return config, nil, nil
 	}
-	shown := &clientFiles{env: e, cert: file, key: cmp.Or(c.String("nats-client-key"), file), unlock: e.unlock(c, "nats-client-key-password-file")}
+	shown = &clientFiles{env: e, cert: file, key: cmp.Or(c.String(prefix+"client-key"), file), unlock: e.unlock(c, prefix+"client-key-password-file")}
 	if err := shown.read(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var one sync.Mutex // a server may ask while it asks another connection
 	config.GetClientCertificate = func(r *tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -132,5 +133,5 @@ func (e *env) natsTLS(c *cli.Context) (*tls.Config, error) {
 		defer one.Unlock()
 		return shown.show(r)
 	}
-	return config, nil
+	return config, shown, nil
 }

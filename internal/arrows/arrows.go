@@ -21,7 +21,7 @@ const module = "keyward"
 // module of others stands for all its packages. The standard library is free to all.
 const list = `
 cmd/keyward         -> cmd
-cmd                 -> bus completions keys keys/seal certs certs/export certs/ledger certs/plan certs/verify store store/audit store/backup store/sqlstore registry registry/wire restclient
+cmd                 -> bus bus/natsauth bus/natsclient completions keys keys/seal certs certs/export certs/ledger certs/plan certs/verify store store/audit store/backup store/sqlstore registry registry/wire restclient
 cmd                 -> relay relay/message keyexchange keyexchange/msgpack keyexchange/stream keyexchange/transport internal/limit
 cmd                 -> internal/fault internal/durable internal/nearest internal/secretfile internal/term
 cmd                 -> github.com/coreos/go-systemd/v22 github.com/urfave/cli/v2

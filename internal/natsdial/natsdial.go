@@ -92,7 +92,9 @@ func (o Options) Connect(ctx context.Context) (*Conn, error) {
 		var conn *nats.Conn
 		if conn, err = nats.Connect(o.URL, options...); err == nil {
 			dialer.started.Store(true)
-			o.Log.Info("connected", "server", host)
+			if tries > 0 {
+				o.Log.Info("connected", "server", host)
+			}
 			return &Conn{conn, closed}, nil
 		}
 		if err = o.Fault(err); fault.KindOf(err) != fault.Unreachable {
