@@ -16,7 +16,7 @@ import (
 // ZMQOptions are what both ends of ZeroMQ may be told; what is zero has the default that stands with it.
 type ZMQOptions struct {
 	MaxMessage int           // bytes of a message that a subscriber takes: DefaultMaxMessage
-	MaxQueue   int           // bytes that wait for one subscriber, before messages to it are dropped: 64 MiB
+	MaxQueue   int           // bytes that wait for one subscriber, and 64 for each message, before messages to it are dropped: 64 MiB. More than 4 share what 4 have.
 	MaxClients int           // connections that a publisher has: 1024. More wait until they are accepted.
 	StepTime   time.Duration // for connecting, and for the handshake: 10 seconds
 	StallTime  time.Duration // after which a subscriber that takes nothing is sent away: a minute

@@ -406,3 +406,42 @@ func TestTopics(t *testing.T) {
 	_ = conn.Close()
 	check(t, <-closed)
 }
+
+// TestPings has a subscriber that asks often, and does not read: the last answer alone waits, before what is published.
+func TestPings(t *testing.T) {
+	r := &reader{wake: make(chan struct{}, 1)}
+	r.put([]byte("published"), 1<<20)
+	for i := range 1000 {
+		check(t, r.obey("PING", []byte{0, 0, byte(i)}))
+	}
+	want := string(pong([]byte{0, 0, 999 % 256})) + "published"
+	if chunk, _ := r.take(nil); string(chunk) != want || r.waiting != 0 {
+		t.Errorf("%q goes out, and %d bytes wait", chunk, r.waiting)
+	}
+}
+
+// TestCrowd has many subscribers who read nothing: together they have what a few may have, and each has its part. Messages of a
+// byte count for what they take.
+func TestCrowd(t *testing.T) {
+	const crowd, most = 64, 1 << 20
+	ctx := limited(t)
+	p := &ZMQPublisher{opts: ZMQOptions{MaxQueue: most}, readers: map[*reader]bool{}}
+	p.opts.fill()
+	conn, other := net.Pipe()
+	defer conn.Close()
+	defer other.Close()
+	for range crowd {
+		r := newReader(conn)
+		check(t, r.subscribe(nil))
+		p.readers[r] = true
+	}
+	for range most / frameCost {
+		check(t, p.Publish(ctx, []byte("a")))
+	}
+	const share = most * fullQueues / crowd
+	for r := range p.readers {
+		if r.waiting > share || r.waiting < share/2 || len(r.queue) > share/frameCost {
+			t.Fatalf("%d bytes wait for one, in %d frames, and its share is %d", r.waiting, len(r.queue), share)
+		}
+	}
+}

@@ -94,6 +94,10 @@ func (p *ZMQPublisher) Await(ctx context.Context, subscribers int) error {
 	}
 }
 
+// fullQueues is how many subscribers may have MaxQueue each. More share what these have: a crowd that reads nothing takes no more
+// memory than they, or little more where it comes one after the other.
+const fullQueues = 4
+
 // Publish puts a message into the queue of each who subscribed to it, and drops it for those whose queue is full. The error is
 // net.ErrClosed after Close.
 func (p *ZMQPublisher) Publish(_ context.Context, message []byte) error {
@@ -102,6 +106,7 @@ func (p *ZMQPublisher) Publish(_ context.Context, message []byte) error {
 	if p.closed {
 		return net.ErrClosed
 	}
+	most := p.opts.MaxQueue * fullQueues / max(fullQueues, len(p.readers))
 	var framed []byte
 	for r := range p.readers {
 		if !r.wants(message) {
@@ -110,7 +115,7 @@ func (p *ZMQPublisher) Publish(_ context.Context, message []byte) error {
 		if framed == nil {
 			framed = appendFrame(make([]byte, 0, len(message)+9), 0, message)
 		}
-		if !r.put(framed, p.opts.MaxQueue) {
+		if !r.put(framed, most) {
 			p.drop(r)
 		}
 	}
@@ -210,7 +215,7 @@ func (p *ZMQPublisher) listen(r *reader) error {
 		if err != nil {
 			return err
 		}
-		p.change(func() { err = r.obey(name, rest, p.opts.MaxQueue) })
+		p.change(func() { err = r.obey(name, rest) })
 		if err != nil {
 			return err
 		}

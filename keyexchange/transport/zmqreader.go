@@ -12,6 +12,7 @@ import (
 const (
 	maxTopics = 64       // of one subscriber. A napalm-logs client has one, of no bytes.
 	chunkSize = 64 << 10 // of what is written at a time, and a message more
+	frameCost = 64       // bytes of memory that a frame takes beside its own while it waits
 )
 
 // reader is a subscriber of a publisher. What is not said to be otherwise is guarded by the publisher's lock.
@@ -22,7 +23,8 @@ type reader struct {
 
 	topics    [][]byte
 	queue     [][]byte // frames, shared with other readers and not changed
-	waiting   int      // bytes of them
+	waiting   int      // bytes of them, each counted with frameCost
+	pong      []byte   // to the latest PING: who sends many and reads nothing fills no queue
 	slow      bool     // a message was dropped since the queue was empty
 	ready     bool     // its handshake is done
 	finishing bool     // nothing more will come
@@ -40,11 +42,12 @@ func (r *reader) wants(message []byte) bool {
 
 // put queues a frame; not ok where more than most bytes would wait. Where none waits a frame of any size is taken.
 func (r *reader) put(frame []byte, most int) (ok bool) {
-	if r.waiting > 0 && r.waiting+len(frame) > most {
+	cost := len(frame) + frameCost
+	if r.waiting > 0 && r.waiting+cost > most {
 		return false
 	}
 	r.queue = append(r.queue, frame)
-	r.waiting += len(frame)
+	r.waiting += cost
 	r.rouse()
 	return true
 }
@@ -65,18 +68,19 @@ func (r *reader) finish() {
 	r.rouse()
 }
 
-// take moves frames from the queue to the end of dst. Where there are none, done says that none will come.
+// take moves the answer to a PING and frames from the queue to the end of dst. Where there are none, done says that none will come.
 func (r *reader) take(dst []byte) (chunk []byte, done bool) {
 	if r.gone {
 		return nil, true
 	}
+	dst, r.pong = append(dst, r.pong...), nil
 	taken := 0
 	for ; taken < len(r.queue) && len(dst) < chunkSize; taken++ {
 		dst = append(dst, r.queue[taken]...)
+		r.waiting -= len(r.queue[taken]) + frameCost
 		r.queue[taken] = nil
 	}
 	r.queue = r.queue[taken:]
-	r.waiting -= len(dst)
 	if len(r.queue) == 0 {
 		r.queue, r.slow = nil, false
 	}
@@ -119,10 +123,11 @@ func (r *reader) hear() (name string, rest []byte, err error) {
 }
 
 // obey does what the subscriber says. A topic stands after a 1 or a 0, or in a command.
-func (r *reader) obey(name string, rest []byte, most int) error {
+func (r *reader) obey(name string, rest []byte) error {
 	switch {
 	case name == "PING":
-		r.put(pong(rest), most)
+		r.pong = pong(rest)
+		r.rouse()
 	case name == "SUBSCRIBE":
 		return r.subscribe(rest)
 	case name == "CANCEL":
