@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"keyward/bus"
 	"keyward/internal/fault"
 	"keyward/registry/wire"
 	"keyward/store"
@@ -34,7 +35,9 @@ func badRequest(message string) error {
 
 // policy refuses a value with the reason that its own package gives.
 func policy(err error) error {
-	return refuse(http.StatusUnprocessableEntity, wire.CodePolicy, err.Error(), fault.HintOf(err))
+	body := wire.Error{Error: wire.CodePolicy, Message: err.Error(), Hint: fault.HintOf(err)}
+	body.Faults, _ = errors.AsType[bus.Faults](err)
+	return &refusal{status: http.StatusUnprocessableEntity, body: body}
 }
 
 // errRefused answers every login and token that is not right, whatever is wrong with it.

@@ -25,60 +25,73 @@ func decodeJSON(data []byte, v any) error {
 	if _, err := d.Token(); err != io.EOF {
 		return badRequest("text after the JSON value")
 	}
-	return checkFields(data, fieldNames(v))
+	return checkFields(data, reflect.TypeOf(v).Elem())
 }
 
-// checkFields goes through a JSON object of strings and lists of strings, as Decode took it: each name is one of those
-// given, in that case, and there once. Half of a surrogate pair, escaped, is decoded to the
-// replacement character, so there may be no more of these than are in data themselves.
-func checkFields(data []byte, names map[string]bool) error {
-	replaced := -bytes.Count(data, []byte(string(utf8.RuneError)))
+// checkFields goes through a JSON object as Decode took it into a struct of type t: each name is one of the struct's, in that
+// case, and there once. Half of a surrogate pair, escaped, is decoded to the replacement character, so there may be no more of
+// these than are in data themselves.
+func checkFields(data []byte, t reflect.Type) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return badRequest("the body is not a JSON object")
 	}
+	replaced, err := checkObject(d, t)
+	if err == nil && replaced != bytes.Count(data, []byte(string(utf8.RuneError))) {
+		err = badRequest("a field has half of a surrogate pair")
+	}
+	return err
+}
+
+// checkObject goes on behind the brace of an object, and counts the replacement characters in it.
+func checkObject(d *json.Decoder, t reflect.Type) (replaced int, err error) {
+	fields := fieldsOf(t)
 	for d.More() {
 		token, _ := d.Token()
 		name, _ := token.(string)
-		if !names[name] {
-			return badRequest("a field is given twice, or not in the case that the path takes")
+		field, ok := fields[name]
+		if !ok {
+			return 0, badRequest("a field is given twice, or not in the case that the path takes")
 		}
-		names[name] = false
-		replaced += replacements(d)
+		delete(fields, name)
+		n, err := checkValue(d, field)
+		if err != nil {
+			return 0, err
+		}
+		replaced += n
 	}
-	if replaced != 0 {
-		return badRequest("a field has half of a surrogate pair")
-	}
-	return nil
+	_, err = d.Token()
+	return replaced, err
 }
 
-// replacements reads a value, a list of strings at most, and counts the replacement characters in it.
-func replacements(d *json.Decoder) (n int) {
-	for depth := 0; ; {
-		token, err := d.Token()
-		switch token := token.(type) {
-		case json.Delim:
-			if token == '[' {
-				depth++
-			} else {
-				depth--
+// checkValue reads a value of type t, or null.
+func checkValue(d *json.Decoder, t reflect.Type) (replaced int, err error) {
+	token, err := d.Token()
+	switch token := token.(type) {
+	case string:
+		return strings.Count(token, string(utf8.RuneError)), err
+	case json.Delim:
+		if token == '{' {
+			return checkObject(d, t)
+		}
+		for d.More() {
+			n, err := checkValue(d, t.Elem())
+			if err != nil {
+				return 0, err
 			}
-		case string:
-			n += strings.Count(token, string(utf8.RuneError))
+			replaced += n
 		}
-		if depth <= 0 || err != nil {
-			return n
-		}
+		_, err = d.Token()
 	}
+	return replaced, err
 }
 
-// fieldNames is the names in JSON of the struct that v points to.
-func fieldNames(v any) map[string]bool {
-	t := reflect.TypeOf(v).Elem()
-	names := make(map[string]bool, t.NumField())
+// fieldsOf are the fields of a struct by their names in JSON.
+func fieldsOf(t reflect.Type) map[string]reflect.Type {
+	fields := make(map[string]reflect.Type, t.NumField())
 	for i := range t.NumField() {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		names[name] = true
+		fields[name] = t.Field(i).Type
 	}
-	return names
+	return fields
 }

@@ -153,7 +153,7 @@ func TestRefusedAlike(t *testing.T) {
 		if i == 0 {
 			first = a
 		}
-		if a.status != http.StatusUnauthorized || a.code() != wire.CodeLoginRefused || a.masked() != first.masked() {
+		if a.status != http.StatusUnauthorized || a.code() != wire.CodeLoginRefused || !cmp.Equal(a.masked(), first.masked()) {
 			t.Errorf("%s: %d %s", c.name, a.status, a.body)
 		}
 		if diff := cmp.Diff(first.header, a.header); diff != "" {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"keyward/bus"
 	"keyward/registry/wire"
 )
 
@@ -247,7 +248,8 @@ func TestDocumentSchemas(t *testing.T) {
 	schemas := parseDocument(t).Components.Schemas
 	for _, v := range []any{wire.Token{}, wire.Key{}, wire.Keys{}, wire.NewKey{}, wire.User{}, wire.Users{}, wire.NewUser{},
 		wire.NewPassword{}, wire.KeyChange{}, wire.Prune{}, wire.DirectoryKey{}, wire.Directory{}, wire.AuditRecord{}, wire.Audit{},
-		wire.ServerKey{}, wire.Table{}, wire.Column{}, wire.Error{}} {
+		wire.ServerKey{}, wire.Table{}, wire.Column{}, wire.Error{}, wire.NewAccount{}, wire.AccountChange{}, wire.Accounts{},
+		bus.Account{}, bus.Role{}, bus.Fault{}} {
 		typ := reflect.TypeOf(v)
 		fields := map[string]bool{}
 		for i := range typ.NumField() {

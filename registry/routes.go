@@ -51,6 +51,12 @@ var table = []route{
 	{http.MethodDelete, wire.PathUser, admin, store.ScopeAdmin, (*Server).deleteUser},
 	{http.MethodPut, wire.PathPassword, self, store.ScopeKeys, (*Server).setPassword},
 
+	{http.MethodGet, wire.PathAccounts, admin, store.ScopeRead, (*Server).accounts},
+	{http.MethodPost, wire.PathAccounts, admin, store.ScopeAdmin, (*Server).addAccount},
+	{http.MethodGet, wire.PathAccount, admin, store.ScopeRead, (*Server).account},
+	{http.MethodPut, wire.PathAccount, admin, store.ScopeAdmin, (*Server).updateAccount},
+	{http.MethodDelete, wire.PathAccount, admin, store.ScopeAdmin, (*Server).revokeAccount},
+
 	{http.MethodGet, wire.PathAudit, admin, store.ScopeRead, (*Server).auditLog},
 
 	{http.MethodGet, wire.PathOpenAPI, open, 0, (*Server).openAPI},

@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode"
 
+	"keyward/bus"
 	"keyward/internal/fault"
 	"keyward/registry/wire"
 )
@@ -64,6 +65,7 @@ var refusals = map[wire.Code]struct {
 	wire.CodeNotFound:       {fault.NotFound, ""},
 	wire.CodeMethod:         {fault.Unreachable, hintOther},
 	wire.CodeExists:         {fault.Exists, ""},
+	wire.CodeChanged:        {fault.Exists, ""},
 	wire.CodePolicy:         {fault.Policy, ""},
 	wire.CodeLimited:        {fault.LoginRefused, "wait, then try again"},
 	wire.CodeBusy:           {fault.Unreachable, "try again in a moment"},
@@ -100,6 +102,9 @@ func refusal(at Error, header http.Header, body []byte, now time.Time) error {
 	if at.Message == "" {
 		at.Message = "the server refuses"
 	}
+	if faults := printableFaults(answer.Faults); len(faults) > 0 {
+		at.Err, at.Message = faults, faults.Error()
+	}
 	if at.Code == wire.CodeLoginTime {
 		at.Message += clockOff(answer.ServerTime, now)
 	}
@@ -112,6 +117,15 @@ func refusal(at Error, header http.Header, body []byte, now time.Time) error {
 		hint = meaning.hint
 	}
 	return fault.New(meaning.kind, hint, "%w", &at)
+}
+
+// printableFaults are what the server finds wrong with an account.
+func printableFaults(list []bus.Fault) bus.Faults {
+	var faults bus.Faults
+	for _, f := range list {
+		faults = append(faults, bus.Fault{Field: printable(f.Field), Message: printable(f.Message), Hint: printable(f.Hint)})
+	}
+	return faults
 }
 
 // standardCode is the answer's code, or the nearest one for a code that is not of package wire.

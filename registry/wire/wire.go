@@ -7,6 +7,8 @@ package wire
 import (
 	"net/url"
 	"time"
+
+	"keyward/bus"
 )
 
 // The paths. A {name} is a path segment, percent-encoded.
@@ -20,6 +22,8 @@ const (
 	PathUserKey   = "/api/v3/users/{user}/keys/{fingerprint}" // PATCH, DELETE
 	PathPrune     = "/api/v3/keys/prune"                      // POST
 	PathDirectory = "/api/v3/directory/{user}"                // GET
+	PathAccounts  = "/api/v3/bus/accounts"                    // GET list, POST add
+	PathAccount   = "/api/v3/bus/accounts/{account}"          // GET, PUT update, DELETE revoke
 	PathAudit     = "/api/v3/audit"                           // GET, with QueryAfter
 	PathUsers     = "/api/v3/users"                           // GET list, POST add
 	PathUser      = "/api/v3/users/{user}"                    // DELETE
@@ -46,6 +50,11 @@ func UserKeyPath(user, fingerprint string) string {
 // DirectoryPath fills the {user} of PathDirectory.
 func DirectoryPath(user string) string { return "/api/v3/directory/" + url.PathEscape(user) }
 
+// AccountPath fills the {account} of PathAccount.
+func AccountPath(account bus.Name) string {
+	return PathAccounts + "/" + url.PathEscape(string(account))
+}
+
 // QueryAfter asks PathAudit for the records after this number.
 const QueryAfter = "after"
 
@@ -55,7 +64,7 @@ const (
 	MaxBody = 64 << 10 // to every other path
 )
 
-// MaxAnswer is the largest answer in bytes that a client reads, but for PathKeys and PathAudit, which stream.
+// MaxAnswer is the largest answer in bytes that a client reads, but for PathKeys, PathAccounts and PathAudit, which stream.
 const MaxAnswer = 1 << 20
 
 // The form fields of POST PathToken.
@@ -186,6 +195,30 @@ type NewPassword struct {
 	Password string `json:"password"`
 }
 
+// NewAccount asks to add an account of the bus, also in the place of one that is revoked. A bus.Account answers.
+type NewAccount struct {
+	Name       bus.Name      `json:"name"`
+	Roles      []bus.Role    `json:"roles,omitempty"`
+	Publish    []bus.Pattern `json:"publish,omitempty"`
+	Subscribe  []bus.Pattern `json:"subscribe,omitempty"`
+	Identities []string      `json:"identities"`
+}
+
+// AccountChange asks to give an account, of the revision that the caller saw, other roles, patterns and identities.
+// A bus.Account answers.
+type AccountChange struct {
+	Revision   uint64        `json:"revision"`
+	Roles      []bus.Role    `json:"roles,omitempty"`
+	Publish    []bus.Pattern `json:"publish,omitempty"`
+	Subscribe  []bus.Pattern `json:"subscribe,omitempty"`
+	Identities []string      `json:"identities"`
+}
+
+// Accounts answers a list of accounts, by name, the revoked ones too.
+type Accounts struct {
+	Accounts []bus.Account `json:"accounts"`
+}
+
 // ServerKey answers with the server's public key.
 type ServerKey struct {
 	Key         string   `json:"key"`
@@ -223,6 +256,7 @@ const (
 	CodeNotFound       Code = "not_found"          // 404
 	CodeMethod         Code = "method_not_allowed" // 405
 	CodeExists         Code = "exists"             // 409
+	CodeChanged        Code = "changed"            // 409: it has another revision by now
 	CodePolicy         Code = "policy"             // 422: a key, name or password that the registry refuses
 	CodeLimited        Code = "too_many_failures"  // 429: too many refused logins; Retry-After is set
 	CodeBusy           Code = "busy"               // 503: try again; Retry-After is set
@@ -232,9 +266,10 @@ const (
 
 // Error answers a failure. Its first field is what Altair's clients look for.
 type Error struct {
-	Error      Code    `json:"error"`
-	Message    string  `json:"message"`
-	Hint       string  `json:"hint,omitempty"`
-	ServerTime float64 `json:"server_time,omitempty"` // unix seconds, with CodeLoginTime
-	RequestID  string  `json:"request_id,omitempty"`  // names the request in the server's log
+	Error      Code        `json:"error"`
+	Message    string      `json:"message"`
+	Hint       string      `json:"hint,omitempty"`
+	Faults     []bus.Fault `json:"faults,omitempty"`      // all that is wrong with an account, with CodePolicy
+	ServerTime float64     `json:"server_time,omitempty"` // unix seconds, with CodeLoginTime
+	RequestID  string      `json:"request_id,omitempty"`  // names the request in the server's log
 }
