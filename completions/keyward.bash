@@ -12,7 +12,8 @@ _keyward_words() {
             gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert
             export-cert list-certs revoke-cert gen-crl ledger check-expiry plan
             apply ensure serve user backup restore store audit serverkey relay
-            keyexchange demo doctor completion version help --version --help -h" ;;
+            keyexchange bus demo doctor completion version help --version --help
+            -h" ;;
     "keyward keygen")
         words="
             --keyfile=FILE --force -f --quiet -q --json --help -h" ;;
@@ -320,6 +321,40 @@ _keyward_words() {
             --client-key-password-file=FILE --exchange-keys=FILE
             --exchange-keys-password-file=FILE --no-security --quiet -q --json
             --help -h" ;;
+    "keyward bus")
+        words="
+            config authorize emit consume request serve-echo --help -h" ;;
+    "keyward bus config")
+        words="
+            --bus-keys=FILE --cert=FILE --key=FILE --client-ca=FILE --listen=
+            --name= --cluster= --cluster-listen= --route= --quiet -q --json
+            --help -h" ;;
+    "keyward bus authorize")
+        words="
+            --connect= --ca-file=FILE --cert=FILE --key=FILE
+            --key-password-file=FILE --bus-keys=FILE --trust-domain=
+            --client-ca=FILE --crl= --store= --data-dir=DIR --log-format=
+            --log-level= --help -h" ;;
+    "keyward bus emit")
+        words="
+            --emitter= --data= --timeout= --connect= --client-cert=FILE
+            --client-key=FILE --client-key-password-file=FILE --ca-file=FILE
+            --quiet -q --json --help -h" ;;
+    "keyward bus consume")
+        words="
+            --consumer= --worker= --subject= --count= --connect=
+            --client-cert=FILE --client-key=FILE --client-key-password-file=FILE
+            --ca-file=FILE --quiet -q --json --help -h" ;;
+    "keyward bus request")
+        words="
+            --to= --emitter= --subject= --data= --timeout= --connect=
+            --client-cert=FILE --client-key=FILE --client-key-password-file=FILE
+            --ca-file=FILE --quiet -q --json --help -h" ;;
+    "keyward bus serve-echo")
+        words="
+            --service= --worker= --subject= --connect= --client-cert=FILE
+            --client-key=FILE --client-key-password-file=FILE --ca-file=FILE
+            --quiet -q --json --help -h" ;;
     "keyward demo")
         words="
             --keep=DIR --help -h" ;;
@@ -343,7 +378,7 @@ _keyward_words() {
             gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert
             export-cert list-certs revoke-cert gen-crl ledger check-expiry plan
             apply ensure serve user backup restore store audit serverkey relay
-            keyexchange demo doctor completion version" ;;
+            keyexchange bus demo doctor completion version" ;;
     *) return 1 ;;
     esac
 }

@@ -46,6 +46,7 @@ function __keyward_call
                 'keyward serverkey' \
                 'keyward relay' \
                 'keyward keyexchange' \
+                'keyward bus' \
                 'keyward demo' \
                 'keyward doctor' \
                 'keyward completion' \
@@ -92,6 +93,14 @@ function __keyward_call
                 'keyward keyexchange publish' \
                 'keyward keyexchange fetch' \
                 'keyward keyexchange subscribe'
+                set path "$path $word"
+                set behind 0
+            case 'keyward bus config' \
+                'keyward bus authorize' \
+                'keyward bus emit' \
+                'keyward bus consume' \
+                'keyward bus request' \
+                'keyward bus serve-echo'
                 set path "$path $word"
                 set behind 0
             case '*'
@@ -160,6 +169,7 @@ complete -c keyward -n '__keyward_at keyward' -a audit -d 'read and check the re
 complete -c keyward -n '__keyward_at keyward' -a serverkey -d 'look at the server\'s key files, and replace the key'
 complete -c keyward -n '__keyward_at keyward' -a relay -d 'let two peers meet over websockets with mutual TLS'
 complete -c keyward -n '__keyward_at keyward' -a keyexchange -d 'give the keys of napalm-logs to clients over TLS'
+complete -c keyward -n '__keyward_at keyward' -a bus -d 'talk over NATS, where a certificate opens exactly its own doors'
 complete -c keyward -n '__keyward_at keyward' -a demo -d 'show the whole story in a temporary folder'
 complete -c keyward -n '__keyward_at keyward' -a doctor -d 'look for what is wrong, and say what mends it'
 complete -c keyward -n '__keyward_at keyward' -a completion -d 'print the completion script of a shell'
@@ -928,6 +938,93 @@ complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l quiet -s 
 complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l help -s h -d 'show this help'
 
+complete -c keyward -n '__keyward_at keyward bus' -a config -d 'print the configuration of a NATS server of the bus'
+complete -c keyward -n '__keyward_at keyward bus' -a authorize -d 'tell NATS servers who may do what'
+complete -c keyward -n '__keyward_at keyward bus' -a emit -d 'send to the account\'s own message box'
+complete -c keyward -n '__keyward_at keyward bus' -a consume -d 'print what a role of the account hears'
+complete -c keyward -n '__keyward_at keyward bus' -a request -d 'ask a service, and print its reply'
+complete -c keyward -n '__keyward_at keyward bus' -a serve-echo -d 'answer each request with what it says'
+complete -c keyward -n '__keyward_in keyward bus' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward bus config' -l bus-keys -r -F -d 'the keys of the authorizers are in FILE'
+complete -c keyward -n '__keyward_in keyward bus config' -l cert -r -F -d 'the server\'s certificate, and those above it if any, in PEM FILE; for a cluster it has to be for servers and clients (--profile peer)'
+complete -c keyward -n '__keyward_in keyward bus config' -l key -r -F -d 'its private key in PEM FILE, not encrypted'
+complete -c keyward -n '__keyward_in keyward bus config' -l client-ca -r -F -d 'the CAs in this PEM FILE sign the clients, the authorizers and the servers of the cluster'
+complete -c keyward -n '__keyward_in keyward bus config' -l listen -x -d 'the ADDRESS and port for clients'
+complete -c keyward -n '__keyward_in keyward bus config' -l name -x -d 'the server is called NAME'
+complete -c keyward -n '__keyward_in keyward bus config' -l cluster -x -d 'it is one of the servers of the cluster NAME'
+complete -c keyward -n '__keyward_in keyward bus config' -l cluster-listen -x -d 'the ADDRESS and port for the other servers'
+complete -c keyward -n '__keyward_in keyward bus config' -l route -x -d 'another server of the cluster is at HOST:PORT; may be repeated, and its own may be there too'
+complete -c keyward -n '__keyward_in keyward bus config' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward bus config' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward bus config' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward bus authorize' -l connect -x -d 'one of the NATS servers is at URL, as tls://HOST:4222; it tells the others of its cluster'
+complete -c keyward -n '__keyward_in keyward bus authorize' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward bus authorize' -l cert -r -F -d 'the authorizer shows the servers the certificate in PEM FILE, and those above it if any, with its key where there is no --key'
+complete -c keyward -n '__keyward_in keyward bus authorize' -l key -r -F -d 'its private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward bus authorize' -l key-password-file -r -F -d 'the password of an encrypted key is the first line of FILE, - is stdin'
+complete -c keyward -n '__keyward_in keyward bus authorize' -l bus-keys -r -F -d 'the keys of the authorizers are in FILE'
+complete -c keyward -n '__keyward_in keyward bus authorize' -l trust-domain -x -d 'take certificates of this TRUST-DOMAIN, such as example.org'
+complete -c keyward -n '__keyward_in keyward bus authorize' -l client-ca -r -F -d 'let in whom the CAs in this PEM FILE signed, and nobody else'
+complete -c keyward -n '__keyward_in keyward bus authorize' -l crl -x -d 'a FILE with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them'
+complete -c keyward -n '__keyward_in keyward bus authorize' -l store -x -d 'what the registry keeps is in STORE: postgres://USER@HOST/DATABASE, with the password in PGPASSWORD or PGPASSFILE, or the file of an SQLite database'
+complete -c keyward -n '__keyward_in keyward bus authorize' -l data-dir -x -a '(__fish_complete_directories)' -d 'the data DIR'
+complete -c keyward -n '__keyward_in keyward bus authorize' -l log-format -x -d 'FORMAT of the log: json or text'
+complete -c keyward -n '__keyward_in keyward bus authorize' -l log-level -x -d 'the least LEVEL that is logged: debug, info (with it each client), warn or error'
+complete -c keyward -n '__keyward_in keyward bus authorize' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward bus emit' -l emitter -x -d 'send as the emitter NAME of the account'
+complete -c keyward -n '__keyward_in keyward bus emit' -l data -x -d 'send this TEXT, and not stdin\'s lines'
+complete -c keyward -n '__keyward_in keyward bus emit' -l timeout -x -d 'give up connecting, and each message, after this TIME'
+complete -c keyward -n '__keyward_in keyward bus emit' -l connect -x -d 'the NATS server, as tls://HOST:PORT'
+complete -c keyward -n '__keyward_in keyward bus emit' -l client-cert -r -F -d 'show the account\'s certificate in PEM FILE, with its intermediates and key (gen-leaf-cert --account NAME --pkeycert)'
+complete -c keyward -n '__keyward_in keyward bus emit' -l client-key -r -F -d 'its private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward bus emit' -l client-key-password-file -r -F -d 'the password of an encrypted key is the first line of FILE, - is stdin'
+complete -c keyward -n '__keyward_in keyward bus emit' -l ca-file -r -F -d 'trust the NATS server below the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward bus emit' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward bus emit' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward bus emit' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward bus consume' -l consumer -x -d 'hear as the consumer NAME'
+complete -c keyward -n '__keyward_in keyward bus consume' -l worker -x -d 'hear as the worker NAME'
+complete -c keyward -n '__keyward_in keyward bus consume' -l subject -x -d 'hear this PATTERN, as the role has it; repeatable'
+complete -c keyward -n '__keyward_in keyward bus consume' -l count -x -d 'end after N messages; what has come beyond is lost'
+complete -c keyward -n '__keyward_in keyward bus consume' -l connect -x -d 'the NATS server, as tls://HOST:PORT'
+complete -c keyward -n '__keyward_in keyward bus consume' -l client-cert -r -F -d 'show the account\'s certificate in PEM FILE, with its intermediates and key (gen-leaf-cert --account NAME --pkeycert)'
+complete -c keyward -n '__keyward_in keyward bus consume' -l client-key -r -F -d 'its private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward bus consume' -l client-key-password-file -r -F -d 'the password of an encrypted key is the first line of FILE, - is stdin'
+complete -c keyward -n '__keyward_in keyward bus consume' -l ca-file -r -F -d 'trust the NATS server below the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward bus consume' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward bus consume' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward bus consume' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward bus request' -l to -o to -x -d 'the service is of this ACCOUNT'
+complete -c keyward -n '__keyward_in keyward bus request' -l emitter -x -d 'send as the emitter NAME of the account'
+complete -c keyward -n '__keyward_in keyward bus request' -l subject -x -d 'send to this SUBJECT, and not to a message box'
+complete -c keyward -n '__keyward_in keyward bus request' -l data -x -d 'send this TEXT, and not stdin'
+complete -c keyward -n '__keyward_in keyward bus request' -l timeout -x -d 'give up connecting, and waiting for the reply, after this TIME'
+complete -c keyward -n '__keyward_in keyward bus request' -l connect -x -d 'the NATS server, as tls://HOST:PORT'
+complete -c keyward -n '__keyward_in keyward bus request' -l client-cert -r -F -d 'show the account\'s certificate in PEM FILE, with its intermediates and key (gen-leaf-cert --account NAME --pkeycert)'
+complete -c keyward -n '__keyward_in keyward bus request' -l client-key -r -F -d 'its private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward bus request' -l client-key-password-file -r -F -d 'the password of an encrypted key is the first line of FILE, - is stdin'
+complete -c keyward -n '__keyward_in keyward bus request' -l ca-file -r -F -d 'trust the NATS server below the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward bus request' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward bus request' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward bus request' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward bus serve-echo' -l service -x -d 'serve as the service NAME'
+complete -c keyward -n '__keyward_in keyward bus serve-echo' -l worker -x -d 'serve as the worker NAME, which shares the requests with others of that name'
+complete -c keyward -n '__keyward_in keyward bus serve-echo' -l subject -x -d 'hear this PATTERN, as the role has it; repeatable'
+complete -c keyward -n '__keyward_in keyward bus serve-echo' -l connect -x -d 'the NATS server, as tls://HOST:PORT'
+complete -c keyward -n '__keyward_in keyward bus serve-echo' -l client-cert -r -F -d 'show the account\'s certificate in PEM FILE, with its intermediates and key (gen-leaf-cert --account NAME --pkeycert)'
+complete -c keyward -n '__keyward_in keyward bus serve-echo' -l client-key -r -F -d 'its private key in PEM FILE'
+complete -c keyward -n '__keyward_in keyward bus serve-echo' -l client-key-password-file -r -F -d 'the password of an encrypted key is the first line of FILE, - is stdin'
+complete -c keyward -n '__keyward_in keyward bus serve-echo' -l ca-file -r -F -d 'trust the NATS server below the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward bus serve-echo' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward bus serve-echo' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward bus serve-echo' -l help -s h -d 'show this help'
+
 complete -c keyward -n '__keyward_in keyward demo' -l keep -x -a '(__fish_complete_directories)' -d 'do it in DIR, a new or empty folder, and leave the files'
 complete -c keyward -n '__keyward_in keyward demo' -l help -s h -d 'show this help'
 
@@ -961,4 +1058,4 @@ complete -c keyward -n '__keyward_in keyward version' -l keyfile -r -F -d 'the u
 complete -c keyward -n '__keyward_in keyward version' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward version' -l help -s h -d 'show this help'
 
-complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey rotatekey prune getserverkey login seal open servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user backup restore store audit serverkey relay keyexchange demo doctor completion version'
+complete -c keyward -n '__keyward_at keyward help' -a 'keygen getkey addkey listkeys delkey rotatekey prune getserverkey login seal open servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user backup restore store audit serverkey relay keyexchange bus demo doctor completion version'

@@ -53,6 +53,7 @@ __keyward() {
         'serverkey:look at the server'\''s key files, and replace the key'
         'relay:let two peers meet over websockets with mutual TLS'
         'keyexchange:give the keys of napalm-logs to clients over TLS'
+        'bus:talk over NATS, where a certificate opens exactly its own doors'
         'demo:show the whole story in a temporary folder'
         'doctor:look for what is wrong, and say what mends it'
         'completion:print the completion script of a shell'
@@ -1055,6 +1056,116 @@ __keyward_keyexchange_subscribe() {
         '(--help -h)'{--help,-h}'[show this help]'
 }
 
+__keyward_bus() {
+    local -a commands=(
+        'config:print the configuration of a NATS server of the bus'
+        'authorize:tell NATS servers who may do what'
+        'emit:send to the account'\''s own message box'
+        'consume:print what a role of the account hears'
+        'request:ask a service, and print its reply'
+        'serve-echo:answer each request with what it says'
+    )
+    __keyward_hand_over __keyward_bus \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_bus_config() {
+    _arguments -S \
+        '--bus-keys=[the keys of the authorizers are in FILE]:FILE:_files' \
+        '--cert=[the server'\''s certificate, and those above it if any, in PEM FILE; for a cluster it has to be for servers and clients (--profile peer)]:FILE:_files' \
+        '--key=[its private key in PEM FILE, not encrypted]:FILE:_files' \
+        '--client-ca=[the CAs in this PEM FILE sign the clients, the authorizers and the servers of the cluster]:FILE:_files' \
+        '--listen=[the ADDRESS and port for clients]:ADDRESS: ' \
+        '--name=[the server is called NAME]:NAME: ' \
+        '--cluster=[it is one of the servers of the cluster NAME]:NAME: ' \
+        '--cluster-listen=[the ADDRESS and port for the other servers]:ADDRESS: ' \
+        '*--route=[another server of the cluster is at HOST:PORT; may be repeated, and its own may be there too]:HOST:PORT: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_bus_authorize() {
+    _arguments -S \
+        '--connect=[one of the NATS servers is at URL, as tls://HOST:4222; it tells the others of its cluster]:URL: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--cert=[the authorizer shows the servers the certificate in PEM FILE, and those above it if any, with its key where there is no --key]:FILE:_files' \
+        '--key=[its private key in PEM FILE]:FILE:_files' \
+        '--key-password-file=[the password of an encrypted key is the first line of FILE, - is stdin]:FILE:_files' \
+        '--bus-keys=[the keys of the authorizers are in FILE]:FILE:_files' \
+        '--trust-domain=[take certificates of this TRUST-DOMAIN, such as example.org]:TRUST-DOMAIN: ' \
+        '--client-ca=[let in whom the CAs in this PEM FILE signed, and nobody else]:FILE:_files' \
+        '*--crl=[a FILE with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them]:FILE: ' \
+        '--store=[what the registry keeps is in STORE: postgres://USER@HOST/DATABASE, with the password in PGPASSWORD or PGPASSFILE, or the file of an SQLite database]:STORE: ' \
+        '--data-dir=[the data DIR]:DIR:_files -/' \
+        '--log-format=[FORMAT of the log: json or text]:FORMAT: ' \
+        '--log-level=[the least LEVEL that is logged: debug, info (with it each client), warn or error]:LEVEL: ' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_bus_emit() {
+    _arguments -S \
+        '--emitter=[send as the emitter NAME of the account]:NAME: ' \
+        '--data=[send this TEXT, and not stdin'\''s lines]:TEXT: ' \
+        '--timeout=[give up connecting, and each message, after this TIME]:TIME: ' \
+        '--connect=[the NATS server, as tls://HOST:PORT]:tls://HOST:PORT: ' \
+        '--client-cert=[show the account'\''s certificate in PEM FILE, with its intermediates and key (gen-leaf-cert --account NAME --pkeycert)]:FILE:_files' \
+        '--client-key=[its private key in PEM FILE]:FILE:_files' \
+        '--client-key-password-file=[the password of an encrypted key is the first line of FILE, - is stdin]:FILE:_files' \
+        '--ca-file=[trust the NATS server below the roots in this PEM FILE and no other]:FILE:_files' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_bus_consume() {
+    _arguments -S \
+        '--consumer=[hear as the consumer NAME]:NAME: ' \
+        '--worker=[hear as the worker NAME]:NAME: ' \
+        '*--subject=[hear this PATTERN, as the role has it; repeatable]:PATTERN: ' \
+        '--count=[end after N messages; what has come beyond is lost]:N: ' \
+        '--connect=[the NATS server, as tls://HOST:PORT]:tls://HOST:PORT: ' \
+        '--client-cert=[show the account'\''s certificate in PEM FILE, with its intermediates and key (gen-leaf-cert --account NAME --pkeycert)]:FILE:_files' \
+        '--client-key=[its private key in PEM FILE]:FILE:_files' \
+        '--client-key-password-file=[the password of an encrypted key is the first line of FILE, - is stdin]:FILE:_files' \
+        '--ca-file=[trust the NATS server below the roots in this PEM FILE and no other]:FILE:_files' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_bus_request() {
+    _arguments -S \
+        '(-to --to)'{-to,--to}'=[the service is of this ACCOUNT]:ACCOUNT: ' \
+        '--emitter=[send as the emitter NAME of the account]:NAME: ' \
+        '--subject=[send to this SUBJECT, and not to a message box]:SUBJECT: ' \
+        '--data=[send this TEXT, and not stdin]:TEXT: ' \
+        '--timeout=[give up connecting, and waiting for the reply, after this TIME]:TIME: ' \
+        '--connect=[the NATS server, as tls://HOST:PORT]:tls://HOST:PORT: ' \
+        '--client-cert=[show the account'\''s certificate in PEM FILE, with its intermediates and key (gen-leaf-cert --account NAME --pkeycert)]:FILE:_files' \
+        '--client-key=[its private key in PEM FILE]:FILE:_files' \
+        '--client-key-password-file=[the password of an encrypted key is the first line of FILE, - is stdin]:FILE:_files' \
+        '--ca-file=[trust the NATS server below the roots in this PEM FILE and no other]:FILE:_files' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_bus_serve-echo() {
+    _arguments -S \
+        '--service=[serve as the service NAME]:NAME: ' \
+        '--worker=[serve as the worker NAME, which shares the requests with others of that name]:NAME: ' \
+        '*--subject=[hear this PATTERN, as the role has it; repeatable]:PATTERN: ' \
+        '--connect=[the NATS server, as tls://HOST:PORT]:tls://HOST:PORT: ' \
+        '--client-cert=[show the account'\''s certificate in PEM FILE, with its intermediates and key (gen-leaf-cert --account NAME --pkeycert)]:FILE:_files' \
+        '--client-key=[its private key in PEM FILE]:FILE:_files' \
+        '--client-key-password-file=[the password of an encrypted key is the first line of FILE, - is stdin]:FILE:_files' \
+        '--ca-file=[trust the NATS server below the roots in this PEM FILE and no other]:FILE:_files' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
 __keyward_demo() {
     _arguments -S \
         '--keep=[do it in DIR, a new or empty folder, and leave the files]:DIR:_files -/' \
@@ -1102,7 +1213,7 @@ __keyward_version() {
 
 __keyward_help() {
     _arguments -S \
-        '1:choice:(keygen getkey addkey listkeys delkey rotatekey prune getserverkey login seal open servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user backup restore store audit serverkey relay keyexchange demo doctor completion version)'
+        '1:choice:(keygen getkey addkey listkeys delkey rotatekey prune getserverkey login seal open servers gen-root-cert gen-intermediate-cert gen-leaf-cert gen-csr sign-csr renew-cert show-cert verify-cert export-cert list-certs revoke-cert gen-crl ledger check-expiry plan apply ensure serve user backup restore store audit serverkey relay keyexchange bus demo doctor completion version)'
 }
 
 # A link named like one of the scripts is that command.
