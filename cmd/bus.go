@@ -13,6 +13,7 @@ func (e *env) busCommand() *cli.Command {
 		UsageText: "keyward bus serve-echo --connect tls://nats.example.org:4222 --client-cert bob.pkeycert.pem --ca-file root.cert.pem --service echo\n" +
 			"keyward bus request --connect tls://nats.example.org:4222 --client-cert alice.pkeycert.pem --ca-file root.cert.pem --to bob --emitter echo --data hello",
 		Subcommands: []*cli.Command{
+			e.busAccountCommand(),
 			e.busConfigCommand(),
 			e.busAuthorizeCommand(),
 			e.busEmitCommand(),

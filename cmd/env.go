@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -82,10 +83,15 @@ func (e *env) print(v any, text string) error {
 	return err
 }
 
-// plainJSON is v as indented JSON in which no character moves a terminal's cursor.
+// plainJSON is v as indented JSON in which no character moves a terminal's cursor. < > & stay as they are: no browser reads it, and
+// a > is a word of the bus.
 func plainJSON(v any, prefix string) ([]byte, error) {
-	data, err := json.MarshalIndent(v, prefix, "  ")
-	return plain(data), err
+	var data bytes.Buffer
+	out := json.NewEncoder(&data)
+	out.SetEscapeHTML(false)
+	out.SetIndent(prefix, "  ")
+	err := out.Encode(v)
+	return plain(bytes.TrimSuffix(data.Bytes(), []byte("\n"))), err
 }
 
 // plain writes what moves a terminal's cursor in a JSON text as \u and its hex digits.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"keyward/bus"
 	"keyward/certs/plan"
 	"keyward/internal/fault"
 	"keyward/restclient"
@@ -59,16 +60,20 @@ func printableLines(text string) string {
 
 // failure is an error in JSON.
 type failure struct {
-	Code    string      `json:"code"`
-	Message string      `json:"message"`
-	Hint    string      `json:"hint,omitempty"`
-	Request string      `json:"request_id,omitempty"` // of the registry, as its log has it
-	Faults  plan.Faults `json:"faults,omitempty"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+	Request string `json:"request_id,omitempty"` // of the registry, as its log has it
+	Faults  any    `json:"faults,omitempty"`     // of a manifest or an account
 }
 
 func (e *env) failure(err error) *failure {
-	faults, _ := errors.AsType[plan.Faults](err)
-	f := &failure{Code: kindOf(err).Code(), Message: err.Error(), Hint: e.hintOf(err), Faults: faults}
+	f := &failure{Code: kindOf(err).Code(), Message: err.Error(), Hint: e.hintOf(err)}
+	if faults, ok := errors.AsType[plan.Faults](err); ok {
+		f.Faults = faults
+	} else if faults, ok := errors.AsType[bus.Faults](err); ok {
+		f.Faults = faults
+	}
 	if answer, ok := errors.AsType[*restclient.Error](err); ok {
 		f.Request = answer.RequestID
 	}
@@ -79,7 +84,9 @@ func (e *env) reportJSON(err error) {
 	line := struct {
 		Error *failure `json:"error"`
 	}{e.failure(err)}
-	_ = json.NewEncoder(e.stderr).Encode(line)
+	out := json.NewEncoder(e.stderr)
+	out.SetEscapeHTML(false) // no browser reads it, and a > is a word of the bus
+	_ = out.Encode(line)
 }
 
 // kindOf finds an error's kind, where nothing nearer the cause named one from the system's own errors.

@@ -11,7 +11,10 @@ import (
 
 // acts are the flags that are an act or say whom it is about, and no setting: no
 // environment variable may stand in for them.
-var acts = []string{"force", "force-overwrite", "yes", "replace", "u", "user", "kv", "kd", "fingerprint", "a", "if-missing", "with-key", "revoke", "trust-new", "admin", "all", "schema", "now", "serial", "release", "same-key", "what", "prepare", "lost", "account", "help"}
+var acts = []string{"force", "force-overwrite", "yes", "replace", "u", "user", "kv", "kd", "fingerprint", "a", "if-missing", "with-key", "revoke", "trust-new", "admin", "all", "schema", "now", "serial", "release", "same-key", "what", "prepare", "lost", "account", "stock-replies", "publish", "subscribe", "identity", "remove", "explain", "file", "help"}
+
+// roles are what an account has, and say in its own commands whom these are about; its clients have settings of these names.
+var roles = []string{"emitter", "consumer", "worker", "service"}
 
 // helpGate is what a walk through the command tree saw, and what it did not like.
 type helpGate struct {
@@ -85,7 +88,7 @@ func (g *helpGate) flag(path string, f FlagDoc) {
 	if strings.Contains(f.Value, " ") {
 		g.fault("%s: %s takes %q: the first backquotes of its usage are for its value", path, name, f.Value)
 	}
-	isAct := slices.Contains(acts, f.Names[0])
+	isAct := slices.Contains(acts, f.Names[0]) || strings.HasPrefix(path, "keyward bus account ") && slices.Contains(roles, f.Names[0])
 	switch {
 	case isAct && len(f.Env) > 0:
 		g.fault("%s: %s is an act, and has the variable %s", path, name, f.Env[0])
