@@ -85,7 +85,7 @@ func (w *watch) connected(data []byte) {
 func (w *watch) found(l link) {
 	w.add(l)
 	if w.stale(l.stamp) {
-		w.kick(l, "the account changed")
+		w.kick(l, accountChanged)
 		return
 	}
 	w.verifyAgain(l)
@@ -106,6 +106,7 @@ func (w *watch) disconnected(data []byte) {
 func (w *watch) list() {
 	w.begin()
 	w.listDue, w.lastList = false, time.Now()
+	clear(w.reached)
 	needed := map[string]bool{}
 	w.all(func(l link) { needed[l.fingerprint] = true })
 	w.chains.only(needed)
@@ -113,10 +114,12 @@ func (w *watch) list() {
 }
 
 func (w *watch) askList(subject string, offset int) {
-	w.ask(w.system, subject, fmt.Sprintf("list.%d", w.round), listQuestion{Account: BusAccount, Users: true, Offset: offset, Limit: listPage})
+	w.ask(w.system, subject, fmt.Sprintf("list.%d", w.round), listQuestion{Account: BusAccount, Users: true, Offset: offset, Limit: w.listPage})
 }
 
-// page takes a page of a server's list, and asks for the next one.
+// page takes a page of a server's list, which is by CID, and asks for the next one. Pages overlap, since connections that end
+// meanwhile move those behind them to the front: where two do not meet, one in between is asked for. What is stale is ended
+// when the list is whole.
 func (w *watch) page(data []byte, number string) {
 	var a listAnswer
 	round, err := strconv.Atoi(number)
@@ -133,16 +136,27 @@ func (w *watch) page(data []byte, number string) {
 	if round != w.round {
 		return // of a round before
 	}
-	for _, c := range a.Data.Connections {
+	list, offset, again := a.Data.Connections, a.Data.Offset, fmt.Sprintf(listOne, a.Server.ID)
+	if offset > 0 && (len(list) == 0 || list[0].CID > w.reached[a.Server.ID]) {
+		w.askList(again, max(0, offset-w.listPage/2))
+		return
+	}
+	for _, c := range list {
+		w.reached[a.Server.ID] = c.CID
 		if s, ok := parseStamp(c.User); ok {
-			w.found(link{place{a.Server.ID, c.CID}, s})
+			w.add(link{place{a.Server.ID, c.CID}, s})
 		}
 	}
-	if n := len(a.Data.Connections); n == listPage {
-		w.askList(fmt.Sprintf(listOne, a.Server.ID), a.Data.Offset+n)
+	if n := len(list); n == w.listPage {
+		w.askList(again, offset+n-n/8)
 		return
 	}
 	w.listed(a.Server.ID, round)
+	w.all(func(l link) {
+		if l.server == a.Server.ID {
+			w.found(l)
+		}
+	})
 }
 
 // kick ends a connection. What it was forgets it when the server says that it ended.

@@ -2,6 +2,7 @@ package natsauth
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"time"
 	"unicode"
@@ -29,7 +30,7 @@ type ServerConfig struct {
 
 	Cluster       string   // the cluster's name; empty is none
 	ClusterListen string   // address and port for the other servers
-	Routes        []string // HOST:PORT of other servers
+	Routes        []string // HOST:PORT of all servers of it, by names that are in their certificates
 }
 
 // Text is the configuration of a server, complete, for nats-server -c. Its error is fault.Usage, for what no
@@ -40,6 +41,9 @@ func (c ServerConfig) Text() (string, error) {
 			return "", fault.New(fault.Usage, "leave out line ends and other characters that do not print", "%q cannot be in a configuration", text)
 		}
 	}
+	if err := c.checkCluster(); err != nil {
+		return "", err
+	}
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# A server of the bus: accounts and their permissions come from keyward bus authorize.")
@@ -49,7 +53,7 @@ func (c ServerConfig) Text() (string, error) {
 	line("listen: %s", quote(c.Listen))
 	line("")
 	line("# Every client shows a certificate, the authorizers too.")
-	line("%s", c.tls(""))
+	line("%s", c.tls("", "verify"))
 	line("")
 	line("accounts {")
 	line("  %s {}", BusAccount)
@@ -74,17 +78,35 @@ func (c ServerConfig) Text() (string, error) {
 		line("cluster {")
 		line("  name: %s", quote(c.Cluster))
 		line("  listen: %s", quote(c.ClusterListen))
-		line("  # The servers show each other the same certificate, which has to be for a server and a client.")
-		line("%s", c.tls("  "))
+		line("  # A server shows the others the same certificate, which has to be for servers and clients. Whoever has the certificate")
+		line("  # of an account is none of them: a server's has the host of a route among its DNS names.")
+		line("%s", c.tls("  ", "verify_cert_and_check_known_urls"))
 		line("  routes: [%s]", routes(c.Routes))
 		line("}")
 	}
 	return b.String(), nil
 }
 
+// checkCluster refuses routes that servers would not know each other by.
+func (c ServerConfig) checkCluster() error {
+	if c.Cluster != "" && len(c.Routes) == 0 {
+		return fault.New(fault.Usage, "name each server of the cluster with --route HOST:PORT", "the cluster %s has no other servers", c.Cluster)
+	}
+	for _, route := range c.Routes {
+		host, port, err := net.SplitHostPort(route)
+		if err != nil || host == "" || port == "" {
+			return fault.New(fault.Usage, "write it as --route HOST:6222", "%q is no place of a server", route)
+		}
+		if net.ParseIP(host) != nil {
+			return fault.New(fault.Usage, "name the server as its certificate does: servers know each other by DNS names", "the route %s is an address", route)
+		}
+	}
+	return nil
+}
+
 // tls is what a server shows, and whom it takes.
-func (c ServerConfig) tls(indent string) string {
-	lines := []string{"tls {", "  cert_file: " + quote(c.Cert), "  key_file: " + quote(c.Key), "  ca_file: " + quote(c.CA), "  verify: true", "  timeout: 5", "}"}
+func (c ServerConfig) tls(indent, verify string) string {
+	lines := []string{"tls {", "  cert_file: " + quote(c.Cert), "  key_file: " + quote(c.Key), "  ca_file: " + quote(c.CA), "  " + verify + ": true", "  timeout: 5", "}"}
 	return indent + strings.Join(lines, "\n"+indent)
 }
 

@@ -46,6 +46,8 @@ type Service struct {
 	places  chan struct{} // one for each question
 	reviews chan bool
 	relist  chan struct{}
+
+	listPage int // connections in a page of a list
 }
 
 // NewService makes a Service.
@@ -60,7 +62,7 @@ func NewService(c Config) *Service {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{Config: c, chains: newChains(), places: make(chan struct{}, c.Concurrent), reviews: make(chan bool, 8), relist: make(chan struct{}, 1)}
+	return &Service{Config: c, chains: newChains(), places: make(chan struct{}, c.Concurrent), reviews: make(chan bool, 8), relist: make(chan struct{}, 1), listPage: 1024}
 }
 
 // Review verifies the certificates of all connections again, and ends those that are not trusted any more. others says that whom

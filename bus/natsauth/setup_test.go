@@ -152,7 +152,7 @@ type accounts struct {
 	revision uint64
 	broken   error
 	slow     chan struct{} // a look-up waits for it
-	asked    int
+	after    func()        // what happens between a look-up and its answer
 }
 
 func newAccounts(names ...bus.Name) *accounts {
@@ -200,12 +200,15 @@ func (a *accounts) Account(ctx context.Context, name bus.Name) (bus.Account, err
 		}
 	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.asked++
-	if a.broken != nil {
-		return bus.Account{}, a.broken
-	}
 	account, ok := a.of[name]
+	broken, after := a.broken, a.after
+	a.mu.Unlock()
+	if after != nil {
+		after()
+	}
+	if broken != nil {
+		return bus.Account{}, broken
+	}
 	if !ok {
 		return bus.Account{}, fault.NotFound
 	}
@@ -250,24 +253,27 @@ func newWorld(t *testing.T, servers int, names ...bus.Name) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, dir: t.TempDir(), root: newCA(t, "root"), extra: newCA(t, "another root"), keys: keys, store: newAccounts(names...), log: new(logged), revoked: map[string]bool{}}
-	cert, key := write(t, w.dir, "server", w.root.leaf("server", func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)} }))
+	cert, key := write(t, w.dir, "server", w.root.leaf("server", func(c *x509.Certificate) {
+		c.IPAddresses, c.DNSNames = []net.IP{net.IPv4(127, 0, 0, 1)}, []string{"localhost"}
+	}))
 	roots := filepath.Join(w.dir, "roots.pem")
 	writePEM(t, roots, "CERTIFICATE", w.root.cert.Raw, w.extra.cert.Raw)
-	var routes []string
+	var ports, routes []string
 	if servers > 1 {
 		for range servers {
-			routes = append(routes, free(t))
+			_, port, _ := net.SplitHostPort(free(t))
+			ports, routes = append(ports, "127.0.0.1:"+port), append(routes, "localhost:"+port)
 		}
 	}
 	for i := range servers {
 		c := natsauth.ServerConfig{Keys: keys.Public(), Name: fmt.Sprint("n", i), Listen: "127.0.0.1:-1", Cert: cert, Key: key, CA: roots}
 		if servers > 1 {
-			c.Cluster, c.ClusterListen, c.Routes = "test", routes[i], routes
+			c.Cluster, c.ClusterListen, c.Routes = "test", ports[i], routes
 		}
 		w.servers = append(w.servers, start(t, w.dir, c))
 	}
 	for _, s := range w.servers {
-		await(t, "the cluster", func() bool { return len(s.ActivePeers()) == servers-1 || servers == 1 })
+		await(t, "the cluster", func() bool { return s.NumRemotes() == servers-1 })
 	}
 	return w
 }
@@ -352,6 +358,7 @@ func (w *world) authorize(on int, changes ...func(*natsauth.Config)) *authorizer
 		change(&config)
 	}
 	s := natsauth.NewService(config)
+	s.SetListPage(16)
 	ctx, cancel := context.WithCancel(w.t.Context())
 	ready, done := make(chan struct{}), make(chan error, 1)
 	go func() { done <- s.Serve(ctx, func() { close(ready) }) }()

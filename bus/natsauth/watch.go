@@ -23,7 +23,6 @@ const (
 const certificatesSubject = "keyward.bus.certificates"
 
 const (
-	listPage      = 1024                  // connections
 	askPage       = 64                    // fingerprints
 	reviewPage    = 64                    // connections
 	siblingTime   = 2 * time.Second       // to answer with certificates
@@ -32,6 +31,9 @@ const (
 	maxEvents     = 1 << 16 // that wait
 	listsApart    = 10 * time.Second
 )
+
+// accountChanged is why most connections are ended.
+const accountChanged = "the account changed"
 
 // watch knows all connections of the bus. All of it is one goroutine's: newWatch's and load's caller, then that of run.
 type watch struct {
@@ -43,11 +45,12 @@ type watch struct {
 	changes          chan change
 	inbox            string // of both connections
 
-	lastList   time.Time        // when the last round began
-	listDue    bool             // another is wanted
-	waiting    <-chan time.Time // for certificates from other authorizers
-	strangers  []link           // to be ended
-	unverified []link           // to be looked at in a review
+	lastList   time.Time         // when the last round began
+	reached    map[string]uint64 // the last CID of a server's list so far
+	listDue    bool              // another is wanted
+	waiting    <-chan time.Time  // for certificates from other authorizers
+	strangers  []link            // to be ended
+	unverified []link            // to be looked at in a review
 }
 
 // change is what a Follower hears.
@@ -60,7 +63,7 @@ type change struct {
 func newWatch(s *Service, system, siblings *nats.Conn) (*watch, error) {
 	w := &watch{
 		Service: s, connections: newConnections(), system: system, siblings: siblings,
-		events: make(chan *nats.Msg, maxEvents), changes: make(chan change, 16), inbox: nats.NewInbox(),
+		events: make(chan *nats.Msg, maxEvents), changes: make(chan change, 16), inbox: nats.NewInbox(), reached: map[string]uint64{},
 	}
 	w.follower = &Follower{Accounts: s.Authorizer.Accounts, Every: s.FollowEvery, Failed: w.storeFailed}
 	hears := map[*nats.Conn][]string{system: {connectEvent, disconnectEvent, w.inbox + ".>"}, siblings: {certificatesSubject, w.inbox + ".>"}}
@@ -119,7 +122,7 @@ func (w *watch) run(ctx context.Context) {
 			w.hear(m)
 		case c := <-w.changes:
 			for _, l := range w.changed(c.accounts, c.anew) {
-				w.kick(l, "the account changed")
+				w.kick(l, accountChanged)
 			}
 			w.listDue = true // an event may have been lost
 		case others := <-w.reviews:
