@@ -104,7 +104,7 @@ func (e *env) accountAdd(c *cli.Context) error {
 		return err
 	}
 	if !added.NotBefore.IsZero() {
-		e.note("note: certificates that start before %s were for an earlier account %s, and do not open this one", stamp(added.NotBefore), added.Name)
+		e.note("note: certificates that start before %s were for an earlier account %s, and do not open this one", stamp(added.NotBefore), account.Name)
 	}
 	return e.printChanged(added)
 }

@@ -32,20 +32,10 @@ const another bus.Name = "ACCOUNT"
 func pageOf(a bus.Account) accountPage {
 	permissions := a.Permissions()
 	prefixes := &replyPrefixes{ToAsk: bus.ReplyPrefix(a.Name, another)}
-	if replies(a) {
+	if len(repliers(a, false)) > 0 {
 		prefixes.Asked = bus.ReplyPrefix(another, a.Name)
 	}
 	return accountPage{a, &permissions, bus.InboxOf(a.Name), prefixes}
-}
-
-// replies tells whether an account has workers or services.
-func replies(a bus.Account) bool {
-	for _, role := range a.Roles {
-		if role.Kind == bus.Worker || role.Kind == bus.Service {
-			return true
-		}
-	}
-	return false
 }
 
 func (e *env) accountShow(c *cli.Context) error {
@@ -180,14 +170,29 @@ func writePermissions(b *strings.Builder, verb string, list bus.List) {
 	}
 }
 
+// writePrefixes tells clients that are no keyward ones where to await replies.
 func writePrefixes(b *strings.Builder, a bus.Account) {
-	b.WriteString("\ninbox prefix of a client that is no keyward one\n")
+	b.WriteString("\ninbox prefix of stock clients\n")
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	p := pageOf(a)
-	_, _ = fmt.Fprintf(table, "  %s\tto ask the account %s\n", printable(p.ReplyPrefixes.ToAsk), another)
-	_, _ = fmt.Fprintf(table, "  %s\tto ask accounts that reply to stock clients\n", printable(p.InboxPrefix))
-	if p.ReplyPrefixes.Asked != "" {
-		_, _ = fmt.Fprintf(table, "  %s\tfor the account %s, to ask this one\n", printable(p.ReplyPrefixes.Asked), another)
+	line := func(prefix, use string) { _, _ = fmt.Fprintf(table, "  %s\t%s\n", printable(prefix), printable(use)) }
+	line(bus.ReplyPrefix(a.Name, another), "for this account to ask "+string(another))
+	line(bus.InboxOf(a.Name), "for this account to ask who replies to stock clients")
+	if all := repliers(a, false); len(all) > 0 {
+		line(bus.ReplyPrefix(another, a.Name), "for "+string(another)+" to ask "+strings.Join(all, ", "))
+	}
+	if stock := repliers(a, true); len(stock) > 0 {
+		line(bus.InboxOf(another), "for "+string(another)+" to ask "+strings.Join(stock, ", "))
 	}
 	_ = table.Flush()
+}
+
+// repliers are an account's workers and services, or those that reply to stock clients too.
+func repliers(a bus.Account, stock bool) []string {
+	var names []string
+	for _, role := range a.Roles {
+		if (role.Kind == bus.Worker || role.Kind == bus.Service) && (role.Stock || !stock) {
+			names = append(names, string(role.Kind)+" "+string(role.Name))
+		}
+	}
+	return names
 }
