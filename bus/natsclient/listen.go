@@ -50,12 +50,15 @@ type Listener struct {
 
 // Listen hears what a role does: the Heard subjects of a consumer, worker or service, a worker in its queue group. It returns when the server
 // has taken all of it. From then on messages wait for Consume or Reply. The error is fault.NotPermitted where the account has no such role, fault.Usage
-// for an emitter, fault.Policy for what is no subject, or as Connect's.
+// for an emitter, fault.Policy for what is no name or no subject, or as Emit's.
 func (c *Conn) Listen(ctx context.Context, role bus.Role) (*Listener, error) {
 	l := &Listener{c: c, role: role, in: make(chan *nats.Msg), drained: make(chan struct{}), stop: make(chan struct{}), refused: make(chan struct{})}
 	heard := role.Heard()
 	if len(heard) == 0 {
 		return nil, fault.New(fault.Usage, "listen as a consumer, worker or service", "an emitter hears nothing")
+	}
+	if _, err := bus.ParseName(string(role.Name)); err != nil {
+		return nil, err
 	}
 	for _, pattern := range heard {
 		if _, err := bus.ParsePattern(string(pattern)); err != nil {

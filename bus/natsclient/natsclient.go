@@ -184,7 +184,7 @@ func (c *Conn) confirm(ctx context.Context, verb, subject string, do func() erro
 		return c.fault(ctx, err)
 	}
 	err = c.conn.LastError()
-	if err == before || !errors.Is(err, nats.ErrPermissionViolation) || !strings.Contains(err.Error(), " "+verb+` to "`+subject+`"`) {
+	if errors.Is(err, before) || !errors.Is(err, nats.ErrPermissionViolation) || !strings.Contains(err.Error(), " "+verb+` to "`+subject+`"`) {
 		return nil
 	}
 	return c.violation(verb, subject)

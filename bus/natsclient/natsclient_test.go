@@ -96,6 +96,47 @@ func TestRefusedAtOnce(t *testing.T) {
 	}
 }
 
+// What answer does not answer, and what wants no reply.
+func TestNoReply(t *testing.T) {
+	w := newWorld(t)
+	l, err := w.connect("bob").Listen(limited(t), bus.Role{Kind: bus.Service, Name: "echo"})
+	check(t, err)
+	asked := make(chan string, 2)
+	w.beside(func(ctx context.Context) error {
+		return l.Reply(ctx, func(m natsclient.Message) ([]byte, error) {
+			asked <- string(m.Data)
+			return nil, errors.New("it is too late")
+		})
+	})
+	alice := w.connect("alice")
+	check(t, alice.Emit(limited(t), "echo", []byte("emitted")))
+	ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer stop()
+	if _, err := alice.Request(ctx, "bob", bus.MessageBox("alice", "echo"), []byte("asked")); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	if one, other := <-asked, <-asked; one != "emitted" || other != "asked" {
+		t.Errorf("%q, %q", one, other)
+	}
+	w.log.await(t, `msg="a request gets no reply" from=alice subject=xbus.msgbox.alice.echo reply=_INBOX.alice.in.from.bob.`)
+	w.log.await(t, `cause="it is too late"`)
+}
+
+// Close ends who listens, without an error.
+func TestClose(t *testing.T) {
+	w := newWorld(t)
+	bob := w.connect("bob")
+	l, err := bob.Listen(limited(t), bus.Role{Kind: bus.Service, Name: "echo"})
+	check(t, err)
+	done := make(chan error)
+	go func() { done <- l.Reply(t.Context(), nil) }()
+	check(t, bob.Close())
+	check(t, <-done)
+	if _, err := bob.Listen(limited(t), bus.Role{Kind: bus.Service, Name: "echo"}); err == nil {
+		t.Error("it listens after Close")
+	}
+}
+
 func TestNoResponders(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.connect("alice").Request(limited(t), "bob", bus.MessageBox("alice", "nobody"), nil)
@@ -156,6 +197,27 @@ func TestForgedReply(t *testing.T) {
 			t.Errorf("%d messages came to the victim, %v", n, err)
 		}
 	}
+}
+
+// The server takes nothing that says it is of another, so nobody hears it.
+func TestForgedSender(t *testing.T) {
+	w := newWorld(t)
+	l, err := w.connect("carol").Listen(limited(t), bus.Role{Kind: bus.Consumer, Name: "log", Subjects: []bus.Pattern{"xbus.msgbox.*"}})
+	check(t, err)
+	mallory, told := w.stock("mallory")
+	check(t, mallory.Publish("xbus.msgbox.alice", []byte("fake")))
+	if err := <-told; !errors.Is(err, nats.ErrPermissionViolation) {
+		t.Error(err)
+	}
+	check(t, w.connect("alice").Emit(limited(t), "alice", []byte("true")))
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	check(t, l.Consume(ctx, func(m natsclient.Message) error {
+		if string(m.Data) != "true" {
+			t.Errorf("heard %+v", m)
+		}
+		return nil
+	}))
 }
 
 // A service that hears what another is asked can not reply in its place, and neither can who knows the reply subject.
@@ -277,7 +339,13 @@ func TestNameless(t *testing.T) {
 	if !errors.Is(err, enough) {
 		t.Error(err)
 	}
-	orders.Kind = bus.Service
+	for kind, heard := range map[bus.Kind]bus.Pattern{bus.Service: "orders.>", bus.Consumer: "xbus.msgbox.*"} {
+		l, err := w.connect("carol").Listen(limited(t), bus.Role{Kind: kind, Name: "log", Subjects: []bus.Pattern{heard}})
+		check(t, err)
+		if err := l.Reply(limited(t), nil); !errors.Is(err, fault.Usage) {
+			t.Errorf("%s on %s replies: %v", kind, heard, err)
+		}
+	}
 	if _, err := w.connect("alice").Listen(limited(t), bus.Role{Kind: bus.Emitter, Name: "alice"}); !errors.Is(err, fault.Usage) {
 		t.Errorf("an emitter: %v", err)
 	}
