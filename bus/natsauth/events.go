@@ -157,6 +157,7 @@ func (w *watch) page(data []byte, number string) {
 			w.found(l)
 		}
 	})
+	w.askCertificates(a.Server.ID)
 }
 
 // kick ends a connection. What it was forgets it when the server says that it ended.

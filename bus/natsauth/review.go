@@ -2,6 +2,7 @@ package natsauth
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"time"
 
@@ -22,23 +23,24 @@ type (
 // review begins to verify all certificates again, some at a time, so that a revocation need not wait for it.
 func (w *watch) review(others bool) {
 	w.chains.next()
-	var unknown []string
 	w.unverified = nil
+	w.all(func(l link) { w.unverified = append(w.unverified, l) })
+	if others {
+		w.list() // and with it others are asked for certificates
+		w.waiting = time.After(siblingTime)
+	}
+}
+
+// askCertificates asks the others for the certificates of a server's connections that are not known here.
+func (w *watch) askCertificates(server string) {
+	unknown := map[string]bool{}
 	w.all(func(l link) {
-		if _, _, ok := w.chains.get(l.fingerprint); ok {
-			w.unverified = append(w.unverified, l)
-		} else {
-			unknown = append(unknown, l.fingerprint)
+		if _, _, ok := w.chains.get(l.fingerprint); !ok && l.server == server {
+			unknown[l.fingerprint] = true
 		}
 	})
-	if len(unknown) == 0 {
-		return
-	}
-	for page := range slices.Chunk(unknown, askPage) {
+	for page := range slices.Chunk(slices.Collect(maps.Keys(unknown)), askPage) {
 		w.ask(w.siblings, certificatesSubject, "certificates", certificatesQuestion{page})
-	}
-	if others {
-		w.waiting = time.After(siblingTime)
 	}
 }
 
