@@ -323,7 +323,37 @@ _keyward_words() {
             --help -h" ;;
     "keyward bus")
         words="
-            config authorize emit consume request serve-echo --help -h" ;;
+            account config authorize emit consume request serve-echo --help -h" ;;
+    "keyward bus account")
+        words="
+            add list show update revoke --help -h" ;;
+    "keyward bus account add")
+        words="
+            --trust-domain= --identity= --emitter= --consumer= --worker=
+            --service= --stock-replies --publish= --subscribe= --file=FILE
+            --if-missing --as= --password-file=FILE --url= --server=
+            --ca-file=FILE --pin= --allow-http --timeout= --quiet -q --json
+            --help -h" ;;
+    "keyward bus account list")
+        words="
+            --as= --password-file=FILE --url= --server= --ca-file=FILE --pin=
+            --allow-http --timeout= --quiet -q --json --help -h" ;;
+    "keyward bus account show")
+        words="
+            --explain= --as= --password-file=FILE --url= --server=
+            --ca-file=FILE --pin= --allow-http --timeout= --quiet -q --json
+            --help -h" ;;
+    "keyward bus account update")
+        words="
+            --trust-domain= --identity= --emitter= --consumer= --worker=
+            --service= --stock-replies --publish= --subscribe= --remove=
+            --file=FILE --as= --password-file=FILE --url= --server=
+            --ca-file=FILE --pin= --allow-http --timeout= --quiet -q --json
+            --help -h" ;;
+    "keyward bus account revoke")
+        words="
+            --yes -y --as= --password-file=FILE --url= --server= --ca-file=FILE
+            --pin= --allow-http --timeout= --quiet -q --json --help -h" ;;
     "keyward bus config")
         words="
             --bus-keys=FILE --cert=FILE --key=FILE --client-ca=FILE --listen=

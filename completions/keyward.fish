@@ -95,12 +95,20 @@ function __keyward_call
                 'keyward keyexchange subscribe'
                 set path "$path $word"
                 set behind 0
-            case 'keyward bus config' \
+            case 'keyward bus account' \
+                'keyward bus config' \
                 'keyward bus authorize' \
                 'keyward bus emit' \
                 'keyward bus consume' \
                 'keyward bus request' \
                 'keyward bus serve-echo'
+                set path "$path $word"
+                set behind 0
+            case 'keyward bus account add' \
+                'keyward bus account list' \
+                'keyward bus account show' \
+                'keyward bus account update' \
+                'keyward bus account revoke'
                 set path "$path $word"
                 set behind 0
             case '*'
@@ -938,6 +946,7 @@ complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l quiet -s 
 complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l help -s h -d 'show this help'
 
+complete -c keyward -n '__keyward_at keyward bus' -a account -d 'add, show, change and revoke the accounts of the bus'
 complete -c keyward -n '__keyward_at keyward bus' -a config -d 'print the configuration of a NATS server of the bus'
 complete -c keyward -n '__keyward_at keyward bus' -a authorize -d 'tell NATS servers who may do what'
 complete -c keyward -n '__keyward_at keyward bus' -a emit -d 'send to the account\'s own message box'
@@ -945,6 +954,97 @@ complete -c keyward -n '__keyward_at keyward bus' -a consume -d 'print what a ro
 complete -c keyward -n '__keyward_at keyward bus' -a request -d 'ask a service, and print its reply'
 complete -c keyward -n '__keyward_at keyward bus' -a serve-echo -d 'answer each request with what it says'
 complete -c keyward -n '__keyward_in keyward bus' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_at keyward bus account' -a add -d 'add an account'
+complete -c keyward -n '__keyward_at keyward bus account' -a list -d 'list the accounts'
+complete -c keyward -n '__keyward_at keyward bus account' -a show -d 'show an account and exactly what it may do'
+complete -c keyward -n '__keyward_at keyward bus account' -a update -d 'change an account'
+complete -c keyward -n '__keyward_at keyward bus account' -a revoke -d 'revoke an account and end its connections'
+complete -c keyward -n '__keyward_in keyward bus account' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward bus account add' -l trust-domain -x -d 'it is opened by the certificates of gen-leaf-cert --account in this TRUST-DOMAIN, such as example.org'
+complete -c keyward -n '__keyward_in keyward bus account add' -l identity -x -d 'it is opened by certificates with this URI, spiffe://TRUST-DOMAIN/bus/account/NAME; repeatable'
+complete -c keyward -n '__keyward_in keyward bus account add' -l emitter -x -d 'it sends as the emitter NAME; repeatable'
+complete -c keyward -n '__keyward_in keyward bus account add' -l consumer -x -d 'it hears as NAME=SUBJECT,...; without subjects the message boxes of all emitters of that name; repeatable'
+complete -c keyward -n '__keyward_in keyward bus account add' -l worker -x -d 'it hears, one connection each message, and replies as NAME=SUBJECT,..., or NAME as for --consumer; repeatable'
+complete -c keyward -n '__keyward_in keyward bus account add' -l service -x -d 'it hears and replies as NAME=SUBJECT,..., or NAME as for --consumer; repeatable'
+complete -c keyward -n '__keyward_in keyward bus account add' -l stock-replies -d 'its workers and services that this call names reply to clients which set no inbox prefix for them, and are trusted to fake nothing there'
+complete -c keyward -n '__keyward_in keyward bus account add' -l publish -x -d 'it may publish to PATTERN,... besides; repeatable'
+complete -c keyward -n '__keyward_in keyward bus account add' -l subscribe -x -d 'it may subscribe to PATTERN,... besides; repeatable'
+complete -c keyward -n '__keyward_in keyward bus account add' -l file -r -F -d 'take all of it from the JSON in FILE, as bus account show prints it; - is stdin'
+complete -c keyward -n '__keyward_in keyward bus account add' -l if-missing -d 'succeed where it is there already, as asked for'
+complete -c keyward -n '__keyward_in keyward bus account add' -l as -o as -x -d 'log in as NAME'
+complete -c keyward -n '__keyward_in keyward bus account add' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+complete -c keyward -n '__keyward_in keyward bus account add' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward bus account add' -l server -x -d 'the registry that is kept as NAME (keyward servers add)'
+complete -c keyward -n '__keyward_in keyward bus account add' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward bus account add' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward bus account add' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward bus account add' -l timeout -x -d 'give up after this TIME'
+complete -c keyward -n '__keyward_in keyward bus account add' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward bus account add' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward bus account add' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward bus account list' -l as -o as -x -d 'log in as NAME'
+complete -c keyward -n '__keyward_in keyward bus account list' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+complete -c keyward -n '__keyward_in keyward bus account list' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward bus account list' -l server -x -d 'the registry that is kept as NAME (keyward servers add)'
+complete -c keyward -n '__keyward_in keyward bus account list' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward bus account list' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward bus account list' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward bus account list' -l timeout -x -d 'give up after this TIME'
+complete -c keyward -n '__keyward_in keyward bus account list' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward bus account list' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward bus account list' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward bus account show' -l explain -x -d 'say what becomes of SUBJECT, or of "SUBJECT QUEUE" for a subscription in a queue group'
+complete -c keyward -n '__keyward_in keyward bus account show' -l as -o as -x -d 'log in as NAME'
+complete -c keyward -n '__keyward_in keyward bus account show' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+complete -c keyward -n '__keyward_in keyward bus account show' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward bus account show' -l server -x -d 'the registry that is kept as NAME (keyward servers add)'
+complete -c keyward -n '__keyward_in keyward bus account show' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward bus account show' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward bus account show' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward bus account show' -l timeout -x -d 'give up after this TIME'
+complete -c keyward -n '__keyward_in keyward bus account show' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward bus account show' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward bus account show' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward bus account update' -l trust-domain -x -d 'it is opened by the certificates of gen-leaf-cert --account in this TRUST-DOMAIN, such as example.org'
+complete -c keyward -n '__keyward_in keyward bus account update' -l identity -x -d 'it is opened by certificates with this URI, spiffe://TRUST-DOMAIN/bus/account/NAME; repeatable'
+complete -c keyward -n '__keyward_in keyward bus account update' -l emitter -x -d 'it sends as the emitter NAME; repeatable'
+complete -c keyward -n '__keyward_in keyward bus account update' -l consumer -x -d 'it hears as NAME=SUBJECT,...; without subjects the message boxes of all emitters of that name; repeatable'
+complete -c keyward -n '__keyward_in keyward bus account update' -l worker -x -d 'it hears, one connection each message, and replies as NAME=SUBJECT,..., or NAME as for --consumer; repeatable'
+complete -c keyward -n '__keyward_in keyward bus account update' -l service -x -d 'it hears and replies as NAME=SUBJECT,..., or NAME as for --consumer; repeatable'
+complete -c keyward -n '__keyward_in keyward bus account update' -l stock-replies -d 'its workers and services that this call names reply to clients which set no inbox prefix for them, and are trusted to fake nothing there'
+complete -c keyward -n '__keyward_in keyward bus account update' -l publish -x -d 'it may publish to PATTERN,... besides; repeatable'
+complete -c keyward -n '__keyward_in keyward bus account update' -l subscribe -x -d 'it may subscribe to PATTERN,... besides; repeatable'
+complete -c keyward -n '__keyward_in keyward bus account update' -l remove -x -d 'take PART away: worker=NAME and so on for a role, publish=PATTERN, subscribe=PATTERN or identity=URI; repeatable'
+complete -c keyward -n '__keyward_in keyward bus account update' -l file -r -F -d 'take all of it from the JSON in FILE, as bus account show prints it; - is stdin'
+complete -c keyward -n '__keyward_in keyward bus account update' -l as -o as -x -d 'log in as NAME'
+complete -c keyward -n '__keyward_in keyward bus account update' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+complete -c keyward -n '__keyward_in keyward bus account update' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward bus account update' -l server -x -d 'the registry that is kept as NAME (keyward servers add)'
+complete -c keyward -n '__keyward_in keyward bus account update' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward bus account update' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward bus account update' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward bus account update' -l timeout -x -d 'give up after this TIME'
+complete -c keyward -n '__keyward_in keyward bus account update' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward bus account update' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward bus account update' -l help -s h -d 'show this help'
+
+complete -c keyward -n '__keyward_in keyward bus account revoke' -l yes -s y -d 'do not ask'
+complete -c keyward -n '__keyward_in keyward bus account revoke' -l as -o as -x -d 'log in as NAME'
+complete -c keyward -n '__keyward_in keyward bus account revoke' -l password-file -r -F -d 'the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for'
+complete -c keyward -n '__keyward_in keyward bus account revoke' -l url -x -d 'the registry\'s URL; a path in it does not count'
+complete -c keyward -n '__keyward_in keyward bus account revoke' -l server -x -d 'the registry that is kept as NAME (keyward servers add)'
+complete -c keyward -n '__keyward_in keyward bus account revoke' -l ca-file -r -F -d 'trust the roots in this PEM FILE and no other'
+complete -c keyward -n '__keyward_in keyward bus account revoke' -l pin -x -d 'trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo'
+complete -c keyward -n '__keyward_in keyward bus account revoke' -l allow-http -d 'plain http to another machine: everything sent can be read on the way'
+complete -c keyward -n '__keyward_in keyward bus account revoke' -l timeout -x -d 'give up after this TIME'
+complete -c keyward -n '__keyward_in keyward bus account revoke' -l quiet -s q -d 'no notes on stderr'
+complete -c keyward -n '__keyward_in keyward bus account revoke' -l json -d 'print data, and errors on stderr, as JSON'
+complete -c keyward -n '__keyward_in keyward bus account revoke' -l help -s h -d 'show this help'
 
 complete -c keyward -n '__keyward_in keyward bus config' -l bus-keys -r -F -d 'the keys of the authorizers are in FILE'
 complete -c keyward -n '__keyward_in keyward bus config' -l cert -r -F -d 'the server\'s certificate, and those above it if any, in PEM FILE; for a cluster it has to be for servers and clients (--profile peer)'

@@ -1058,6 +1058,7 @@ __keyward_keyexchange_subscribe() {
 
 __keyward_bus() {
     local -a commands=(
+        'account:add, show, change and revoke the accounts of the bus'
         'config:print the configuration of a NATS server of the bus'
         'authorize:tell NATS servers who may do what'
         'emit:send to the account'\''s own message box'
@@ -1066,6 +1067,121 @@ __keyward_bus() {
         'serve-echo:answer each request with what it says'
     )
     __keyward_hand_over __keyward_bus \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_bus_account() {
+    local -a commands=(
+        'add:add an account'
+        'list:list the accounts'
+        'show:show an account and exactly what it may do'
+        'update:change an account'
+        'revoke:revoke an account and end its connections'
+    )
+    __keyward_hand_over __keyward_bus_account \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_bus_account_add() {
+    _arguments -S \
+        '1:NAME: ' \
+        '--trust-domain=[it is opened by the certificates of gen-leaf-cert --account in this TRUST-DOMAIN, such as example.org]:TRUST-DOMAIN: ' \
+        '*--identity=[it is opened by certificates with this URI, spiffe://TRUST-DOMAIN/bus/account/NAME; repeatable]:URI: ' \
+        '*--emitter=[it sends as the emitter NAME; repeatable]:NAME: ' \
+        '*--consumer=[it hears as NAME=SUBJECT,...; without subjects the message boxes of all emitters of that name; repeatable]:NAME=SUBJECT,...: ' \
+        '*--worker=[it hears, one connection each message, and replies as NAME=SUBJECT,..., or NAME as for --consumer; repeatable]:NAME=SUBJECT,...: ' \
+        '*--service=[it hears and replies as NAME=SUBJECT,..., or NAME as for --consumer; repeatable]:NAME=SUBJECT,...: ' \
+        '--stock-replies[its workers and services that this call names reply to clients which set no inbox prefix for them, and are trusted to fake nothing there]' \
+        '*--publish=[it may publish to PATTERN,... besides; repeatable]:PATTERN: ' \
+        '*--subscribe=[it may subscribe to PATTERN,... besides; repeatable]:PATTERN: ' \
+        '--file=[take all of it from the JSON in FILE, as bus account show prints it; - is stdin]:FILE:_files' \
+        '--if-missing[succeed where it is there already, as asked for]' \
+        '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
+        '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--server=[the registry that is kept as NAME (keyward servers add)]:NAME: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
+        '--allow-http[plain http to another machine: everything sent can be read on the way]' \
+        '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_bus_account_list() {
+    _arguments -S \
+        '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
+        '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--server=[the registry that is kept as NAME (keyward servers add)]:NAME: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
+        '--allow-http[plain http to another machine: everything sent can be read on the way]' \
+        '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_bus_account_show() {
+    _arguments -S \
+        '1:NAME: ' \
+        '--explain=[say what becomes of SUBJECT, or of "SUBJECT QUEUE" for a subscription in a queue group]:SUBJECT: ' \
+        '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
+        '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--server=[the registry that is kept as NAME (keyward servers add)]:NAME: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
+        '--allow-http[plain http to another machine: everything sent can be read on the way]' \
+        '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_bus_account_update() {
+    _arguments -S \
+        '1:NAME: ' \
+        '--trust-domain=[it is opened by the certificates of gen-leaf-cert --account in this TRUST-DOMAIN, such as example.org]:TRUST-DOMAIN: ' \
+        '*--identity=[it is opened by certificates with this URI, spiffe://TRUST-DOMAIN/bus/account/NAME; repeatable]:URI: ' \
+        '*--emitter=[it sends as the emitter NAME; repeatable]:NAME: ' \
+        '*--consumer=[it hears as NAME=SUBJECT,...; without subjects the message boxes of all emitters of that name; repeatable]:NAME=SUBJECT,...: ' \
+        '*--worker=[it hears, one connection each message, and replies as NAME=SUBJECT,..., or NAME as for --consumer; repeatable]:NAME=SUBJECT,...: ' \
+        '*--service=[it hears and replies as NAME=SUBJECT,..., or NAME as for --consumer; repeatable]:NAME=SUBJECT,...: ' \
+        '--stock-replies[its workers and services that this call names reply to clients which set no inbox prefix for them, and are trusted to fake nothing there]' \
+        '*--publish=[it may publish to PATTERN,... besides; repeatable]:PATTERN: ' \
+        '*--subscribe=[it may subscribe to PATTERN,... besides; repeatable]:PATTERN: ' \
+        '*--remove=[take PART away: worker=NAME and so on for a role, publish=PATTERN, subscribe=PATTERN or identity=URI; repeatable]:PART: ' \
+        '--file=[take all of it from the JSON in FILE, as bus account show prints it; - is stdin]:FILE:_files' \
+        '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
+        '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--server=[the registry that is kept as NAME (keyward servers add)]:NAME: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
+        '--allow-http[plain http to another machine: everything sent can be read on the way]' \
+        '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
+        '(--help -h)'{--help,-h}'[show this help]'
+}
+
+__keyward_bus_account_revoke() {
+    _arguments -S \
+        '1:NAME: ' \
+        '(--yes -y)'{--yes,-y}'[do not ask]' \
+        '(-as --as)'{-as,--as}'=[log in as NAME]:NAME: ' \
+        '--password-file=[the password is the first line of FILE, - is stdin; else VOV_PASSWORD, else asked for]:FILE:_files' \
+        '--url=[the registry'\''s URL; a path in it does not count]:URL: ' \
+        '--server=[the registry that is kept as NAME (keyward servers add)]:NAME: ' \
+        '--ca-file=[trust the roots in this PEM FILE and no other]:FILE:_files' \
+        '--pin=[trust this public key of the server alone: sha256:HEX of its SubjectPublicKeyInfo]:sha256:HEX: ' \
+        '--allow-http[plain http to another machine: everything sent can be read on the way]' \
+        '--timeout=[give up after this TIME]:TIME: ' \
+        '(--quiet -q)'{--quiet,-q}'[no notes on stderr]' \
+        '--json[print data, and errors on stderr, as JSON]' \
         '(--help -h)'{--help,-h}'[show this help]'
 }
 
