@@ -35,7 +35,9 @@ const (
 
 	// One statement, for one moment. Where there are no changes it gives the counter as the revision of no account.
 	selectChanges = `SELECT coalesce(name, ''), coalesce(revision, latest), coalesce(state, ''), coalesce(not_before, 0), coalesce(content, '{}')
-		FROM (` + lastRevision + `) AS counter LEFT JOIN accounts ON revision > $1 ORDER BY revision LIMIT $2`
+		FROM (` + lastRevision + `) AS counter
+		LEFT JOIN (SELECT ` + accountColumns + ` FROM accounts WHERE revision > $1 ORDER BY revision LIMIT $2) AS changed ON true
+		ORDER BY revision`
 )
 
 // content is what the column of that name holds of an account, as JSON.

@@ -4,12 +4,16 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"iter"
+	"math"
 	"path/filepath"
 	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"keyward/bus"
+	"keyward/internal/pgtest"
 	"keyward/keys"
 	"keyward/store"
 	"keyward/store/sqlstore"
@@ -91,6 +95,62 @@ func BenchmarkToken(b *testing.B) {
 		_, t := login(n % benchUsers)
 		if _, _, err := s.Token(b.Context(), t.Hash); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkAccount is what a connect asks for, and BenchmarkAccountChanges what each authorizer asks for all the time: neither
+// may depend on how many accounts there are.
+func BenchmarkAccount(b *testing.B) {
+	benchAccounts(b, func(s *sqlstore.Store, n, accounts int) error {
+		_, err := s.Account(b.Context(), bus.Name(fmt.Sprint("account", n*7919%accounts)))
+		return err
+	})
+}
+
+func BenchmarkAccountChanges(b *testing.B) {
+	for what, since := range map[string]int64{"none": math.MaxInt64, "first": 0} {
+		b.Run(what, func(b *testing.B) {
+			benchAccounts(b, func(s *sqlstore.Store, _, _ int) error {
+				_, _, err := s.AccountChanges(b.Context(), since, 10)
+				return err
+			})
+		})
+	}
+}
+
+func benchAccounts(b *testing.B, do func(s *sqlstore.Store, n, accounts int) error) {
+	for kind, open := range map[string]func() *sqlstore.Store{
+		"sqlite":   func() *sqlstore.Store { return open(b, filepath.Join(b.TempDir(), "registry.db")) },
+		"postgres": func() *sqlstore.Store { return openPostgres(b, pgtest.Database(b)) },
+	} {
+		for _, accounts := range []int{100, 100_000} {
+			s := open()
+			if err := s.Import(b.Context(), accountRows(accounts), storetest.Act("test")); err != nil {
+				b.Fatal(err)
+			}
+			b.Run(fmt.Sprint(kind, "/accounts=", accounts), func(b *testing.B) {
+				for n := 0; b.Loop(); n++ {
+					if err := do(s, n, accounts); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+func accountRows(accounts int) iter.Seq2[store.Row, error] {
+	return func(yield func(store.Row, error) bool) {
+		for n := range accounts {
+			name := bus.Name(fmt.Sprint("account", n))
+			a := bus.Account{
+				Name: name, State: bus.Active, Revision: uint64(n + 1), Identities: []string{"spiffe://example.org/bus/account/" + string(name)},
+				Roles: []bus.Role{{Kind: bus.Emitter, Name: name}, {Kind: bus.Service, Name: "echo", Subjects: []bus.Pattern{"echo.>"}}},
+			}
+			if !yield(store.Row{Account: &a}, nil) {
+				return
+			}
 		}
 	}
 }

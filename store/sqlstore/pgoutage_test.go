@@ -114,6 +114,7 @@ func TestPostgresSilent(t *testing.T) {
 			"AddFailure": func() error { return s.AddFailure(t.Context(), time.Unix(1, 0), "account alice") },
 			"Failures":   func() error { _, err := s.Failures(t.Context(), "account alice"); return err },
 			"ServerKeys": func() error { _, err := s.ServerKeys(t.Context()); return err },
+			"Changes":    func() error { _, _, err := s.AccountChanges(t.Context(), 0, 1); return err },
 			"AllKeys": func() (err error) {
 				for _, err = range s.AllKeys(t.Context()) {
 				}

@@ -114,6 +114,13 @@ func TestPostgresNewer(t *testing.T) {
 	}
 }
 
+// TestChangesOfReplicas follows the accounts through one process while three change them. A revision that was given
+// earlier, and committed later, would be missed.
+func TestChangesOfReplicas(t *testing.T) {
+	url := pgtest.Database(t)
+	storetest.FollowChanges(t, openPostgres(t, url), openPostgres(t, url), openPostgres(t, url))
+}
+
 // TestTwoRoundTrips holds what a key login costs: the user's keys, and one statement for all that a login writes.
 func TestTwoRoundTrips(t *testing.T) {
 	proxy := newProxy(t, pgtest.Database(t))

@@ -733,6 +733,15 @@ func cancelled(t *testing.T, s store.Store) {
 	_, _, err = s.Token(ctx, number(1))
 	want(t, err, context.Canceled)
 	want(t, s.Ping(ctx), context.Canceled)
+	_, err = s.AddAccount(ctx, bare("ann"), act)
+	want(t, err, context.Canceled)
+	want(t, s.RevokeAccount(ctx, "ann", act), context.Canceled)
+	_, err = s.Account(ctx, "ann")
+	want(t, err, context.Canceled)
+	_, err = s.Accounts(ctx, "", 1)
+	want(t, err, context.Canceled)
+	_, _, err = s.AccountChanges(ctx, 0, 1)
+	want(t, err, context.Canceled)
 
 	// Callers that leave at any moment must not spoil the writes of those that stay.
 	together(t, 400, func(n int) error {
@@ -762,11 +771,15 @@ func closing(t *testing.T, s store.Store) {
 	_, user := s.User(ctx, "ann")
 	_, list := s.Users(ctx)
 	_, _, tok := s.Token(ctx, number(1))
-	calls := []error{s.AddKey(ctx, key("ann", 1, clock), act), s.SetPassword(ctx, "ann", "x", act), s.Prune(ctx, clock), s.Ping(ctx), user, list, tok}
+	_, add := s.AddAccount(ctx, bare("ann"), act)
+	_, account := s.Account(ctx, "ann")
+	_, _, changes := s.AccountChanges(ctx, 0, 1)
+	calls := []error{s.AddKey(ctx, key("ann", 1, clock), act), s.SetPassword(ctx, "ann", "x", act), s.Prune(ctx, clock), s.Ping(ctx), user, list, tok,
+		add, account, changes}
 	for _, err := range s.AllKeys(ctx) {
 		calls = append(calls, err)
 	}
-	same(t, len(calls), 8)
+	same(t, len(calls), 11)
 	for n, err := range calls {
 		if err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrExists) {
 			t.Errorf("call %d on a closed store: %v", n, err)
