@@ -28,10 +28,13 @@ func (c *call) command() *cli.Command {
 	return c.path[len(c.path)-1]
 }
 
+// alone tells whether the program is one command, and its name the command's.
+func (c *call) alone() bool { return c.program == testClient || c.program == busServer }
+
 // name is the command's, with those it is under.
 func (c *call) name() string {
-	if c.program == testClient {
-		return testClient
+	if c.alone() {
+		return c.program
 	}
 	return strings.Join(names(c.path), " ")
 }
@@ -164,8 +167,8 @@ func names(commands []*cli.Command) []string {
 }
 
 func (c *call) helpHint() string {
-	if c.program == testClient {
-		return "see `" + testClient + " --help`"
+	if c.alone() {
+		return "see `" + c.program + " --help`"
 	}
 	return "see `" + strings.TrimSpace("keyward help "+c.name()) + "`"
 }

@@ -32,24 +32,28 @@ const ownName = "keyward"
 
 // Main runs the program on the process's own arguments and files and returns its exit code.
 func Main(version string) int {
-	e := &env{
+	e := newEnv(version)
+	app, args := e.called(os.Args)
+	return e.main(context.Background(), app, args)
+}
+
+func newEnv(version string) *env {
+	return &env{
 		version: version,
 		stdin:   os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		getenv: os.Getenv,
 		now:    time.Now,
 	}
-	return e.main(context.Background(), os.Args)
 }
 
-func (e *env) main(ctx context.Context, args []string) int {
-	app, args := e.called(args)
+func (e *env) main(ctx context.Context, app *cli.App, args []string) int {
 	wantsJSON := e.wantsJSON(args)
 	c, args, err := tidy(app, args)
 	switch {
 	case err != nil:
 	case c.help:
 		err = e.help(app, c)
-	case c.twice != nil && e.name == ownName: // an original takes the last value, and scripts may rely on it
+	case c.twice != nil && (e.name == ownName || e.name == busServer): // an original takes the last value, and scripts may rely on it
 		err = c.twice
 	default:
 		e.call = c
@@ -151,7 +155,25 @@ func (e *env) commands() []maker {
 
 // app has the one command that is called, or all where that is none of them.
 func (e *env) app(called string) *cli.App {
-	app := &cli.App{
+	commands := e.commands()
+	if i := slices.IndexFunc(commands, func(m maker) bool { return m.name == called }); i >= 0 {
+		commands = commands[i : i+1]
+	}
+	app := e.emptyApp()
+	for _, c := range commands {
+		e.give(app, c.make())
+	}
+	return app
+}
+
+// give gives an app a command.
+func (e *env) give(app *cli.App, c *cli.Command) {
+	e.takeOver(c)
+	app.Commands = append(app.Commands, c)
+}
+
+func (e *env) emptyApp() *cli.App {
+	return &cli.App{
 		Name:                      "keyward",
 		Usage:                     "makes, keeps, registers and uses a team's keys and certificates",
 		HideHelp:                  true,
@@ -163,16 +185,6 @@ func (e *env) app(called string) *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   e.usageError,
 	}
-	commands := e.commands()
-	if i := slices.IndexFunc(commands, func(m maker) bool { return m.name == called }); i >= 0 {
-		commands = commands[i : i+1]
-	}
-	for _, c := range commands {
-		command := c.make()
-		e.takeOver(command)
-		app.Commands = append(app.Commands, command)
-	}
-	return app
 }
 
 // takeOver takes the help and the usage errors of c and its subcommands from urfave/cli.

@@ -30,13 +30,17 @@ func Describe() CommandDoc {
 		Flags:    []FlagDoc{{Names: []string{"version"}, Usage: "print the version"}, helpDoc()},
 	}
 	for _, c := range app.Commands {
-		doc.Commands = append(doc.Commands, describeCommand(app.Name, c))
+		doc.Commands = append(doc.Commands, describeCommand(app.Name+" "+c.Name, c))
 	}
 	return doc
 }
 
-func describeCommand(parent string, c *cli.Command) CommandDoc {
-	path := parent + " " + c.Name
+// DescribeBusServer describes the program keyward-bus, which is one command.
+func DescribeBusServer() CommandDoc {
+	return describeCommand(busServer, new(env).busServerCommand(nil))
+}
+
+func describeCommand(path string, c *cli.Command) CommandDoc {
 	doc := CommandDoc{
 		Path:        path,
 		Category:    c.Category,
@@ -48,7 +52,7 @@ func describeCommand(parent string, c *cli.Command) CommandDoc {
 		Flags:       Flags(c),
 	}
 	for _, sub := range c.Subcommands {
-		doc.Commands = append(doc.Commands, describeCommand(path, sub))
+		doc.Commands = append(doc.Commands, describeCommand(path+" "+sub.Name, sub))
 	}
 	return doc
 }

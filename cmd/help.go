@@ -20,6 +20,8 @@ func (e *env) help(app *cli.App, c *call) error {
 	case e.script:
 		helpCommand(&b, e.name, c.command())
 		exits = "0 done, 1 failed"
+	case c.alone():
+		helpCommand(&b, c.program, c.command())
 	default:
 		helpCommand(&b, strings.Join(append([]string{app.Name}, names(c.path)...), " "), c.command())
 	}

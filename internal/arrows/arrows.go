@@ -21,6 +21,7 @@ const module = "keyward"
 // module of others stands for all its packages. The standard library is free to all.
 const list = `
 cmd/keyward         -> cmd
+cmd/keyward-bus     -> cmd bus/natsembed
 cmd                 -> bus bus/natsauth bus/natsclient completions keys keys/seal certs certs/export certs/ledger certs/plan certs/verify store store/audit store/backup store/sqlstore registry registry/wire restclient
 cmd                 -> relay relay/message keyexchange keyexchange/msgpack keyexchange/stream keyexchange/transport internal/limit
 cmd                 -> internal/fault internal/durable internal/nearest internal/secretfile internal/term
