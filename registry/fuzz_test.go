@@ -10,6 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"keyward/bus"
 	"keyward/registry/wire"
 	"keyward/store"
 )
@@ -72,14 +76,46 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
+// FuzzAccountJSON reads accounts. What is taken is spelt again as itself, and who judges it takes anything.
+func FuzzAccountJSON(f *testing.F) {
+	for _, s := range []string{
+		`{"name":"shop","identities":["spiffe://example.org/bus/account/shop"]}`,
+		`{"name":"shop","roles":[{"kind":"emitter","name":"orders"},{"kind":"service","name":"echo","subjects":["echo.>","tea.*"],"stock":true}],"publish":["a.>"],"subscribe":[],"identities":[]}`,
+		`{"name":"shop","roles":[null],"publish":null,"subscribe":[">","*","$SYS.>","_INBOX.>",""]}`,
+		`{"roles":[{"kind":"worker","name":"a","kind":"spy"}]}`, `{"roles":[{"Kind":"worker"}]}`, `{"roles":[{"name":"\ud800"}]}`, `{"publish":["\udc00"]}`,
+		`{"roles":{"kind":"worker"}}`, `{"roles":[[]]}`, `{"roles":[{"subjects":[{}]}]}`, `{"name":"shop","revision":1}`, `{"state":"active"}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var in, again wire.NewAccount
+		if decodeJSON(data, &in) != nil {
+			return
+		}
+		text, err := json.Marshal(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := decodeJSON(text, &again); err != nil || !cmp.Equal(in, again, cmpopts.EquateEmpty()) {
+			t.Errorf("%q: %+v, then %+v: %v", data, in, again, err)
+		}
+		a := bus.Account{Name: in.Name, Roles: in.Roles, Publish: in.Publish, Subscribe: in.Subscribe, Identities: in.Identities, State: bus.Active}
+		if may := a.Permissions(); store.ValidAccount(a) != nil && a.Validate() != nil && len(may.Publish.Allow)+len(may.Subscribe.Allow) > 0 {
+			t.Errorf("%q is not valid, and may do %v", data, may)
+		}
+	})
+}
+
 // FuzzServeHTTP sends any request to a whole registry as an administrator. An answer over 300
 // is an error with a code; none is a fault of the server.
 func FuzzServeHTTP(f *testing.F) {
 	const form, text = "application/x-www-form-urlencoded", "application/json"
 	for _, r := range table {
-		path := strings.NewReplacer("{user}", "alice", "{fingerprint}", "sha256:00").Replace(r.path)
+		path := strings.NewReplacer("{user}", "alice", "{fingerprint}", "sha256:00", "{account}", "shop").Replace(r.path)
 		f.Add(r.method, path, text, []byte(`{"key":"`+testKey+`","description":"x"}`))
 	}
+	f.Add("POST", wire.PathAccounts, text, []byte(`{"name":"shop","roles":[{"kind":"worker","name":"mail"}],"identities":["spiffe://a/bus/account/shop"]}`))
+	f.Add("PUT", wire.AccountPath("shop"), text, []byte(`{"revision":1,"publish":["a.>"],"identities":["spiffe://a/bus/account/shop"]}`))
 	f.Add("POST", wire.PathToken, form, []byte("username=alice&password=battery+staple"))
 	f.Add("POST", wire.PathToken, form, []byte("grant_type=apikey&username=alice&apikey=83:AAAA"))
 	f.Add("PUT", wire.PasswordPath("alice"), text, []byte(`{"password":"short"}`))

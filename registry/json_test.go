@@ -50,3 +50,30 @@ func TestDecodeJSON(t *testing.T) {
 		t.Errorf("Latin-1: %v", err)
 	}
 }
+
+// TestDecodeNested holds the same for objects in a list.
+func TestDecodeNested(t *testing.T) {
+	for _, text := range []string{
+		`{"roles":[{"kind":"worker","name":"a","subjects":["b","c"],"stock":true},{"name":"b","kind":"emitter"}],"identities":null}`,
+		`{"roles":[null],"publish":["\ud83d\udd11"]}`,
+		"{\"roles\":[{\"name\":\"\ufffd\"}],\"publish\":[\"\ufffd\"]}",
+	} {
+		if err := decodeJSON([]byte(text), new(wire.NewAccount)); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	for name, text := range map[string]string{
+		"twice":         `{"roles":[{"kind":"worker","kind":"emitter"}]}`,
+		"another case":  `{"roles":[{"Kind":"worker"}]}`,
+		"unknown":       `{"roles":[{"kind":"worker","colour":"red"}]}`,
+		"UTF-16 half":   `{"roles":[{"subjects":["a","\ud800"]}]}`,
+		"half in list":  `{"publish":["\udc00"]}`,
+		"object":        `{"roles":{"kind":"worker"}}`,
+		"list in list":  `{"publish":[["a"]]}`,
+		"not the first": `{"roles":[{"kind":"worker"},{"name":"a","name":"b"}]}`,
+	} {
+		if err := decodeJSON([]byte(text), new(wire.NewAccount)); err == nil {
+			t.Errorf("%s: %s is taken", name, text)
+		}
+	}
+}

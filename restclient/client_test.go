@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"keyward/bus"
 	"keyward/internal/fault"
 	"keyward/keys"
 	"keyward/registry/wire"
@@ -46,6 +48,12 @@ type request struct {
 func TestCalls(t *testing.T) {
 	key := parseKey(t)
 	userKey := wire.Key{User: "user1", Key: publicKey, Fingerprint: key.Fingerprint(), Description: "Backup key", Created: "2026-03-01T12:00:00Z"}
+	shop := bus.Account{
+		Name: "shop", State: bus.Active, Revision: 7, NotBefore: clock, Publish: []bus.Pattern{"a.>"}, Subscribe: []bus.Pattern{"b"},
+		Roles:      []bus.Role{{Kind: bus.Worker, Name: "echo", Subjects: []bus.Pattern{"c.*"}, Stock: true}},
+		Identities: []string{"spiffe://example.org/bus/account/shop"},
+	}
+	const content = `"roles":[{"kind":"worker","name":"echo","subjects":["c.*"],"stock":true}],"publish":["a.\u003e"],"subscribe":["b"],"identities":["spiffe://example.org/bus/account/shop"]`
 	const auth, form, jsonType = "Bearer sesame-open", "application/x-www-form-urlencoded", "application/json"
 	for _, test := range []struct {
 		name   string
@@ -114,6 +122,41 @@ func TestCalls(t *testing.T) {
 			return nil, c.DeleteKey(ctx, token, "user1", key.Fingerprint())
 		},
 		sent:   request{"DELETE", "/api/v3/users/user1/keys/" + key.Fingerprint(), auth, "", ""},
+		status: 204,
+	}, {
+		name:   "list accounts",
+		call:   func(ctx context.Context, c *restclient.Client) (any, error) { return collect(c.Accounts(ctx, token)) },
+		sent:   request{"GET", wire.PathAccounts, auth, "", ""},
+		status: 200,
+		answer: wire.Accounts{Accounts: []bus.Account{shop, shop}},
+		want:   []bus.Account{shop, shop},
+	}, {
+		name:   "an account",
+		call:   func(ctx context.Context, c *restclient.Client) (any, error) { return c.Account(ctx, token, "shop") },
+		sent:   request{"GET", "/api/v3/bus/accounts/shop", auth, "", ""},
+		status: 200,
+		answer: shop,
+		want:   shop,
+	}, {
+		name:   "add an account",
+		call:   func(ctx context.Context, c *restclient.Client) (any, error) { return c.AddAccount(ctx, token, shop) },
+		sent:   request{"POST", wire.PathAccounts, auth, jsonType, `{"name":"shop",` + content + `}`},
+		status: 201,
+		answer: shop,
+		want:   shop,
+	}, {
+		name:   "update an account",
+		call:   func(ctx context.Context, c *restclient.Client) (any, error) { return c.UpdateAccount(ctx, token, shop) },
+		sent:   request{"PUT", "/api/v3/bus/accounts/shop", auth, jsonType, `{"revision":7,` + content + `}`},
+		status: 200,
+		answer: shop,
+		want:   shop,
+	}, {
+		name: "revoke an account",
+		call: func(ctx context.Context, c *restclient.Client) (any, error) {
+			return nil, c.RevokeAccount(ctx, token, "shop")
+		},
+		sent:   request{"DELETE", "/api/v3/bus/accounts/shop", auth, "", ""},
 		status: 204,
 	}, {
 		name: "set when a key ends",
@@ -209,13 +252,13 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-func collect(all func(func(wire.Key, error) bool)) ([]wire.Key, error) {
-	var list []wire.Key
-	for key, err := range all {
+func collect[T any](all iter.Seq2[T, error]) ([]T, error) {
+	var list []T
+	for one, err := range all {
 		if err != nil {
 			return list, err
 		}
-		list = append(list, key)
+		list = append(list, one)
 	}
 	return list, nil
 }
@@ -358,6 +401,9 @@ func TestRefusals(t *testing.T) {
 		{"other method", listUsers, 405, `{"error":"method_not_allowed","message":"no"}`, fault.Unreachable, "no", "--url"},
 		{"exists", listUsers, 409, `{"error":"exists","message":"there"}`, fault.Exists, "there", ""},
 		{"policy, with the server's hint", listUsers, 422, `{"error":"policy","message":"too short","hint":"take 12 letters"}`, fault.Policy, "too short", "take 12 letters"},
+		{"policy, with one fault", listUsers, 422, `{"error":"policy","message":"m","hint":"h","faults":[{"field":"name\u001b","message":"is\nnone","hint":"h"}]}`, fault.Policy, "name: is none (422 policy", "h"},
+		{"policy, with two faults", listUsers, 422, `{"error":"policy","message":"m","faults":[{"field":"a","message":"b","hint":"c"},{"field":"d","message":"e","hint":"f"}]}`, fault.Policy, "a: b (c)\nd: e (f) (422 policy", ""},
+		{"changed", listUsers, 409, `{"error":"changed","message":"it was","hint":"look again"}`, fault.Exists, "it was", "look again"},
 		{"busy", listUsers, 503, `{"error":"busy","message":"full"}`, fault.Unreachable, "full, try again after 7 (503 busy", "again"},
 		{"internal", listUsers, 500, `{"error":"internal","message":"oops"}`, fault.Unreachable, "oops", "log"},
 		{"a vovserver refuses a login", login, 400, `{"error":"Invalid username or password"}`, fault.LoginRefused, "400 Invalid username or password from", ""},

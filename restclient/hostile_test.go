@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"keyward/bus"
 	"keyward/internal/fault"
 	"keyward/registry/wire"
 	"keyward/restclient"
@@ -37,8 +38,14 @@ func everyCall(t *testing.T, client *restclient.Client, check func(t *testing.T,
 		},
 		"list":     func(ctx context.Context) error { _, err := client.Keys(ctx, token, "user1"); return err },
 		"list all": func(ctx context.Context) error { _, err := collect(client.AllKeys(ctx, token)); return err },
-		"project":  func(ctx context.Context) error { _, err := client.Project(ctx, token); return err },
-		"key":      func(ctx context.Context) error { _, err := client.ServerKey(ctx); return err },
+		"account":  func(ctx context.Context) error { _, err := client.Account(ctx, token, "shop"); return err },
+		"accounts": func(ctx context.Context) error { _, err := collect(client.Accounts(ctx, token)); return err },
+		"update": func(ctx context.Context) error {
+			_, err := client.UpdateAccount(ctx, token, bus.Account{Name: "shop"})
+			return err
+		},
+		"project": func(ctx context.Context) error { _, err := client.Project(ctx, token); return err },
+		"key":     func(ctx context.Context) error { _, err := client.ServerKey(ctx); return err },
 	} {
 		t.Run(name, func(t *testing.T) { check(t, call(t.Context())) })
 	}
@@ -94,7 +101,7 @@ func TestHostileAnswers(t *testing.T) {
 
 // TestOtherJSON is a server that answers JSON of another API.
 func TestOtherJSON(t *testing.T) {
-	for _, body := range []string{``, `null`, `{}`, `[]`, `"keys"`, `{"status":"ok"}`, `{"keys":7,"rows":7,"key":7,"access_token":7}`,
+	for _, body := range []string{``, `null`, `{}`, `[]`, `"keys"`, `{"status":"ok"}`, `{"accounts":7,"name":7,"keys":7,"rows":7,"key":7,"access_token":7}`,
 		`{"access_token":"","key":"32:AAAA","rows":[],"keys":"x"}`, `{"access_token":"two words","rows":[[null]],"key":"","keys":[7]}`} {
 		client := trusted(t, answer(200, "application/json", body), restclient.Options{})
 		everyCall(t, client, func(t *testing.T, err error) {

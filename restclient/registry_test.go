@@ -2,6 +2,7 @@ package restclient_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"path/filepath"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"keyward/bus"
 	"keyward/internal/fault"
 	"keyward/keys"
 	"keyward/registry"
@@ -167,4 +169,70 @@ func TestAddressThatIsNoRegistryPath(t *testing.T) {
 	checkFault(t, err, fault.NotFound, "not_found", "")
 	_, err = client.Keys(t.Context(), admin, "a/../b")
 	checkFault(t, err, fault.NotFound, "not_found", "")
+}
+
+// TestAccounts walks an account of the bus through its life in a real registry.
+func TestAccounts(t *testing.T) {
+	ctx := t.Context()
+	url, ca := realRegistry(t, newPair(t))
+	client := newClient(t, url, restclient.Options{TLS: trusting(ca)})
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	admin, err := client.LoginPassword(ctx, "admin", adminPassword)
+	must(err)
+
+	shop := bus.Account{
+		Name: "shop", State: bus.Active, Revision: 1, Identities: []string{"spiffe://example.org/bus/account/shop"},
+		Roles: []bus.Role{{Kind: bus.Emitter, Name: "orders"}, {Kind: bus.Service, Name: "echo", Subjects: []bus.Pattern{"echo.>"}}},
+	}
+	added, err := client.AddAccount(ctx, admin, shop)
+	must(err)
+	if diff := cmp.Diff(shop, added); diff != "" {
+		t.Errorf("added (-want +got):\n%s", diff)
+	}
+	_, err = client.AddAccount(ctx, admin, bus.Account{Name: "Shop", Identities: []string{"spiffe://example.org/bus/account/Shop"}})
+	checkFault(t, err, fault.Exists, "exists", "account list")
+
+	wrong := shop
+	wrong.Publish, wrong.Subscribe = []bus.Pattern{"_INBOX.>"}, []bus.Pattern{"$SYS.>"}
+	_, err = client.UpdateAccount(ctx, admin, wrong)
+	checkFault(t, err, fault.Policy, "publish: ", "")
+	if faults, _ := errors.AsType[bus.Faults](err); len(faults) != 2 || faults[1].Field != "subscribe" {
+		t.Errorf("the faults of %v are %v", err, faults)
+	}
+	next := shop
+	next.Publish = []bus.Pattern{"news.*"}
+	updated, err := client.UpdateAccount(ctx, admin, next)
+	must(err)
+	next.Revision = 2
+	if diff := cmp.Diff(next, updated); diff != "" {
+		t.Errorf("updated (-want +got):\n%s", diff)
+	}
+	_, err = client.UpdateAccount(ctx, admin, shop)
+	checkFault(t, err, fault.Exists, "changed meanwhile", "look at it again")
+
+	must(client.RevokeAccount(ctx, admin, "shop"))
+	_, err = client.UpdateAccount(ctx, admin, bus.Account{Name: "shop", Revision: 3, Identities: shop.Identities})
+	checkFault(t, err, fault.Policy, "revoked", "add it again")
+	again, err := client.AddAccount(ctx, admin, shop)
+	must(err)
+	if again.NotBefore.Before(clock) || again.NotBefore.After(clock.Add(time.Second)) {
+		t.Errorf("added again, it takes certificates from %s on", again.NotBefore)
+	}
+	all, err := collect(client.Accounts(ctx, admin))
+	must(err)
+	if diff := cmp.Diff([]bus.Account{again}, all); diff != "" {
+		t.Errorf("all (-want +got):\n%s", diff)
+	}
+	for _, name := range []bus.Name{"", "..", "a/b", "a b"} {
+		_, err := client.Account(ctx, admin, name)
+		checkFault(t, err, fault.Policy, "not allowed", "")
+		checkFault(t, client.RevokeAccount(ctx, admin, name), fault.Policy, "not allowed", "")
+	}
+	_, err = client.Account(ctx, admin, "till")
+	checkFault(t, err, fault.NotFound, "not_found", "account list")
 }
