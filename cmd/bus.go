@@ -11,7 +11,7 @@ func (e *env) busCommand() *cli.Command {
 		Description: "The client certificate names an account, and the account says what its connections may send and hear. " +
 			"So a message's subject proves who sent it, and replies can be neither read nor faked by others.",
 		UsageText: "keyward bus serve-echo --connect tls://nats.example.org:4222 --client-cert bob.pkeycert.pem --ca-file root.cert.pem --service echo\n" +
-			"keyward bus request --connect tls://nats.example.org:4222 --client-cert alice.pkeycert.pem --ca-file root.cert.pem --to bob --emitter echo --data hello",
+			"keyward bus request --connect tls://nats.example.org:4222 --client-cert alice.pkeycert.pem --ca-file root.cert.pem --ask bob --emitter echo --data hello",
 		Subcommands: []*cli.Command{
 			e.busAccountCommand(),
 			e.busConfigCommand(),

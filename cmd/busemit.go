@@ -18,7 +18,7 @@ func (e *env) busEmitCommand() *cli.Command {
 		Name: "emit", Usage: "send to the account's own message box",
 		Description: "Sends each line of stdin as a message, or the one of --data, to xbus.msgbox.ACCOUNT.EMITTER, or xbus.msgbox.ACCOUNT for an emitter of the account's own name. " +
 			"The next line is sent when the NATS server has taken the one before. It ends with stdin, or with the first message that is refused: code 6 is the answer where the account has no such emitter. " +
-			"While the server is away the line that is sent waits, for --timeout at most. Whether somebody hears a message, nobody knows: ask with bus request.",
+			"While the server is away a line waits, for --timeout at most; one that was on its way when the connection broke may be there or not, and ends it with code 7 and the line's number. Whether somebody hears a message, nobody knows: ask with bus request.",
 		UsageText: "keyward bus emit --connect tls://nats.example.org:4222 --client-cert alice.pkeycert.pem --ca-file root.cert.pem --data hello\n" +
 			"tail -F readings | keyward bus emit --connect tls://nats.example.org:4222 --client-cert alice.pkeycert.pem --ca-file root.cert.pem --emitter readings",
 		Flags: e.busFlags(

@@ -15,12 +15,12 @@ import (
 func (e *env) busRequestCommand() *cli.Command {
 	return &cli.Command{
 		Name: "request", Usage: "ask a service, and print its reply",
-		Description: "Sends --data, or all of stdin, to a message box of the account, or to --subject, and prints what the account of --to replies; nobody else can. " +
+		Description: "Sends --data, or all of stdin, to a message box of the account, or to --subject, and prints what the account of --ask replies; nobody else can. " +
 			"The reply ends with a new line, and what would move the cursor of a terminal is replaced; --json has it whole: from, and data, or data64 in base64 where it is no UTF-8. " +
 			"Code 7 is the answer where nobody hears the request, which is told at once, or nobody replies in time; 6 where the account may not send there.",
-		UsageText: "keyward bus request --connect tls://nats.example.org:4222 --client-cert alice.pkeycert.pem --ca-file root.cert.pem --to bob --emitter echo --data hello",
+		UsageText: "keyward bus request --connect tls://nats.example.org:4222 --client-cert alice.pkeycert.pem --ca-file root.cert.pem --ask bob --emitter echo --data hello",
 		Flags: e.busFlags(
-			&cli.StringFlag{Name: "to", Usage: "the service is of this `ACCOUNT`"},
+			&cli.StringFlag{Name: "ask", Usage: "ask the service of this `ACCOUNT`"},
 			&cli.StringFlag{Name: "emitter", EnvVars: variable("emitter"), Usage: "send as the emitter `NAME` of the account", DefaultText: "the account's name"},
 			&cli.StringFlag{Name: "subject", EnvVars: variable("subject"), Usage: "send to this `SUBJECT`, and not to a message box"},
 			&cli.StringFlag{Name: "data", Usage: "send this `TEXT`, and not stdin"},
@@ -32,10 +32,10 @@ func (e *env) busRequestCommand() *cli.Command {
 
 func (e *env) busRequest(c *cli.Context) error {
 	given := e.call.given
-	to, err := bus.ParseName(c.String("to"))
+	to, err := bus.ParseName(c.String("ask"))
 	switch {
-	case c.String("to") == "":
-		return fault.New(fault.Usage, "give it as --to ACCOUNT", "--to is missing: whose service is asked")
+	case c.String("ask") == "":
+		return fault.New(fault.Usage, "give it as --ask ACCOUNT", "--ask is missing: whose service is asked")
 	case err != nil:
 		return err
 	case given["emitter"] && given["subject"]:

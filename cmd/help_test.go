@@ -11,7 +11,7 @@ import (
 
 // acts are the flags that are an act or say whom it is about, and no setting: no
 // environment variable may stand in for them.
-var acts = []string{"force", "force-overwrite", "yes", "replace", "u", "user", "kv", "kd", "fingerprint", "a", "if-missing", "with-key", "revoke", "trust-new", "admin", "all", "schema", "now", "serial", "release", "same-key", "what", "prepare", "lost", "account", "stock-replies", "publish", "subscribe", "identity", "remove", "explain", "file", "data", "to", "help"}
+var acts = []string{"force", "force-overwrite", "yes", "replace", "u", "user", "kv", "kd", "fingerprint", "a", "if-missing", "with-key", "revoke", "trust-new", "admin", "all", "schema", "now", "serial", "release", "same-key", "what", "prepare", "lost", "account", "stock-replies", "publish", "subscribe", "identity", "remove", "explain", "file", "data", "ask", "help"}
 
 // roles are what an account has, and say in its own commands whom these are about; its clients have settings of these names.
 var roles = []string{"emitter", "consumer", "worker", "service"}

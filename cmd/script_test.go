@@ -113,13 +113,16 @@ func TestScripts(t *testing.T) {
 			"service":  cmdService,
 			"exchange": cmdExchange,
 			"tunnel":   cmdTunnel,
+
+			"stockserver": cmdStockServer,
+			"busserver":   cmdBusServer,
 		},
 	})
 }
 
 // severalThings names the scripts that go under the race detector, where each start takes half a second: those of
 // commands that do several things at once, each of these ways once.
-var severalThings = regexp.MustCompile(`/(checkexpiry|hostile|keyexchange_rotate|keyexchange_serve_access|keyexchange_subscribe_daemon|relay_connect|relay_event|relay_reconnect|relay_serve|rotatekey|serve|serve_reload|serverkey_replicas|storecopy|verifycert)\.txtar$`)
+var severalThings = regexp.MustCompile(`/(bus_client|checkexpiry|hostile|keyexchange_rotate|keyexchange_serve_access|keyexchange_subscribe_daemon|relay_connect|relay_event|relay_reconnect|relay_serve|rotatekey|serve|serve_reload|serverkey_replicas|storecopy|verifycert)\.txtar$`)
 
 func concurrent(t *testing.T, scripts []string) []string {
 	found := slices.DeleteFunc(slices.Clone(scripts), func(file string) bool { return !severalThings.MatchString(filepath.ToSlash(file)) })
@@ -161,6 +164,9 @@ func condition(name string) (bool, error) {
 	}
 	if module, isPython := strings.CutPrefix(tool, "python3:"); isPython {
 		return exec.Command("/usr/bin/python3", "-c", "import "+module).Run() == nil, nil
+	}
+	if header, isC := strings.CutPrefix(tool, "c:"); isC {
+		return exec.Command("gcc", "-fsyntax-only", "-include", header, "-x", "c", os.DevNull).Run() == nil, nil
 	}
 	_, err := exec.LookPath(tool)
 	return err == nil, nil

@@ -377,7 +377,7 @@ _keyward_words() {
             --ca-file=FILE --quiet -q --json --help -h" ;;
     "keyward bus request")
         words="
-            --to= --emitter= --subject= --data= --timeout= --connect=
+            --ask= --emitter= --subject= --data= --timeout= --connect=
             --client-cert=FILE --client-key=FILE --client-key-password-file=FILE
             --ca-file=FILE --quiet -q --json --help -h" ;;
     "keyward bus serve-echo")

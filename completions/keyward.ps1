@@ -1063,7 +1063,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '--identity=' = 'it is opened by certificates with this URI, spiffe://TRUST-DOMAIN/bus/account/NAME; repeatable'
             '--emitter=' = 'it sends as the emitter NAME; repeatable'
             '--consumer=' = 'it hears as NAME=SUBJECT,...; without subjects the message boxes of all emitters of that name; repeatable'
-            '--worker=' = 'it hears, one connection each message, and replies as NAME=SUBJECT,..., or NAME as for --consumer; repeatable'
+            '--worker=' = 'it hears and replies as NAME=SUBJECT,..., or NAME as for --consumer, and each message goes to one of its connections; repeatable'
             '--service=' = 'it hears and replies as NAME=SUBJECT,..., or NAME as for --consumer; repeatable'
             '--stock-replies' = 'its workers and services that this call names reply to clients which set no inbox prefix for them, and are trusted to fake nothing there'
             '--publish=' = 'it may publish to PATTERN,... besides; repeatable'
@@ -1120,7 +1120,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '--identity=' = 'it is opened by certificates with this URI, spiffe://TRUST-DOMAIN/bus/account/NAME; repeatable'
             '--emitter=' = 'it sends as the emitter NAME; repeatable'
             '--consumer=' = 'it hears as NAME=SUBJECT,...; without subjects the message boxes of all emitters of that name; repeatable'
-            '--worker=' = 'it hears, one connection each message, and replies as NAME=SUBJECT,..., or NAME as for --consumer; repeatable'
+            '--worker=' = 'it hears and replies as NAME=SUBJECT,..., or NAME as for --consumer, and each message goes to one of its connections; repeatable'
             '--service=' = 'it hears and replies as NAME=SUBJECT,..., or NAME as for --consumer; repeatable'
             '--stock-replies' = 'its workers and services that this call names reply to clients which set no inbox prefix for them, and are trusted to fake nothing there'
             '--publish=' = 'it may publish to PATTERN,... besides; repeatable'
@@ -1223,7 +1223,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '-h' = 'show this help'
         }
         'keyward bus request' = [ordered]@{
-            '--to=' = 'the service is of this ACCOUNT'
+            '--ask=' = 'ask the service of this ACCOUNT'
             '--emitter=' = 'send as the emitter NAME of the account'
             '--subject=' = 'send to this SUBJECT, and not to a message box'
             '--data=' = 'send this TEXT, and not stdin'

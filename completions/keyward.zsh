@@ -1089,7 +1089,7 @@ __keyward_bus_account_add() {
         '*--identity=[it is opened by certificates with this URI, spiffe://TRUST-DOMAIN/bus/account/NAME; repeatable]:URI: ' \
         '*--emitter=[it sends as the emitter NAME; repeatable]:NAME: ' \
         '*--consumer=[it hears as NAME=SUBJECT,...; without subjects the message boxes of all emitters of that name; repeatable]:NAME=SUBJECT,...: ' \
-        '*--worker=[it hears, one connection each message, and replies as NAME=SUBJECT,..., or NAME as for --consumer; repeatable]:NAME=SUBJECT,...: ' \
+        '*--worker=[it hears and replies as NAME=SUBJECT,..., or NAME as for --consumer, and each message goes to one of its connections; repeatable]:NAME=SUBJECT,...: ' \
         '*--service=[it hears and replies as NAME=SUBJECT,..., or NAME as for --consumer; repeatable]:NAME=SUBJECT,...: ' \
         '--stock-replies[its workers and services that this call names reply to clients which set no inbox prefix for them, and are trusted to fake nothing there]' \
         '*--publish=[it may publish to PATTERN,... besides; repeatable]:PATTERN: ' \
@@ -1148,7 +1148,7 @@ __keyward_bus_account_update() {
         '*--identity=[it is opened by certificates with this URI, spiffe://TRUST-DOMAIN/bus/account/NAME; repeatable]:URI: ' \
         '*--emitter=[it sends as the emitter NAME; repeatable]:NAME: ' \
         '*--consumer=[it hears as NAME=SUBJECT,...; without subjects the message boxes of all emitters of that name; repeatable]:NAME=SUBJECT,...: ' \
-        '*--worker=[it hears, one connection each message, and replies as NAME=SUBJECT,..., or NAME as for --consumer; repeatable]:NAME=SUBJECT,...: ' \
+        '*--worker=[it hears and replies as NAME=SUBJECT,..., or NAME as for --consumer, and each message goes to one of its connections; repeatable]:NAME=SUBJECT,...: ' \
         '*--service=[it hears and replies as NAME=SUBJECT,..., or NAME as for --consumer; repeatable]:NAME=SUBJECT,...: ' \
         '--stock-replies[its workers and services that this call names reply to clients which set no inbox prefix for them, and are trusted to fake nothing there]' \
         '*--publish=[it may publish to PATTERN,... besides; repeatable]:PATTERN: ' \
@@ -1252,7 +1252,7 @@ __keyward_bus_consume() {
 
 __keyward_bus_request() {
     _arguments -S \
-        '(-to --to)'{-to,--to}'=[the service is of this ACCOUNT]:ACCOUNT: ' \
+        '--ask=[ask the service of this ACCOUNT]:ACCOUNT: ' \
         '--emitter=[send as the emitter NAME of the account]:NAME: ' \
         '--subject=[send to this SUBJECT, and not to a message box]:SUBJECT: ' \
         '--data=[send this TEXT, and not stdin]:TEXT: ' \

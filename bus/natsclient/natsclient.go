@@ -210,6 +210,8 @@ func (c *Conn) fault(ctx context.Context, err error) error {
 		return fault.New(fault.Policy, "send less at once, or have the server take more with max_payload", "the message is larger than the NATS server takes")
 	case c.conn.IsClosed():
 		return c.ended()
+	case errors.Is(err, nats.ErrConnectionClosed):
+		return fault.New(fault.Unreachable, "try again, if it does no harm twice", "the connection to the NATS server was lost, which may have it or not")
 	}
 	return c.to.Fault(err)
 }
