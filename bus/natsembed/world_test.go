@@ -119,7 +119,9 @@ func uris(texts ...string) func(*x509.Certificate) {
 	}
 }
 
-func identity(name bus.Name) string { return "spiffe://" + trustDomain + "/bus/account/" + string(name) }
+func identity(name bus.Name) string {
+	return "spiffe://" + trustDomain + "/bus/account/" + string(name)
+}
 
 // world is a server over a store in a file.
 type world struct {
