@@ -66,6 +66,8 @@ func (e *env) emitLines(ctx context.Context, conn *natsclient.Conn, emitter bus.
 			if line.err != nil {
 				return nil
 			}
+		case <-conn.Ended():
+			return conn.Emit(ctx, emitter, nil) // which says why
 		case <-ctx.Done():
 			return nil
 		}

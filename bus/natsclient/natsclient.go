@@ -102,7 +102,7 @@ func Connect(ctx context.Context, config Config) (*Conn, error) {
 		URL: config.URL, TLS: config.TLS, StepTime: config.StepTime, Log: config.Log, Reconnects: config.Reconnects,
 		More:       []nats.Option{nats.ErrorHandler(c.onError), nats.ReconnectHandler(c.onReconnect)},
 		HintSecret: "leave them out: the certificate says who we are",
-		HintLogin:  "ask the administrator of the bus for `keyward bus account show " + string(account) + "`: it may be revoked, or not know the certificate",
+		HintLogin:  "ask the administrator of the bus: no authorizer may run, or the account " + string(account) + " is revoked or not for this certificate",
 	}
 	c.conn, err = c.to.Connect(ctx)
 	if err != nil {
@@ -113,6 +113,9 @@ func Connect(ctx context.Context, config Config) (*Conn, error) {
 
 // Account is who we are.
 func (c *Conn) Account() bus.Name { return c.account }
+
+// Ended is closed when the connection has ended for good. Every call then says why.
+func (c *Conn) Ended() <-chan struct{} { return c.conn.Closed }
 
 // Close ends all listeners and the connection, once the server has what was sent. Its error is fault.Unreachable where it may not have it.
 func (c *Conn) Close() error {

@@ -415,6 +415,7 @@ func TestEnd(t *testing.T) {
 			if err := l.Reply(limited(t), nil); !errors.Is(err, want) {
 				t.Errorf("%v, want %v", err, want)
 			}
+			<-c.Ended()
 			if err := c.Emit(limited(t), "echo", nil); !errors.Is(err, want) {
 				t.Errorf("emit: %v, want %v", err, want)
 			}
