@@ -1,10 +1,12 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -104,9 +106,21 @@ func (e *env) accountAdd(c *cli.Context) error {
 		return err
 	}
 	if !added.NotBefore.IsZero() {
+		e.untilOpen(c.Context, added)
 		e.note("note: certificates that start before %s were for an earlier account %s, and do not open this one", stamp(added.NotBefore), account.Name)
 	}
 	return e.printChanged(added)
+}
+
+// untilOpen waits, for a second at most, until a certificate that is made now opens an account that was made again: the times in
+// certificates have no parts of a second.
+func (e *env) untilOpen(ctx context.Context, a bus.Account) {
+	if wait := a.NotBefore.Sub(e.now()); wait > 0 && wait <= time.Second {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+	}
 }
 
 // accountAsAsked is the account that is there, if it is no other than the one that was asked for.

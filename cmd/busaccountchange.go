@@ -101,7 +101,7 @@ func union[T comparable](list, added []T) []T {
 // without is the account without a part, KIND=WHAT as --remove has it. fault.NotFound where it does not have it.
 func without(a bus.Account, part string) (bus.Account, error) {
 	kind, what, _ := strings.Cut(part, "=")
-	there := false
+	var there bool
 	switch kind {
 	case publishFlag:
 		a.Publish, there = less(a.Publish, bus.Pattern(what))

@@ -31,7 +31,7 @@ func partFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: identityFlag, Usage: "it is opened by certificates with this `URI`, spiffe://TRUST-DOMAIN/bus/account/NAME; repeatable"},
 		&cli.StringSliceFlag{Name: string(bus.Emitter), Usage: "it sends as the emitter `NAME`; repeatable"},
 		&cli.StringSliceFlag{Name: string(bus.Consumer), Usage: "it hears as `NAME=SUBJECT,...`; without subjects the message boxes of all emitters of that name; repeatable"},
-		&cli.StringSliceFlag{Name: string(bus.Worker), Usage: "it hears, one connection each message, and replies as `NAME=SUBJECT,...`, or NAME as for --consumer; repeatable"},
+		&cli.StringSliceFlag{Name: string(bus.Worker), Usage: "it hears and replies as `NAME=SUBJECT,...`, or NAME as for --consumer, and each message goes to one of its connections; repeatable"},
 		&cli.StringSliceFlag{Name: string(bus.Service), Usage: "it hears and replies as `NAME=SUBJECT,...`, or NAME as for --consumer; repeatable"},
 		&cli.BoolFlag{Name: stockRepliesFlag, Usage: "its workers and services that this call names reply to clients which set no inbox prefix for them, and are trusted to fake nothing there"},
 		&cli.StringSliceFlag{Name: publishFlag, Usage: "it may publish to `PATTERN`,... besides; repeatable"},
