@@ -172,7 +172,7 @@ func TestREADMEStream(t *testing.T) {
 		"localhost:49017", "127.0.0.1:"+zmq, "localhost:49018", "localhost:"+exchange,
 		"keyexchange serve", "keyexchange serve --listen 127.0.0.1:"+exchange,
 		"keyexchange publish", "keyexchange publish --listen tcp://127.0.0.1:"+zmq,
-		"--cert root.cert.pem &", "--cert root.cert.pem >read &",
+		"--server-name localhost &", "--server-name localhost >read &",
 	).Replace(text)
 	dir := t.TempDir()
 	bash(t, dir, "trap 'kill $(jobs -p); wait' EXIT\n"+text+"\nfor i in $(seq 100); do [ -s read ] && break; sleep 0.1; done")
