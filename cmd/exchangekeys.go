@@ -73,7 +73,7 @@ func (e *env) unlockExchangeKeys(c *cli.Context, path string) func() ([]byte, er
 	return func() ([]byte, error) {
 		password, err := e.unlock(c, exchangePasswordFlag)(path)
 		if errors.Is(err, certs.ErrLocked) {
-			err = fault.New(fault.Usage, "give --"+exchangePasswordFlag+" (- is stdin)", "%s: the keys are encrypted, and there is no terminal to ask for the password at", path)
+			err = fault.New(fault.Usage, "give --"+exchangePasswordFlag+" (- is stdin)", "the keys are encrypted, and there is no terminal to ask for the password at")
 		}
 		return password, err
 	}
@@ -154,7 +154,7 @@ func (k *exchangeKeys) unlock() ([]byte, error) {
 		return k.password, nil
 	}
 	if k.Ring() != nil {
-		return nil, fault.New(fault.Usage, "start anew with --"+exchangePasswordFlag, "%s: the keys are encrypted, and were not at the start", k.path)
+		return nil, fault.New(fault.Usage, "start anew with --"+exchangePasswordFlag, "the keys are encrypted, and were not at the start")
 	}
 	password, err := k.ask()
 	k.password = password

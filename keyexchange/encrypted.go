@@ -47,7 +47,7 @@ func decrypt(file []byte, ask func() ([]byte, error)) (text, password []byte, er
 		return nil, nil, fault.New(fault.InvalidFile, ringHint, "the encrypted keys are damaged")
 	}
 	if ask == nil {
-		return nil, nil, fault.New(fault.Usage, "give its password with --password-file", "the keys are encrypted")
+		return nil, nil, fault.New(fault.Usage, "give its password with --exchange-keys-password-file", "the keys are encrypted")
 	}
 	if password, err = ask(); err != nil {
 		return nil, nil, err

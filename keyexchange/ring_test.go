@@ -204,7 +204,13 @@ func TestExposed(t *testing.T) {
 	}
 }
 
-// TestRingTextDamaged cuts the text at each length, and changes each line.
+// resum puts the right sum under a text that was changed.
+func resum(text string) string {
+	text, _, _ = strings.Cut(text, "sum ")
+	return string(withSum([]byte(text)))
+}
+
+// TestRingTextDamaged cuts the text at each length, changes each line, and flips a bit of each byte.
 func TestRingTextDamaged(t *testing.T) {
 	r, err := NewRing(testTime).Rotate(testTime, testTime.Add(time.Minute), time.Hour)
 	check(t, err)
@@ -236,9 +242,18 @@ func TestRingTextDamaged(t *testing.T) {
 		refused(line, strings.Join(lines[:i+1], "")+line+"\n"+rest)
 		refused(line, strings.Join(lines[:i], "")+line+"x\n"+rest)
 	}
-	refused("no order", strings.Replace(text, "from 2026-11-21T21:38:08Z", "from 2026-11-21T21:37:08Z", 1))
-	refused("forgotten before the next", strings.Replace(text, "until 2026-11-21T22:38:08Z", "until 2026-11-21T21:38:07Z", 1))
-	refused("an emptied key", strings.Replace(text, secrets[0], BoxKey{}.text(), 1))
+	for i := strings.IndexByte(text, '\n') + 1; i < len(text)-1; i++ { // after the comment
+		if text[i:i+1] != "\n" {
+			refused("a flipped bit", text[:i]+string(text[i]^1)+text[i+1:])
+		}
+	}
+	if _, err := parseRing([]byte(resum(text))); err != nil {
+		t.Error(err)
+	}
+	refused("a line after the sum", text+"sum x\n")
+	refused("no order", resum(strings.Replace(text, "from 2026-11-21T21:38:08Z", "from 2026-11-21T21:37:08Z", 1)))
+	refused("forgotten before the next", resum(strings.Replace(text, "until 2026-11-21T22:38:08Z", "until 2026-11-21T21:38:07Z", 1)))
+	refused("an emptied key", resum(strings.Replace(text, secrets[0], BoxKey{}.text(), 1)))
 	for _, fine := range []string{strings.ReplaceAll(text, "\n", "\r\n"), "\n# mine\n" + text + "# end"} {
 		got, err := parseRing([]byte(fine))
 		check(t, err)
