@@ -462,6 +462,8 @@ func TestBadServers(t *testing.T) {
 			conn, err := l.Accept()
 			if err == nil {
 				_, _ = io.WriteString(conn, answer)
+				_ = conn.(*tls.Conn).CloseWrite()
+				_, _ = io.Copy(io.Discard, conn) // were it closed, the client's last word could fail, whatever the answer
 				_ = conn.Close()
 			}
 		}()
