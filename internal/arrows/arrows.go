@@ -56,7 +56,7 @@ keyexchange/transport -> internal/fault internal/limit internal/natsdial interna
 keyexchange/stream  -> keyexchange keyexchange/msgpack internal/retry
 
 internal/arrows     ->
-internal/bench      -> internal/pgtest keys keyexchange keyexchange/msgpack keyexchange/transport certs store store/audit store/sqlstore registry registry/wire restclient golang.org/x/crypto
+internal/bench      -> bus github.com/nats-io/nats.go internal/pgtest keys keyexchange keyexchange/msgpack keyexchange/transport certs store store/audit store/sqlstore registry registry/wire restclient golang.org/x/crypto
 internal/durable    -> internal/fault internal/secretfile github.com/gofrs/flock
 internal/fault      ->
 internal/gen        -> cmd

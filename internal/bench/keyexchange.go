@@ -313,11 +313,11 @@ func (b *bench) exchanging(ctx context.Context, x *exchange) (row, error) {
 	}
 	var wall pairs
 	for i := range b.times(20) + 1 {
-		bare, bareCPU, err := together(ctx, n, ref, func(ctx context.Context) error { return shake(ctx, ref.address, trust) })
+		bare, bareCPU, err := together(ctx, n, ref.cpu, func(ctx context.Context) error { return shake(ctx, ref.address, trust) })
 		if err != nil {
 			return r, err
 		}
-		took, cpu, err := together(ctx, n, ours, func(ctx context.Context) error {
+		took, cpu, err := together(ctx, n, ours.cpu, func(ctx context.Context) error {
 			_, err := client.Fetch(ctx)
 			return err
 		})
@@ -333,12 +333,12 @@ func (b *bench) exchanging(ctx context.Context, x *exchange) (row, error) {
 	return r, nil
 }
 
-// together does something n times, several at a time, and returns the milliseconds that all took, and those of CPU of the server.
-func together(ctx context.Context, n int, s *server, do func(context.Context) error) (took, cpu float64, err error) {
+// together does something n times, several at a time, and returns the milliseconds that all took, and those of CPU that the servers spent.
+func together(ctx context.Context, n int, spent func() float64, do func(context.Context) error) (took, cpu float64, err error) {
 	var next atomic.Int64
 	errs := make([]error, 8)
 	var working sync.WaitGroup
-	before, start := s.cpu(), time.Now()
+	before, start := spent(), time.Now()
 	for i := range errs {
 		working.Go(func() {
 			for next.Add(1) <= int64(n) && errs[i] == nil {
@@ -347,7 +347,7 @@ func together(ctx context.Context, n int, s *server, do func(context.Context) er
 		})
 	}
 	working.Wait()
-	return ms(time.Since(start)), s.cpu() - before, errors.Join(errs...)
+	return ms(time.Since(start)), spent() - before, errors.Join(errs...)
 }
 
 // shake connects, and waits until the server closes the connection.
@@ -402,7 +402,7 @@ func (b *bench) clients(ctx context.Context, x *exchange, n int) (float64, error
 	}()
 	trust := &tls.Config{RootCAs: x.id.client.RootCAs, MinVersion: tls.VersionTLS13}
 	var next atomic.Int64
-	if _, _, err := together(ctx, n, s, func(ctx context.Context) error {
+	if _, _, err := together(ctx, n, s.cpu, func(ctx context.Context) error {
 		conn, err := (&tls.Dialer{Config: trust}).DialContext(ctx, "tcp", s.address)
 		if err != nil {
 			return err
@@ -413,7 +413,7 @@ func (b *bench) clients(ctx context.Context, x *exchange, n int) (float64, error
 		return 0, err
 	}
 	next.Store(0)
-	_, _, err = together(ctx, n, s, func(context.Context) error { return say(conns[next.Add(1)-1], "KEEPALIVE", len("KEEPALIVEACK")) })
+	_, _, err = together(ctx, n, s.cpu, func(context.Context) error { return say(conns[next.Add(1)-1], "KEEPALIVE", len("KEEPALIVEACK")) })
 	return (s.resident() - before) * 1024 / float64(n), err
 }
 

@@ -3,7 +3,7 @@
 // what a machine does not have the tools for is printed as not measured.
 //
 //	go run -tags urfave_cli_no_docs ./internal/bench [-short] [start] [leaf] [apply] [plan] [verify] [logins]
-//		[pglogins] [replicas] [lookup] [listing] [relay] [keyexchange] [packages]
+//		[pglogins] [replicas] [lookup] [listing] [relay] [keyexchange] [bus] [packages]
 //	go run -tags urfave_cli_no_docs ./internal/bench [-soak 10m] soak
 package main
 
@@ -138,6 +138,7 @@ func (b *bench) report(ctx context.Context, w io.Writer) error {
 		{"listing", b.listing},
 		{"relay", b.relayed},
 		{"keyexchange", b.exchanged},
+		{"bus", b.onBus},
 		{"soak", b.soak},
 	} {
 		if !b.wants(part.name) {
