@@ -25,7 +25,7 @@ func (e *env) busAuthorizeCommand() *cli.Command {
 			"It must have one URI, of --trust-domain, and the account that this names must be in --store, take the certificate and not be revoked. Then the client gets exactly the account's permissions. " +
 			"An account that is changed or revoked loses its connections at once, on all servers of a cluster, and so do all whose certificates are no more trusted when the CA or a CRL changes. " +
 			"Several may run, with the same --bus-keys, and share the questions. Without any of them nobody is let in; who is connected stays. " +
-			"Where the store does not answer it is the same, and the log says so. A server refuses a client that has no answer after 4 seconds; here an answer is given up after 2. " +
+			"Where the store does not answer it is the same, and the log says so. A server refuses a client that has no answer after 1.8 seconds; here an answer is given up after 1.5. " +
 			"The authorizer's own certificate, the CA and the CRLs are read again some seconds after their files change, and at a SIGHUP; what cannot be used is logged, and what was before stays. " +
 			"When it is ready the server's URL is printed on stdout; the log goes to stderr. SIGINT and SIGTERM stop it. Servers older than NATS 2.12.6 are refused.",
 		UsageText: "keyward bus authorize --connect tls://nats.example.org:4222 --cert authorizer.pkeycert.pem --ca-file root.cert.pem --client-ca root.cert.pem --trust-domain example.org\n" +

@@ -16,8 +16,9 @@ const (
 	systemAccount = "SYS"
 )
 
-// AuthorizationTimeout is how long a server waits for an answer: longer than a Service takes at most.
-const AuthorizationTimeout = 4 * time.Second
+// AuthorizationTimeout is how long a server waits for an answer: longer than a Service takes at most, and below the 2 seconds after
+// which a server pings a client, that takes a ping in the place of an answer for a fault.
+const AuthorizationTimeout = 1800 * time.Millisecond
 
 // ServerConfig is what a NATS server of the bus is told. All paths are the server's.
 type ServerConfig struct {
@@ -39,6 +40,11 @@ func (c ServerConfig) Text() (string, error) {
 	for _, text := range append([]string{c.Name, c.Listen, c.Cert, c.Key, c.CA, c.Cluster, c.ClusterListen}, c.Routes...) {
 		if strings.ContainsFunc(text, unicode.IsControl) {
 			return "", fault.New(fault.Usage, "leave out line ends and other characters that do not print", "%q cannot be in a configuration", text)
+		}
+	}
+	for _, name := range []string{c.Name, c.Cluster} {
+		if strings.ContainsRune(name, ' ') {
+			return "", fault.New(fault.Usage, "write it without blanks", "no server or cluster is called %q", name)
 		}
 	}
 	if err := c.checkCluster(); err != nil {
@@ -65,7 +71,7 @@ func (c ServerConfig) Text() (string, error) {
 	line("system_account: %s", systemAccount)
 	line("")
 	line("authorization {")
-	line("  timeout: %d # an authorizer answers sooner, or not at all", int(AuthorizationTimeout.Seconds()))
+	line("  timeout: %.1f # an authorizer answers sooner, or not at all", AuthorizationTimeout.Seconds())
 	line("  auth_callout {")
 	line("    account: %s", authAccount)
 	line("    issuer: %s", c.Keys.Issuer)

@@ -31,7 +31,7 @@ type Config struct {
 	Keys        *Keys
 	URL         string        // of a NATS server, tls://HOST:PORT; it tells the others of its cluster
 	TLS         *tls.Config   // with the certificate that servers ask of each client
-	AnswerTime  time.Duration // for each question: 2 seconds. A server's authorization timeout is to be longer
+	AnswerTime  time.Duration // for each question: 1.5 seconds. A server's authorization timeout is to be longer: AuthorizationTimeout
 	Concurrent  int           // questions at a time: 64
 	FollowEvery time.Duration // between two looks at the store for accounts that changed: 50 ms
 	ListEvery   time.Duration // between two lists of all connections, for events that were lost: a minute
@@ -52,7 +52,7 @@ type Service struct {
 
 // NewService makes a Service.
 func NewService(c Config) *Service {
-	c.AnswerTime = cmp.Or(c.AnswerTime, 2*time.Second)
+	c.AnswerTime = cmp.Or(c.AnswerTime, 1500*time.Millisecond)
 	c.Concurrent = cmp.Or(c.Concurrent, 64)
 	c.FollowEvery = cmp.Or(c.FollowEvery, 50*time.Millisecond)
 	c.ListEvery = cmp.Or(c.ListEvery, time.Minute)
