@@ -80,11 +80,11 @@ func (e *env) busClientConfig(c *cli.Context) (natsclient.Config, error) {
 	if !strings.Contains(config.URL, "://") {
 		config.URL = "tls://" + config.URL
 	}
-	shown := (*clientFiles)(nil)
-	var err error
-	if config.TLS, shown, err = e.natsTLS(c, ""); err != nil {
+	trust, shown, err := e.natsTLS(c, "")
+	if err != nil {
 		return config, err
 	}
+	config.TLS = trust
 	config.Account, err = natsclient.AccountOf(shown.shown.Leaf, "")
 	return config, err
 }

@@ -54,16 +54,17 @@ func (e *env) emitLines(ctx context.Context, conn *natsclient.Conn, emitter bus.
 	for n := 1; ; n++ {
 		select {
 		case line := <-in:
-			if line.err != nil && !errors.Is(line.err, io.EOF) {
+			last := errors.Is(line.err, io.EOF)
+			if line.err != nil && !last {
 				return fault.New(fault.Failed, "", "cannot read stdin: %w", line.err)
 			}
-			if line.err != nil && len(line.text) == 0 {
+			if last && len(line.text) == 0 {
 				return nil
 			}
 			if err := conn.Emit(ctx, emitter, line.text); err != nil {
 				return fault.New(kindOf(err), fault.HintOf(err), "cannot send line %d of stdin: %w", n, err)
 			}
-			if line.err != nil {
+			if last {
 				return nil
 			}
 		case <-conn.Ended():
