@@ -111,12 +111,3 @@ func (c *connections) forget(gone func(*seen) bool) {
 		}
 	}
 }
-
-// count is how many there are.
-func (c *connections) count() int {
-	n := 0
-	for _, places := range c.of {
-		n += len(places)
-	}
-	return n
-}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -105,7 +104,7 @@ func (w *watch) disconnected(data []byte) {
 // list has all servers list their connections.
 func (w *watch) list() {
 	w.begin()
-	w.listDue, w.lastList = false, time.Now()
+	w.listDue, w.lastList = false, w.Now()
 	clear(w.reached)
 	needed := map[string]bool{}
 	w.all(func(l link) { needed[l.fingerprint] = true })

@@ -183,7 +183,6 @@ func (s *Service) listAgain() {
 
 // answer answers one question. It is quiet where nobody waits any more, or where the question is none.
 func (s *Service) answer(ctx context.Context, m *nats.Msg) {
-	began := time.Now()
 	q, err := s.Keys.ask(m.Data, m.Header.Get(xkeyHeader), s.Now())
 	if q == nil {
 		s.Log.Warn("a request is not answered", "error", err, "hint", fault.HintOf(err))
@@ -207,7 +206,6 @@ func (s *Service) answer(ctx context.Context, m *nats.Msg) {
 	if err := m.Respond(data); err != nil {
 		log.Error("no answer", "error", err)
 	}
-	log.Debug("answered", "took", time.Since(began))
 }
 
 // decide gives the answer that lets the client in, or says why not.

@@ -111,17 +111,67 @@ func TestOtherLogins(t *testing.T) {
 
 func TestNobodyAnswers(t *testing.T) {
 	w := newWorld(t, 1, "alice")
-	if _, err := w.connect(0, w.root.account("alice")); err == nil {
+	if _, err := w.connect(0, w.root.account("alice"), nats.Timeout(time.Second)); err == nil {
 		t.Error("somebody is let in without an authorizer")
 	}
 	a := w.authorize(0)
 	alice := w.mustConnect(0, w.root.account("alice"))
 	a.stop()
-	if _, err := w.connect(0, w.root.account("alice")); err == nil {
+	if _, err := w.connect(0, w.root.account("alice"), nats.Timeout(time.Second)); err == nil {
 		t.Error("somebody is let in after the authorizer ended")
 	}
 	if err := alice.Flush(); err != nil {
 		t.Errorf("who was in is out: %v", err)
+	}
+}
+
+// Who answers twice gets nobody in whom it refused first, and nothing for whom it let in.
+func TestAnswersTwice(t *testing.T) {
+	w := newWorld(t, 1)
+	alice := bus.Account{Name: "alice", Revision: 1, State: bus.Active, Identities: []string{identity("alice")}, Roles: []bus.Role{{Kind: bus.Emitter, Name: "alice"}}}
+	answers := make(chan []*bus.Account, 1)
+	conn, err := nats.Connect(w.url(0), nats.Secure(w.tls(w.root.leaf("authorizer"))), w.keys.CalloutLogin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	_, err = conn.QueueSubscribe(natsauth.CalloutSubject, natsauth.QueueGroup, func(m *nats.Msg) {
+		all, err := w.keys.Answers(m, <-answers...)
+		for _, answer := range all {
+			err = errors.Join(err, m.Respond(answer))
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	if err := errors.Join(err, conn.Flush()); err != nil {
+		t.Fatal(err)
+	}
+	answers <- []*bus.Account{nil, &alice}
+	if _, err := w.connect(0, w.root.account("alice")); !errors.Is(err, nats.ErrAuthorization) {
+		t.Errorf("refused and let in: %v", err)
+	}
+	answers <- []*bus.Account{&alice, &alice}
+	c := w.mustConnect(0, w.root.account("alice"))
+	if !c.may(t, "xbus.msgbox.alice") || c.may(t, "xbus.msgbox.bob") {
+		t.Error("let in twice, it may do other things")
+	}
+}
+
+// Nobody but an authorizer's group is asked, not even who has its login.
+func TestNobodyListens(t *testing.T) {
+	w := newWorld(t, 1)
+	conn, err := nats.Connect(w.url(0), nats.Secure(w.tls(w.root.leaf("authorizer"))), w.keys.CalloutLogin(), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	c := &client{Conn: conn}
+	if _, err := conn.SubscribeSync(natsauth.CalloutSubject); err != nil {
+		t.Fatal(err)
+	}
+	if c.may(t, "xbus.msgbox.alice") || !strings.Contains(fmt.Sprint(conn.LastError()), "Permissions Violation") {
+		t.Errorf("%v", conn.LastError())
 	}
 }
 

@@ -296,7 +296,7 @@ func start(t *testing.T, dir string, c natsauth.ServerConfig) *server.Server {
 		t.Fatal(err)
 	}
 	file := filepath.Join(dir, c.Name+".conf")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(withRoot(text)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	options, err := server.ProcessConfigFile(file)
@@ -304,6 +304,7 @@ func start(t *testing.T, dir string, c natsauth.ServerConfig) *server.Server {
 		t.Fatal(err)
 	}
 	options.NoSigs, options.NoLog = true, true
+	options.AuthTimeout, options.DisableShortFirstPing = 60, true // the machine may be busy
 	s, err := server.NewServer(options)
 	if err != nil {
 		t.Fatal(err)
@@ -353,6 +354,7 @@ func (w *world) authorize(on int, changes ...func(*natsauth.Config)) *authorizer
 	config := natsauth.Config{
 		Authorizer: &natsauth.Authorizer{Accounts: w.store, TrustDomain: trustDomain, Verify: w.verify},
 		Keys:       w.keys, URL: w.url(on), TLS: w.tls(w.root.leaf("authorizer")), Log: slog.New(slog.NewTextHandler(w.log, nil)),
+		AnswerTime: 50 * time.Second,
 	}
 	for _, change := range changes {
 		change(&config)
@@ -394,7 +396,7 @@ func (w *world) connect(on int, cert tls.Certificate, more ...nats.Option) (*cli
 	c := &client{gone: make(chan struct{})}
 	once := sync.OnceFunc(func() { close(c.gone) })
 	options := append([]nats.Option{
-		nats.Secure(w.tls(cert)), nats.NoReconnect(), nats.Timeout(10 * time.Second), nats.IgnoreDiscoveredServers(),
+		nats.Secure(w.tls(cert)), nats.NoReconnect(), nats.Timeout(60 * time.Second), nats.IgnoreDiscoveredServers(),
 		nats.DisconnectErrHandler(func(*nats.Conn, error) { once() }), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}),
 	}, more...)
 	var err error

@@ -28,8 +28,8 @@ const (
 	siblingTime   = 2 * time.Second       // to answer with certificates
 	strangersTick = 50 * time.Millisecond // in which strangersEach are ended
 	strangersEach = 5
-	maxEvents     = 1 << 16 // that wait
-	listsApart    = 10 * time.Second
+	maxEvents     = 1 << 16          // that wait
+	listsApart    = 10 * time.Second // where accounts change all the time
 )
 
 // accountChanged is why most connections are ended.
@@ -136,7 +136,7 @@ func (w *watch) run(ctx context.Context) {
 			w.list()
 		case <-beat.C:
 			w.endStrangers()
-			if w.listDue && time.Since(w.lastList) >= listsApart {
+			if w.listDue && w.Now().Sub(w.lastList) >= listsApart {
 				w.list()
 			}
 		case <-ctx.Done():
