@@ -60,6 +60,11 @@ func (e *env) checkTransport(c *cli.Context, zmqFlags ...string) error {
 	if kind == overNATS && c.String("connect") == "" {
 		return fault.New(fault.Usage, "give it as --connect tls://HOST:4222", "--transport nats has no server to connect to")
 	}
+	for _, flag := range []string{"nats-ca-file", "nats-client-cert"} {
+		if kind == overNATS && e.call.given[flag] && strings.HasPrefix(c.String("connect"), "nats://") {
+			return fault.New(fault.Usage, "write tls:// for nats://", "--%s is for TLS, and nats:// is without", flag)
+		}
+	}
 	if e.call.given["nats-client-key"] && c.String("nats-client-cert") == "" {
 		return fault.New(fault.Usage, "give --nats-client-cert the certificate that it is of", "--nats-client-key has no certificate")
 	}

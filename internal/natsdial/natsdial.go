@@ -33,6 +33,9 @@ type Options struct {
 
 	HintSecret string // what to do with a user or a password, which the URL may not have
 	HintLogin  string // what to do where the server lets us not in
+	HintRoot   string // what to do where the server is not below our roots: "name its root"
+	HintOurs   string // what to do where the server does not take our certificate: "name a client certificate that the server takes"
+	HintNone   string // what to do where it wants one; "" where one is shown
 }
 
 func (o *Options) fill() {
@@ -51,7 +54,10 @@ func (o *Options) fill() {
 func (o *Options) host() (string, error) {
 	const hint = "write it as tls://HOST:PORT, or nats://HOST:PORT for this machine's"
 	u, err := url.Parse(o.URL)
-	if err != nil || u.Scheme != "nats" && u.Scheme != "tls" || u.Hostname() == "" {
+	if err == nil && u.Host != "" && u.Scheme != "nats" && u.Scheme != "tls" {
+		return "", fault.New(fault.Usage, hint, "%s:// is not for a NATS server", u.Scheme)
+	}
+	if err != nil || u.Hostname() == "" {
 		return "", fault.New(fault.Usage, hint, "the URL of the NATS server does not parse")
 	}
 	if u.User != nil {
@@ -61,6 +67,12 @@ func (o *Options) host() (string, error) {
 		return "", fault.New(fault.Usage, hint, "plain NATS to %q can be read on the way", u.Hostname())
 	}
 	return u.Host, nil
+}
+
+// Check finds what is wrong with the URL before anything is connected to. The error is fault.Usage.
+func (o Options) Check() error {
+	_, err := o.host()
+	return err
 }
 
 func loopback(host string) bool {
@@ -158,9 +170,10 @@ func (o Options) Fault(err error) error {
 	host, _ := o.host()
 	server := tlsclient.Server{
 		Name:     "the NATS server at " + host,
-		HintRoot: "name its root",
+		HintRoot: cmp.Or(o.HintRoot, "name its root"),
 		HintHost: "name the server as its certificate does",
-		HintOurs: "name a client certificate that the server takes",
+		HintOurs: cmp.Or(o.HintOurs, "name a client certificate that the server takes"),
+		HintNone: o.HintNone,
 	}
 	if trust := server.Fault(err); trust != nil {
 		return trust

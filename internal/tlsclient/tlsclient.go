@@ -65,6 +65,7 @@ func verify(config *tls.Config, chain []*x509.Certificate) error {
 type Server struct {
 	Name                         string // with its address: "the relay at relay.example.org:5050"
 	HintRoot, HintHost, HintOurs string // its root is not among ours, it has another name, it does not take our certificate
+	HintNone                     string // it wants a certificate; "" where we showed one
 }
 
 // Fault is err where it is of trust: fault.NotTrusted for a server that is not who it should be, fault.NotPermitted where it
@@ -72,6 +73,9 @@ type Server struct {
 func (s Server) Fault(err error) error {
 	if further, ok := errors.AsType[*fault.Error](err); ok {
 		return further
+	}
+	if refusesUs(err) && s.HintNone != "" {
+		return fault.New(fault.NotPermitted, s.HintNone, "%s wants a client certificate, and we showed none: %w", s.Name, err)
 	}
 	if refusesUs(err) {
 		return fault.New(fault.NotPermitted, s.HintOurs, "%s does not take our certificate: %w", s.Name, err)

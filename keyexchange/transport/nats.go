@@ -41,18 +41,40 @@ func (o *NATSOptions) fill() {
 	}
 }
 
-// connect connects, with the errors of natsdial and of the credentials.
-func (o *NATSOptions) connect(ctx context.Context) (*natsdial.Conn, error) {
-	o.fill()
+// Check finds what is wrong with the URL and the subject, and connects to nothing. The error is fault.Usage.
+func (o *NATSOptions) Check() error {
 	if o.Subject == "" || strings.ContainsAny(o.Subject, " \t\r\n*>") {
-		return nil, fault.New(fault.Usage, "name one, without wildcards", "%q is no NATS subject to publish to", o.Subject)
+		return fault.New(fault.Usage, "name one, without wildcards", "%q is no NATS subject to publish to", o.Subject)
 	}
+	return o.server().Check()
+}
+
+// server is the NATS server as natsdial is told of it.
+func (o *NATSOptions) server() natsdial.Options {
 	to := natsdial.Options{
 		URL: o.URL, AllowPlain: o.AllowPlain, TLS: o.TLS, StepTime: o.StepTime, Log: o.Log,
-		More:       []nats.Option{nats.ReconnectBufSize(o.MaxQueue), nats.SyncQueueLen(o.MaxQueue / messageCost)},
 		HintSecret: "put them into a file, and name it with --nats-creds",
-		HintLogin:  "name a file with credentials that hold there",
+		HintLogin:  "name a file with credentials that hold there with --nats-creds",
+		HintRoot:   "name the server's root with --nats-ca-file",
+		HintOurs:   "name a certificate that the server takes with --nats-client-cert; this one may have ended, or be revoked",
 	}
+	if strings.HasPrefix(o.URL, "nats:") {
+		to.HintRoot = "the server demands TLS: write tls:// for nats://, and name its root with --nats-ca-file"
+	}
+	if o.TLS == nil || o.TLS.GetClientCertificate == nil && len(o.TLS.Certificates) == 0 {
+		to.HintNone = "name one that the server takes with --nats-client-cert"
+	}
+	return to
+}
+
+// connect connects, with the errors of Check, of natsdial and of the credentials.
+func (o *NATSOptions) connect(ctx context.Context) (*natsdial.Conn, error) {
+	o.fill()
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
+	to := o.server()
+	to.More = []nats.Option{nats.ReconnectBufSize(o.MaxQueue), nats.SyncQueueLen(o.MaxQueue / messageCost), nats.PermissionErrOnSubscribe(true)}
 	if o.Credentials != nil {
 		login, err := o.login()
 		if err != nil {
@@ -107,6 +129,14 @@ func (o *NATSOptions) sign(nonce []byte) ([]byte, error) {
 	return pair.Sign(nonce)
 }
 
+// denied is fault.NotPermitted where an error is that the server lets us not publish or subscribe, as verb says; else nil.
+func (o *NATSOptions) denied(verb string, err error) error {
+	if !errors.Is(err, nats.ErrPermissionViolation) {
+		return nil
+	}
+	return fault.New(fault.NotPermitted, "name another --subject, or have the user of --nats-creds permitted there", "the NATS server does not let us %s to %q", verb, o.Subject)
+}
+
 // messageCost is about what a short message that waits takes.
 const messageCost = 1 << 10
 
@@ -129,7 +159,11 @@ func DialNATSPublisher(ctx context.Context, o NATSOptions) (*NATSPublisher, erro
 }
 
 // Publish hands a message to the server. While the server is away, messages wait for it, and are dropped when they are too many.
+// The error is fault.NotPermitted where the server refused one before it.
 func (p *NATSPublisher) Publish(_ context.Context, message []byte) error {
+	if err := p.opts.denied("publish", p.conn.LastError()); err != nil {
+		return err
+	}
 	err := p.conn.Publish(p.opts.Subject, message)
 	switch {
 	case errors.Is(err, nats.ErrMaxPayload):
@@ -146,11 +180,15 @@ func (p *NATSPublisher) Publish(_ context.Context, message []byte) error {
 // Dropped is how many messages were dropped while the server was away.
 func (p *NATSPublisher) Dropped() int64 { return p.dropped }
 
-// Close waits until the server has all messages. Its error says that it may not.
+// Close waits until the server has all messages. Its error says that it may not, or is fault.NotPermitted where it refused one.
 func (p *NATSPublisher) Close() error {
 	err := p.conn.FlushTimeout(p.opts.StepTime)
+	denied := p.opts.denied("publish", p.conn.LastError()) // the server says so before it answers the flush
 	p.conn.Close()
 	<-p.conn.Closed
+	if denied != nil {
+		return denied
+	}
 	if err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 		return fault.New(fault.Unreachable, "", "the NATS server may not have the last messages: %w", err)
 	}
@@ -164,7 +202,7 @@ type NATSSubscriber struct {
 	opts NATSOptions
 }
 
-// DialNATSSubscriber connects a Subscriber, with errors as DialNATSPublisher's.
+// DialNATSSubscriber connects a Subscriber, with errors as DialNATSPublisher's; a subject that is not for us is fault.NotPermitted.
 func DialNATSSubscriber(ctx context.Context, o NATSOptions) (*NATSSubscriber, error) {
 	s := &NATSSubscriber{opts: o}
 	var err error
@@ -177,14 +215,21 @@ func DialNATSSubscriber(ctx context.Context, o NATSOptions) (*NATSSubscriber, er
 	if err == nil {
 		err = s.conn.FlushTimeout(s.opts.StepTime)
 	}
-	if err != nil {
+	denied := s.opts.denied("subscribe", s.conn.LastError()) // the server says so before it answers the flush
+	if denied != nil || err != nil {
 		_ = s.Close()
+	}
+	if denied != nil {
+		return nil, denied
+	}
+	if err != nil {
 		return nil, fault.New(fault.Unreachable, "", "cannot subscribe to %q: %w", s.opts.Subject, err)
 	}
 	return s, nil
 }
 
-// Receive gets the next message.
+// Receive gets the next message. The error is fault.NotPermitted where the server, which may have come back with other rules, does
+// not let us subscribe any more.
 func (s *NATSSubscriber) Receive(ctx context.Context) ([]byte, error) {
 	for {
 		message, err := s.sub.NextMsgWithContext(ctx)
@@ -197,6 +242,8 @@ func (s *NATSSubscriber) Receive(ctx context.Context) ([]byte, error) {
 			return nil, context.Cause(ctx)
 		case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrBadSubscription):
 			return nil, net.ErrClosed
+		case errors.Is(err, nats.ErrPermissionViolation):
+			return nil, s.opts.denied("subscribe", err)
 		case !errors.Is(err, nats.ErrSlowConsumer): // which Dropped counts
 			return nil, err
 		}

@@ -186,6 +186,27 @@ func TestNATSLogin(t *testing.T) {
 	}
 }
 
+// TestNATSDenied has a server that takes the user, and neither its messages nor its subscriptions.
+func TestNATSDenied(t *testing.T) {
+	alone(t)
+	ctx := limited(t)
+	address, _ := natsServer(t, -1, `authorization { users: [{ user: a, password: p, permissions: { publish: "b", subscribe: "b" } }] }`)
+	o := NATSOptions{URL: "nats://" + address, Subject: "a", Credentials: func() ([]byte, error) { return []byte("a:p"), nil }}
+	if _, err := DialNATSSubscriber(ctx, o); !errors.Is(err, fault.NotPermitted) || !strings.Contains(err.Error(), `subscribe to "a"`) {
+		t.Error(err)
+	}
+	p, err := DialNATSPublisher(ctx, o)
+	check(t, err)
+	check(t, p.Publish(ctx, []byte("x")))
+	check(t, p.conn.FlushTimeout(10*time.Second))
+	if err := p.Publish(ctx, []byte("x")); !errors.Is(err, fault.NotPermitted) || !strings.Contains(err.Error(), `publish to "a"`) {
+		t.Error(err)
+	}
+	if err := p.Close(); !errors.Is(err, fault.NotPermitted) {
+		t.Error(err)
+	}
+}
+
 func TestNATSOptions(t *testing.T) {
 	for _, c := range []struct{ url, subject string }{
 		{"nats://192.0.2.1:4222", "a"}, {"nats://logs.example.org", "a"}, {"http://127.0.0.1", "a"}, {"nats://", "a"}, {"nats://user:s3cret@127.0.0.1:4222", "a"},
