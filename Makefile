@@ -50,8 +50,9 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 lint: bin/golangci-lint-$(GOLANGCI_LINT) ## golangci-lint, the pinned version (built the first time: minutes)
 	$< run
 
-build: ## bin/keyward
+build: ## bin/keyward and bin/keyward-bus
 	go build $(RELEASE) -o bin/keyward$(EXE) ./cmd/keyward
+	go build $(RELEASE) -o bin/keyward-bus$(EXE) ./cmd/keyward-bus
 
 cross: ## compile for every platform of a release
 	@for p in $(PLATFORMS); do \
@@ -69,16 +70,18 @@ dist: bin/nfpm-$(NFPM) ## a release of this platform in dist/: archive, packages
 	rm -rf dist
 	mkdir -p dist/$(NAME)/man dist/$(NAME)/completions
 	go build $(RELEASE) -o dist/$(NAME)/keyward$(EXE) ./cmd/keyward
+	go build $(RELEASE) -o dist/$(NAME)/keyward-bus$(EXE) ./cmd/keyward-bus
 	cp LICENSE README.md CHANGELOG.md dist/$(NAME)
-	cp man/*.1 dist/$(NAME)/man
+	cp man/*.[18] dist/$(NAME)/man
 	cp completions/keyward.* dist/$(NAME)/completions
 	$(TAR) -C dist --sort=name --mtime=@$(EPOCH) --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
 		-cf - $(NAME) | gzip -9n >dist/$(NAME).tar.gz
 	go run ./internal/sbom $(VERSION) dist/$(NAME)/keyward$(EXE) dist/$(NAME).cdx.json
+	go run ./internal/sbom $(VERSION) dist/$(NAME)/keyward-bus$(EXE) dist/$(subst keyward_,keyward-bus_,$(NAME)).cdx.json
 ifeq ($(GOOS),linux)
 	{ printf 'name: keyward\nversion: %s\narch: %s\n' $(VERSION) $(GOARCH); \
 	  sed '1,/to its end .make dist/d; s/^    //' goreleaser.yaml; \
-	  printf '  - { src: dist/$(NAME)/keyward, dst: /usr/bin/keyward, file_info: { mode: 0755 } }\n'; } >dist/$(NAME)/nfpm.yaml
+	  printf '  - { src: dist/$(NAME)/%s, dst: /usr/bin/, file_info: { mode: 0755 } }\n' keyward keyward-bus; } >dist/$(NAME)/nfpm.yaml
 	SOURCE_DATE_EPOCH=$(EPOCH) $< package -f dist/$(NAME)/nfpm.yaml -p deb -t dist
 	SOURCE_DATE_EPOCH=$(EPOCH) $< package -f dist/$(NAME)/nfpm.yaml -p rpm -t dist
 endif

@@ -94,7 +94,7 @@ func (p *ownPlace) keyfileFrom() string {
 
 // lookAtVariables finds what is set and does nothing, or hardly what was meant. Values are not told: some are secrets.
 func lookAtVariables(_ context.Context, p *ownPlace) finding {
-	known := knownVariables(Describe())
+	known := append(knownVariables(Describe()), knownVariables(DescribeBusServer())...)
 	var unset, told, mends []string
 	set := 0
 	for _, setting := range slices.Sorted(slices.Values(os.Environ())) {

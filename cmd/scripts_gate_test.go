@@ -22,7 +22,9 @@ func TestEveryFlagIsInAScript(t *testing.T) {
 		}
 		scripts.Write(text)
 	}
-	seen, missing := unscripted(Describe(), scripts.String())
+	doc := Describe()
+	doc.Commands = append(doc.Commands, DescribeBusServer())
+	seen, missing := unscripted(doc, scripts.String())
 	t.Logf("%d flags in %d scripts", seen, len(files))
 	if seen < 30 || len(missing) > 0 {
 		t.Errorf("%d flags seen; no script runs %v", seen, missing)

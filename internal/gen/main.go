@@ -49,8 +49,8 @@ func generate(program cmd.CommandDoc) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, page := range pages(program) {
-		files["man/"+page.name+".1"] = page.text()
+	for _, page := range append(pages(program), busServerPage(program)) {
+		files["man/"+page.file()] = page.text()
 	}
 	return files, nil
 }

@@ -10,6 +10,7 @@ import (
 // page is a man page: a command, the one that it is under, and the others beside it.
 type page struct {
 	name   string // keyward-user-add
+	daemon bool   // it is a program of its own, of section 8
 	doc    cmd.CommandDoc
 	above  *cmd.CommandDoc // nil for the program itself
 	beside []cmd.CommandDoc
@@ -22,6 +23,27 @@ type entry struct{ term, text string }
 func pages(program cmd.CommandDoc) []page {
 	return pagesUnder(page{name: pageName(program.Path), doc: program})
 }
+
+// busServerPage is that of the program keyward-bus. It is in section 8, where daemons are: keyward-bus(1) is of `keyward bus`.
+func busServerPage(program cmd.CommandDoc) page {
+	doc := cmd.DescribeBusServer()
+	p := page{name: doc.Path, daemon: true, doc: doc, above: &program}
+	for _, c := range walk(program) {
+		if c.Path == "keyward bus" || c.Path == "keyward bus account" || c.Path == "keyward bus authorize" || c.Path == "keyward serve" {
+			p.beside = append(p.beside, c)
+		}
+	}
+	return p
+}
+
+func (p page) section() string {
+	if p.daemon {
+		return "8"
+	}
+	return "1"
+}
+
+func (p page) file() string { return p.name + "." + p.section() }
 
 func pagesUnder(p page) []page {
 	all := []page{p}
@@ -44,7 +66,7 @@ func (p page) text() []byte {
 	r := new(roff)
 	r.line(`.\" Made by make generate.`)
 	// No date: a page changes when its command does.
-	r.line(".TH ", escape(strings.ToUpper(p.name)), ` 1 "" keyward "keyward manual"`)
+	r.line(".TH ", escape(strings.ToUpper(p.name)), " ", p.section(), ` "" keyward "keyward manual"`)
 	r.section("NAME")
 	r.line(escape(p.name), ` \- `, escape(p.doc.Usage))
 	r.section("SYNOPSIS")

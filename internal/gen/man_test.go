@@ -90,17 +90,17 @@ func TestPagesLint(t *testing.T) {
 		{"mandoc", "-Tlint -Wwarning", func(t *testing.T) string { return needs(t, "mandoc") }},
 		{"groff", "--warnings -E UTF-8 -l", manDB},
 	}
-	all := append(pages(cmd.Describe()), pages(hostile())...)
+	all := append(append(pages(cmd.Describe()), busServerPage(cmd.Describe())), pages(hostile())...)
 	for _, linter := range linters {
 		t.Run(linter.name, func(t *testing.T) {
 			program := linter.find(t)
 			for _, p := range all {
-				if got := lint(t, program, linter.args, p.text()); got != "" {
+				if got := lint(t, program, linter.args, p.section(), p.text()); got != "" {
 					t.Errorf("%s: %s", p.name, got)
 				}
 			}
 			broken := []byte(".TH X 1 \"\" a b\n.SH NAME\nx \\- y\n.NOSUCH\n.TP\n\\[nosuch]\n")
-			if lint(t, program, linter.args, broken) == "" {
+			if lint(t, program, linter.args, "1", broken) == "" {
 				t.Error("a broken page passed")
 			}
 		})
@@ -118,9 +118,9 @@ func manDB(t *testing.T) string {
 }
 
 // lint returns what a linter says of a page, but for the date, which the pages lack on purpose.
-func lint(t *testing.T, program, args string, page []byte) string {
+func lint(t *testing.T, program, args, section string, page []byte) string {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "page.1")
+	file := filepath.Join(t.TempDir(), "page."+section)
 	if err := os.WriteFile(file, page, 0o600); err != nil {
 		t.Fatal(err)
 	}
