@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"keyward/bus"
@@ -110,14 +111,19 @@ func TestOtherLogins(t *testing.T) {
 }
 
 func TestNobodyAnswers(t *testing.T) {
-	w := newWorld(t, 1, "alice")
-	if _, err := w.connect(0, w.root.account("alice"), nats.Timeout(time.Second)); err == nil {
-		t.Error("somebody is let in without an authorizer")
+	w := newWorldOf(t, 1, func(o *server.Options) { o.AuthTimeout = 0.5 }, "alice")
+	if _, err := w.connect(0, w.root.account("alice")); !errors.Is(err, nats.ErrAuthorization) {
+		t.Errorf("without an authorizer: %v", err)
 	}
 	a := w.authorize(0)
-	alice := w.mustConnect(0, w.root.account("alice"))
+	var alice *client
+	await(t, "an answer in time", func() (in bool) {
+		c, err := w.connect(0, w.root.account("alice"))
+		alice = c
+		return err == nil
+	})
 	a.stop()
-	if _, err := w.connect(0, w.root.account("alice"), nats.Timeout(time.Second)); err == nil {
+	if _, err := w.connect(0, w.root.account("alice")); err == nil {
 		t.Error("somebody is let in after the authorizer ended")
 	}
 	if err := alice.Flush(); err != nil {

@@ -245,8 +245,13 @@ type world struct {
 	revoked map[string]bool // serial numbers
 }
 
-// newWorld starts servers, in a cluster where there are several.
+// newWorld starts servers, in a cluster where there are several. They are patient, since the machine may be busy.
 func newWorld(t *testing.T, servers int, names ...bus.Name) *world {
+	t.Helper()
+	return newWorldOf(t, servers, func(o *server.Options) { o.AuthTimeout, o.DisableShortFirstPing = 60, true }, names...)
+}
+
+func newWorldOf(t *testing.T, servers int, change func(*server.Options), names ...bus.Name) *world {
 	t.Helper()
 	keys, err := natsauth.NewKeys()
 	if err != nil {
@@ -270,7 +275,7 @@ func newWorld(t *testing.T, servers int, names ...bus.Name) *world {
 		if servers > 1 {
 			c.Cluster, c.ClusterListen, c.Routes = "test", ports[i], routes
 		}
-		w.servers = append(w.servers, start(t, w.dir, c))
+		w.servers = append(w.servers, start(t, w.dir, c, change))
 	}
 	for _, s := range w.servers {
 		await(t, "the cluster", func() bool { return s.NumRemotes() == servers-1 })
@@ -289,7 +294,7 @@ func free(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func start(t *testing.T, dir string, c natsauth.ServerConfig) *server.Server {
+func start(t *testing.T, dir string, c natsauth.ServerConfig, change func(*server.Options)) *server.Server {
 	t.Helper()
 	text, err := c.Text()
 	if err != nil {
@@ -304,7 +309,7 @@ func start(t *testing.T, dir string, c natsauth.ServerConfig) *server.Server {
 		t.Fatal(err)
 	}
 	options.NoSigs, options.NoLog = true, true
-	options.AuthTimeout, options.DisableShortFirstPing = 60, true // the machine may be busy
+	change(options)
 	s, err := server.NewServer(options)
 	if err != nil {
 		t.Fatal(err)
