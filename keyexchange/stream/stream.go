@@ -58,8 +58,12 @@ var (
 	ErrNoMap = errors.New("the message is no map in MessagePack")
 )
 
+// ErrStuck is of lines that nobody took within a second, when it was to end.
+var ErrStuck = errors.New("nobody reads what is written")
+
 // Run works until the stream or ctx ends, which is nil, or receiving or writing fails. It returns when all that it started has
-// ended; what was received by then is written. The count is of the lines.
+// ended; what was received by then is written. The count is of the lines. One thing may last longer than Run: after ErrStuck a
+// Write of Out, until its owner closes it or the process ends.
 func (s *Stream) Run(ctx context.Context) (lines int64, err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

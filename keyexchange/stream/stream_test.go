@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"keyward/keyexchange"
 	"keyward/keyexchange/msgpack"
@@ -79,4 +82,32 @@ func kibibyte(t testing.TB, keys *keyexchange.SealKeys) []byte {
 		t.Fatal(len(m))
 	}
 	return m
+}
+
+// stuck takes nothing until it is freed.
+type stuck chan struct{}
+
+func (s stuck) Write(b []byte) (int, error) {
+	<-s
+	return len(b), nil
+}
+
+// Where nobody takes what is written a Run ends nevertheless, a second after it was to.
+func TestStuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer time.AfterFunc(time.Minute, stop).Stop()
+		out := make(stuck)
+		defer close(out)
+		start := time.Now()
+		message := []byte("\x80")
+		s := Stream{Out: out, Receive: func(ctx context.Context) ([]byte, error) {
+			time.Sleep(time.Second)
+			return message, ctx.Err()
+		}}
+		lines, err := s.Run(ctx)
+		if !errors.Is(err, ErrStuck) || lines != 0 || time.Since(start) > time.Minute+2*time.Second {
+			t.Errorf("after %v: %d lines, %v", time.Since(start), lines, err)
+		}
+	})
 }

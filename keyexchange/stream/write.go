@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 const (
 	renewPause = time.Second     // from one look for other keys to the next, at least
 	patience   = 5 * time.Second // with who has the keys, and does not answer
+	lastWrite  = time.Second     // for a Write of Out to return, once ctx ended
 	clockSkew  = time.Second     // that the publisher's clock may be ahead of the exchange's: it seals with new keys that much sooner
 )
 
@@ -58,7 +58,7 @@ func (w *writer) write(ctx context.Context, b *batch) error {
 			to, count = r.end, count+1
 			continue
 		}
-		if err := w.put(b.lines[from:to], count); err != nil { // what came before does not wait
+		if err := w.put(ctx, b.lines[from:to], count); err != nil { // what came before does not wait
 			return err
 		}
 		from, to, count = r.end, r.end, 0
@@ -66,20 +66,42 @@ func (w *writer) write(ctx context.Context, b *batch) error {
 			return err
 		}
 	}
-	return w.put(b.lines[from:to], count)
+	return w.put(ctx, b.lines[from:to], count)
 }
 
-func (w *writer) put(lines []byte, count int) error {
+func (w *writer) put(ctx context.Context, lines []byte, count int) error {
 	if count == 0 {
 		return nil
 	}
-	n, err := w.Out.Write(lines)
+	n, err := w.give(ctx, lines)
 	if err != nil {
 		w.lines += int64(bytes.Count(lines[:n], []byte("\n")))
-		return fmt.Errorf("write: %w", err)
+		return err
 	}
 	w.lines += int64(count)
 	return nil
+}
+
+// give has Out write. Where nobody takes what it writes that may last for ever, so once ctx ended it is left alone with it.
+func (w *writer) give(ctx context.Context, lines []byte) (int, error) {
+	var n int
+	var err error
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		n, err = w.Out.Write(lines)
+	}()
+	select {
+	case <-written:
+		return n, err
+	case <-ctx.Done():
+	}
+	select {
+	case <-written:
+		return n, err
+	case <-time.After(lastWrite):
+		return 0, ErrStuck
+	}
 }
 
 // putAgain writes a message after all, where other keys open it, or tells why it is bad.
@@ -90,7 +112,7 @@ func (w *writer) putAgain(ctx context.Context, m message, tried []keyexchange.Op
 			why = w.replayed(m)
 		}
 		if why == nil {
-			return w.put(w.line, 1)
+			return w.put(ctx, w.line, 1)
 		}
 	}
 	if w.Bad != nil {
