@@ -18,7 +18,7 @@ type ZMQOptions struct {
 	MaxMessage int           // bytes of a message that a subscriber takes: DefaultMaxMessage
 	MaxQueue   int           // bytes that wait for one subscriber, and 64 for each message, before messages to it are dropped: 64 MiB. More than 4 share what 4 have.
 	MaxClients int           // connections that a publisher has: 1024. More wait until they are accepted.
-	StepTime   time.Duration // for connecting, and for the handshake: 10 seconds
+	StepTime   time.Duration // for connecting, for the handshake, and for a subscriber to subscribe to something: 10 seconds
 	StallTime  time.Duration // after which a subscriber that takes nothing is sent away: a minute
 	Linger     time.Duration // for subscribers to take what is left when a publisher closes: 5 seconds
 	Log        *slog.Logger  // hears of connections that come and go; nil is none

@@ -319,6 +319,7 @@ func TestHostileSubscriber(t *testing.T) {
 		"silent": "", "half a greeting": greeting[:30], "no READY": greeting, "garbage": "GET / HTTP/1.1\r\n\r\n",
 		"a publisher": hello("PUB"), "2^63 bytes": hello("SUB") + "\x02\x80\x00\x00\x00\x00\x00\x00\x00x",
 		"a long topic": hello("SUB") + string(appendFrame(nil, 0, make([]byte, maxCommand+1))), "frames": hello("SUB") + "\x01\x01\x01\x00\x01\x01",
+		"no topic": hello("SUB"), "no topic any more": hello("SUB") + "\x00\x02\x01a\x00\x02\x00a", "only PING": hello("SUB") + string(command("PING", []byte("\x00\x00"))),
 		"topics": hello("SUB") + strings.Repeat("\x00\x02\x01a", maxTopics+1),
 	} {
 		conn, err := net.Dial("tcp", p.Addr().String())

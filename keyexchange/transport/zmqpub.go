@@ -2,7 +2,9 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -208,10 +210,20 @@ func (p *ZMQPublisher) change(do func()) {
 	p.changed = make(chan struct{})
 }
 
-// listen hears what a subscriber wants, until it is gone.
+// listen hears what a subscriber wants, until it is gone. Who wants nothing for StepTime has to go, so that no one keeps a place
+// by a mere handshake.
 func (p *ZMQPublisher) listen(r *reader) error {
-	for {
+	for wanted := true; ; {
+		if wants := len(r.topics) > 0; wants != wanted {
+			wanted = wants
+			if err := r.hurry(p.opts.StepTime); err != nil {
+				return err
+			}
+		}
 		name, rest, err := r.hear()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return errIdle
+		}
 		if err != nil {
 			return err
 		}

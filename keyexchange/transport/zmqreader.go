@@ -105,6 +105,15 @@ func (r *reader) closeWrite() {
 	_ = r.conn.Close()
 }
 
+// hurry gives a subscriber that wants nothing that long to want something. Else it has all the time.
+func (r *reader) hurry(within time.Duration) error {
+	var until time.Time
+	if len(r.topics) == 0 {
+		until = time.Now().Add(within)
+	}
+	return r.conn.SetReadDeadline(until)
+}
+
 // hear reads the next thing that the subscriber says: a command, or a message, whose name is empty.
 func (r *reader) hear() (name string, rest []byte, err error) {
 	f, err := readFrame(r.in)

@@ -28,6 +28,7 @@ const (
 var (
 	errGarbage = errors.New("the peer does not speak ZMTP 3 with the NULL mechanism")
 	errTopics  = errors.New("the subscriber has too many topics")
+	errIdle    = errors.New("it subscribed to nothing in its time")
 )
 
 // readGreeting reads the peer's greeting. What does not begin as one is refused at its first byte.
