@@ -207,6 +207,7 @@ func TestAskUnreadable(t *testing.T) {
 		answer bool
 	}{
 		{"plain", []byte(server.request(cert, asIs)), "", true},
+		{"plain, of a server without an xkey", []byte(server.request(cert, func(c *jwt.AuthorizationRequestClaims) { c.Server.XKey = "" })), "", true},
 		{"for another", other.seal(server.request(cert, asIs)), server.xkey, false},
 		{"by another key than said", server.seal(server.request(cert, asIs)), other.xkey, false},
 		{"a header that is no key", server.seal(server.request(cert, asIs)), "X", false},
@@ -228,6 +229,16 @@ func TestAskUnreadable(t *testing.T) {
 				server.refused(q)
 			}
 		})
+	}
+}
+
+// A request of a server whose clock is ahead is refused: its end says nothing.
+func TestAskAhead(t *testing.T) {
+	keys := newTestKeys(t)
+	server := newAsker(t, keys)
+	data := server.seal(server.request(newCertificate(t), func(*jwt.AuthorizationRequestClaims) {}))
+	if _, err := keys.ask(data, server.xkey, time.Now().Add(-time.Minute)); err == nil || !strings.Contains(err.Error(), "ahead") {
+		t.Errorf("error %v", err)
 	}
 }
 
