@@ -3,10 +3,13 @@ package cmd
 import (
 	"cmp"
 	"crypto/tls"
+	"crypto/x509"
+	"slices"
 	"sync"
 
 	"github.com/urfave/cli/v2"
 
+	"keyward/certs"
 	"keyward/internal/fault"
 	"keyward/keyexchange"
 )
@@ -22,6 +25,12 @@ func exchangeClientFlags() []cli.Flag {
 	}
 }
 
+// holdsCA says whether one of a file's certificates may sign others.
+func holdsCA(file string) bool {
+	found, err := certs.ReadFile(file)
+	return err == nil && slices.ContainsFunc(found.Certs, func(cert *x509.Certificate) bool { return cert.IsCA })
+}
+
 // exchangeClient is the client that the flags describe.
 func (e *env) exchangeClient(c *cli.Context, address string) (*keyexchange.Client, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.String("server-name"), Time: e.now}
@@ -31,6 +40,9 @@ func (e *env) exchangeClient(c *cli.Context, address string) (*keyexchange.Clien
 			return nil, fault.New(fault.KindOf(err), "give --cert the exchange's certificate, or its root, in PEM", "%w", err)
 		}
 		config.RootCAs = given.RootCAs
+		if config.ServerName == "" && holdsCA(file) {
+			e.note("note: every certificate below the CA in %s is taken for the exchange's; --server-name demands a name", file)
+		}
 	}
 	if file := c.String("client-cert"); file != "" {
 		shown := &clientFiles{env: e, cert: file, key: cmp.Or(c.String("client-key"), file), unlock: e.unlock(c, "client-key-password-file")}

@@ -37,12 +37,15 @@ var badKinds = []struct {
 type tally struct {
 	*env
 	mu     sync.Mutex
+	bare   bool  // the messages are taken for such as are not sealed
 	counts []int // by kind
 	sum    int
 	told   int
 }
 
-func newTally(e *env) *tally { return &tally{env: e, counts: make([]int, len(badKinds))} }
+func newTally(e *env, bare bool) *tally {
+	return &tally{env: e, bare: bare, counts: make([]int, len(badKinds))}
+}
 
 // bad counts a message.
 func (t *tally) bad(why error) {
@@ -56,6 +59,9 @@ func (t *tally) bad(why error) {
 		if t.counts[i]++; t.counts[i] == 1 {
 			t.told++
 			t.tell(kind.code, 1, fmt.Sprintf("a bad message is left out: %v", why))
+			if t.bare && kind.why == stream.ErrNoMap {
+				t.note("  hint: if all are so, they are sealed: leave out --no-security")
+			}
 		}
 		return
 	}
@@ -83,7 +89,7 @@ func (t *tally) tellAll() {
 	}
 	t.told = t.sum
 	if !t.json {
-		t.tell("", 0, fmt.Sprintf("%d bad messages so far: %s", t.sum, t.words()))
+		t.tell("", 0, fmt.Sprintf("%s so far: %s", counted(int64(t.sum), "bad message"), t.words()))
 		return
 	}
 	for i, kind := range badKinds {
@@ -126,12 +132,31 @@ func (t *tally) end(lines int64, err error, asked bool) error {
 	defer t.mu.Unlock()
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fault.New(fault.InvalidFile, "see whether its writer ended early", "stdin ends within a message; %d messages were read before, and %d were bad", lines, t.sum)
+		return fault.New(fault.InvalidFile, "see whether its writer ended early", "stdin ends within a message; %s read before, and %s bad", were(lines, "message"), were(int64(t.sum), ""))
 	case err != nil:
-		return fault.New(kindOf(err), fault.HintOf(err), "%w; %d messages were read, and %d were bad", err, lines, t.sum)
+		return fault.New(kindOf(err), fault.HintOf(err), "%w; %s read, and %s bad", err, were(lines, "message"), were(int64(t.sum), ""))
 	case asked || t.sum == 0:
-		t.note("%d messages were read, and %d were bad", lines, t.sum)
+		t.note("%s read, and %s bad", were(lines, "message"), were(int64(t.sum), ""))
 		return nil
 	}
-	return fault.New(fault.InvalidFile, "see the warnings above", "%d of %d messages were bad: %s", t.sum, lines+int64(t.sum), t.words())
+	return fault.New(fault.InvalidFile, "see the warnings above", "%d of %s bad: %s", t.sum, were(lines+int64(t.sum), "message"), t.words())
+}
+
+// counted is how many of a thing there are: "1 message", "2 messages"; of "" it is the number alone.
+func counted(n int64, thing string) string {
+	switch {
+	case thing == "":
+		return fmt.Sprint(n)
+	case n == 1:
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// were is counted with its verb: "1 message was", "2 were".
+func were(n int64, thing string) string {
+	if n == 1 {
+		return counted(n, thing) + " was"
+	}
+	return counted(n, thing) + " were"
 }

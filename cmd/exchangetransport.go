@@ -71,24 +71,27 @@ func (e *env) checkTransport(c *cli.Context, zmqFlags ...string) error {
 	return nil
 }
 
-// exchangeSubscriber reads messages from where the flags say.
-func (e *env) exchangeSubscriber(ctx context.Context, c *cli.Context, log *slog.Logger) (transport.Subscriber, error) {
+// exchangeSubscriber finds out where the flags say that messages come from; dial then connects.
+func (e *env) exchangeSubscriber(ctx context.Context, c *cli.Context, log *slog.Logger) (dial func() (transport.Subscriber, error), err error) {
 	maxMessage, err := sizeOf(c, "max-message")
 	if err != nil {
 		return nil, err
 	}
 	switch c.String("transport") {
 	case overStdio:
-		return transport.NewPipeReader(untilDone(ctx, e.stdin), int(maxMessage)), nil
+		return func() (transport.Subscriber, error) {
+			return transport.NewPipeReader(untilDone(ctx, e.stdin), int(maxMessage)), nil
+		}, nil
 	case overNATS:
 		options, err := e.natsOptions(c, log)
 		if err != nil {
 			return nil, err
 		}
 		options.MaxMessage = int(maxMessage)
-		return transport.DialNATSSubscriber(ctx, options)
+		return func() (transport.Subscriber, error) { return transport.DialNATSSubscriber(ctx, options) }, options.Check()
 	}
-	return transport.DialZMQ(c.String("connect"), transport.ZMQOptions{MaxMessage: int(maxMessage), Log: log})
+	s, err := transport.DialZMQ(c.String("connect"), transport.ZMQOptions{MaxMessage: int(maxMessage), Log: log}) // it connects when it receives
+	return func() (transport.Subscriber, error) { return s, nil }, err
 }
 
 // natsOptions are what the flags say of the NATS server.

@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"keyward/internal/fault"
+	"keyward/internal/term"
 	"keyward/keyexchange"
 	"keyward/keyexchange/msgpack"
 	"keyward/keyexchange/transport"
@@ -106,6 +107,8 @@ func (e *env) checkPublishFlags(c *cli.Context) (int64, error) {
 		return 0, fault.New(fault.Usage, "leave one of them out", "--no-security uses no keys")
 	case c.String(exchangePasswordFlag) == "-":
 		return 0, fault.New(fault.Usage, "give --"+exchangePasswordFlag+" a file", "stdin has the messages, and cannot have the password too")
+	case c.String("transport") == overStdio && term.IsTerminal(e.stdout):
+		return 0, fault.New(fault.Usage, "redirect stdout to a file or a pipe", "stdout is a terminal, and the messages are bytes and no text")
 	}
 	return sizeOf(c, "max-message")
 }
@@ -170,7 +173,7 @@ func (p *sealedPublisher) awaitSubscribers(ctx context.Context, c *cli.Context) 
 		return nil
 	}
 	if wait := c.Duration("wait-timeout"); wait > 0 {
-		late := fault.New(fault.Unreachable, "start them first, or give --wait-timeout more", "after %s not all of %d subscribers are there", wait, wanted)
+		late := fault.New(fault.Unreachable, "start them first, or give --wait-timeout more", "after %s not all of %s are there", wait, counted(int64(wanted), "subscriber"))
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeoutCause(ctx, wait, late)
 		defer stop()
@@ -247,7 +250,11 @@ func (p *sealedPublisher) end() error {
 	if p.unsent == 0 {
 		return nil
 	}
-	return fault.New(fault.InvalidFile, "see the warnings above", "%d of %d lines of stdin were not published", p.unsent, p.lines)
+	verb := "were"
+	if p.unsent == 1 {
+		verb = "was"
+	}
+	return fault.New(fault.InvalidFile, "see the warnings above", "%d of %s of stdin %s not published", p.unsent, counted(int64(p.lines), "line"), verb)
 }
 
 // tellDropped says what nobody else would.
@@ -260,6 +267,6 @@ func (p *sealedPublisher) tellDropped() {
 		dropped = to.Dropped()
 	}
 	if dropped > 0 {
-		p.note("warning: %d messages were dropped, since they could not be sent fast enough", dropped)
+		p.note("warning: %s dropped, since they could not be sent fast enough", were(dropped, "message"))
 	}
 }

@@ -58,16 +58,20 @@ func (e *env) keyexchangeSubscribe(c *cli.Context) error {
 	defer beside.Wait()
 	defer end()
 
+	dial, err := e.exchangeSubscriber(ctx, c, e.noteLog())
+	if err != nil {
+		return err
+	}
 	keys, err := e.openingKeys(ctx, c, &beside)
 	if err != nil || asked.Err() != nil {
 		return err
 	}
-	from, err := e.exchangeSubscriber(ctx, c, e.noteLog())
+	from, err := dial()
 	if err != nil {
 		return err
 	}
 	defer from.Close()
-	told := newTally(e)
+	told := newTally(e, keys == nil)
 	beside.Go(func() { told.repeat(ctx) })
 	e.note("ready: reading from %s", printable(cmp.Or(c.String("connect"), "stdin")))
 	s := stream.Stream{Receive: from.Receive, Spoiled: transport.ErrBad, Out: wholeLines{e.stdout}, Keys: keys, MaxMessage: most, Bad: told.bad}

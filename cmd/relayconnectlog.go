@@ -20,11 +20,13 @@ func (h noteHandler) Enabled(_ context.Context, level slog.Level) bool {
 }
 
 func (h noteHandler) Handle(_ context.Context, r slog.Record) error {
-	text, more := r.Message, []string(nil)
+	text, more, hint := r.Message, []string(nil), ""
 	add := func(a slog.Attr) bool {
 		switch {
 		case a.Key == "cause":
 			text += ": " + a.Value.String()
+		case a.Key == "hint":
+			hint = a.Value.String()
 		case a.Value.Kind() == slog.KindDuration:
 			more = append(more, a.Key+" in "+a.Value.Duration().Round(10*time.Millisecond).String())
 		default:
@@ -43,6 +45,9 @@ func (h noteHandler) Handle(_ context.Context, r slog.Record) error {
 		text = "warning: " + text
 	}
 	h.note("%s", printable(text))
+	if hint != "" {
+		h.note("  hint: %s", printable(hint))
+	}
 	return nil
 }
 

@@ -54,6 +54,7 @@ func (c *Client) Fetch(ctx context.Context) (OpenKeys, error) {
 // returns, all that it started has ended.
 func (c *Client) Watch(ctx context.Context, changed func(OpenKeys)) error {
 	var last OpenKeys
+	var hint string // that was told last
 	for tries := 0; ctx.Err() == nil; tries++ {
 		conn, keys, err := c.fetch(ctx)
 		if err == nil {
@@ -65,6 +66,9 @@ func (c *Client) Watch(ctx context.Context, changed func(OpenKeys)) error {
 			if alive, err = c.keepAlive(ctx, conn); alive {
 				tries = 0
 			}
+			if errors.Is(err, io.EOF) {
+				err = errAway
+			}
 		}
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it ended because it was to
@@ -72,7 +76,12 @@ func (c *Client) Watch(ctx context.Context, changed func(OpenKeys)) error {
 		if retry.Hopeless(err) && last == (OpenKeys{}) {
 			return err
 		}
-		retry.Wait(ctx, c.log(), "no connection to the key exchange", tries, err, "address", c.Address)
+		about := []any{"address", c.Address}
+		if h := fault.HintOf(err); h != "" && h != hint {
+			hint = h
+			about = append(about, "hint", h)
+		}
+		retry.Wait(ctx, c.log(), "no connection to the key exchange", tries, err, about...)
 	}
 	return nil
 }
@@ -137,6 +146,9 @@ func ask(conn *tls.Conn, word string, answer []byte) error {
 	return err
 }
 
+// errAway is of a server that ends a connection on which it gave keys.
+var errAway = errors.New("the exchange closed the connection, as it does when keys change")
+
 // errSilent is of a server that does not answer as it should.
 var errSilent = errors.New("no answer to a keep-alive")
 
@@ -180,7 +192,10 @@ func (c *Client) dialError(err error) error {
 		Name:     "the key exchange at " + c.Address,
 		HintRoot: "give the server's certificate or its root with --cert",
 		HintHost: "name the server as its certificate does",
-		HintOurs: "give a certificate that the server's CA signed, and its key",
+		HintOurs: "give --client-cert a certificate that the server's CA signed; this one may have ended, or be revoked",
+	}
+	if c.TLS == nil || c.TLS.GetClientCertificate == nil && len(c.TLS.Certificates) == 0 {
+		server.HintNone = "give --client-cert one that the server's CA signed, and its key"
 	}
 	if err := server.Fault(err); err != nil {
 		return err

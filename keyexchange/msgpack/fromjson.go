@@ -209,13 +209,21 @@ func (p *parser) textForm(key string) error {
 		p.dst = msgp.AppendTimeExt(p.dst, at)
 		return malformed(key, err)
 	}
-	data, err := base64.StdEncoding.DecodeString(text)
+	data, err := unBase64(key, text)
 	if key == binForm {
 		p.dst = msgp.AppendBytes(p.dst, data)
 	} else {
 		p.dst = msgp.AppendStringFromBytes(p.dst, data)
 	}
-	return malformed(key, err)
+	return err
+}
+
+func unBase64(key, text string) ([]byte, error) {
+	data, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, fault.New(fault.InvalidFile, "write the bytes in base64, with its padding", "the value of %s is not in base64", key)
+	}
+	return data, nil
 }
 
 func (p *parser) text(key string) (string, error) {
@@ -271,9 +279,9 @@ func (p *parser) extension() error {
 	if err != nil {
 		return err
 	}
-	data, err := base64.StdEncoding.DecodeString(text)
+	data, err := unBase64(extForm, text)
 	if err != nil {
-		return malformed(extForm, err)
+		return err
 	}
 	p.dst, err = msgp.AppendExtension(p.dst, &msgp.RawExtension{Type: int8(kind), Data: data})
 	if err != nil {

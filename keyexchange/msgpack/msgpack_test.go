@@ -130,10 +130,10 @@ func TestOtherSpellings(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	for packed, want := range map[string]string{
-		"":                          "no map",
-		"c0":                        "no map",
-		"90":                        "no map",
-		"c1":                        "no map",
+		"":                          "empty",
+		"c0":                        "begins with 0xc0",
+		"90":                        "begins with 0x90",
+		"c1":                        "begins with 0xc1",
 		"81a161c1":                  "0xc1 begins no value",
 		"8000":                      "1 bytes follow",
 		"82a16101a16102":            "a key twice",
@@ -169,7 +169,7 @@ func TestRefused(t *testing.T) {
 		`{"a":1e999}`:                            "64 bits",
 		`{"a":{"$bin":"AA=="} `:                  "cut off",
 		`{"a":{"$bin":"AA==","b":1}}`:            "one key",
-		`{"a":{"$bin":"!"}}`:                     "the value of $bin",
+		`{"a":{"$bin":"!"}}`:                     "the value of $bin is not in base64",
 		`{"a":{"$bin":1}}`:                       "the value of $bin",
 		`{"a":{"$bin":["a"]}}`:                   "the value of $bin",
 		`{"a":{"$float":"1"}}`:                   "the value of $float",

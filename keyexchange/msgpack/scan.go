@@ -19,8 +19,11 @@ type scanner struct {
 
 // message scans one map, and nothing may follow it.
 func (s *scanner) message() error {
+	if len(s.rest) == 0 {
+		return invalid("it is empty")
+	}
 	if msgp.NextType(s.rest) != msgp.MapType {
-		return invalid("the message is no map")
+		return invalid("it begins with 0x%02x", s.rest[0])
 	}
 	if err := s.value(1); err != nil {
 		return err

@@ -10,6 +10,8 @@ import (
 	"io"
 	"math"
 	"slices"
+
+	"keyward/internal/fault"
 )
 
 const lengthSize = 4 // of a length before a message
@@ -40,15 +42,17 @@ func (p *PipeWriter) Close() error { return nil }
 type PipeReader struct {
 	r       *bufio.Reader
 	maxSize int
+	begun   bool // a length was read
 }
 
 // NewPipeReader makes a Subscriber that reads from r. A message of more than maxSize bytes, DefaultMaxMessage where it is 0, is
 // left out. A read that waits does not see the end of a context, nor Close: end r for that.
 func NewPipeReader(r io.Reader, maxSize int) *PipeReader {
-	return &PipeReader{bufio.NewReaderSize(r, 64<<10), cmp.Or(maxSize, DefaultMaxMessage)}
+	return &PipeReader{r: bufio.NewReaderSize(r, 64<<10), maxSize: cmp.Or(maxSize, DefaultMaxMessage)}
 }
 
-// Receive reads a message. The error is io.EOF between two messages, io.ErrUnexpectedEOF within one, else the reader's.
+// Receive reads a message. The error is io.EOF between two messages, io.ErrUnexpectedEOF within one, fault.InvalidFile where the
+// first length shows that these are no messages, else the reader's.
 func (p *PipeReader) Receive(ctx context.Context) ([]byte, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -58,14 +62,28 @@ func (p *PipeReader) Receive(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	size := int64(binary.BigEndian.Uint32(length[:]))
+	first := !p.begun
+	p.begun = true
 	if size > int64(p.maxSize) {
-		if _, err := io.CopyN(io.Discard, p.r, size); err != nil {
+		if first && size > maxSkip {
+			return nil, noStream(size)
+		}
+		_, err := io.CopyN(io.Discard, p.r, size)
+		if first && errors.Is(err, io.EOF) {
+			return nil, noStream(size)
+		}
+		if err != nil {
 			return nil, within(err)
 		}
 		return nil, fmt.Errorf("%w: %d bytes are more than %d", ErrBad, size, p.maxSize)
 	}
 	message, err := readBody(p.r, int(size))
 	return message, within(err)
+}
+
+// noStream is of something else than messages, as text: its first four bytes are a length that no message has.
+func noStream(size int64) error {
+	return fault.New(fault.InvalidFile, "give it what `keyward keyexchange publish --transport stdio` writes", "this is no stream of sealed messages: the first one would have %d bytes, which is more than --max-message", size)
 }
 
 // Close does nothing: the reader is its owner's.

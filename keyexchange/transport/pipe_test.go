@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"testing/iotest"
+
+	"keyward/internal/fault"
 )
 
 func Example_pipe() {
@@ -53,13 +56,20 @@ func TestPipeFaults(t *testing.T) {
 		{"half a length", "\x00\x00", io.ErrUnexpectedEOF},
 		{"a length alone", "\x00\x00\x00\x01", io.ErrUnexpectedEOF},
 		{"half a message", "\x00\x00\x00\x05ab", io.ErrUnexpectedEOF},
-		{"too long, and not there", announced + "ab", io.ErrUnexpectedEOF},
+		{"far too long", announced + "ab", fault.InvalidFile},
+		{"text", "{\"n\":1}\n", fault.InvalidFile},
+		{"too long, and not there", "\x00\x00\x00\x05ab", fault.InvalidFile},
+		{"the second too long, and not there", "\x00\x00\x00\x01a\x00\x00\x00\x05ab", io.ErrUnexpectedEOF},
 		{"too long", "\x00\x00\x00\x05abcde", ErrBad},
 		{"nothing", "", io.EOF},
 	} {
 		r := NewPipeReader(bytes.NewReader([]byte(c.stream)), 4)
 		if c.name == "half a message" {
 			r = NewPipeReader(bytes.NewReader([]byte(c.stream)), 5)
+		}
+		if strings.HasPrefix(c.name, "the second") {
+			_, err := r.Receive(t.Context())
+			check(t, err)
 		}
 		if m, err := r.Receive(t.Context()); !errors.Is(err, c.want) || m != nil {
 			t.Errorf("%s: %q, %v", c.name, m, err)

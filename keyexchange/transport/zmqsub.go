@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"keyward/internal/fault"
@@ -105,7 +106,9 @@ func (s *ZMQSubscriber) dial(ctx context.Context) (net.Conn, error) {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	s.in = bufio.NewReaderSize(conn, 64<<10)
-	if err = shake(conn, s.in, s.opts.StepTime, "SUB", "PUB", "XPUB"); err == nil {
+	if err = shake(conn, s.in, s.opts.StepTime, "SUB", "PUB", "XPUB"); err != nil {
+		err = noPublisher(err)
+	} else {
 		_, err = conn.Write(appendFrame(nil, 0, []byte{1})) // to messages that begin with nothing: all
 	}
 	if !stop() {
@@ -116,6 +119,14 @@ func (s *ZMQSubscriber) dial(ctx context.Context) (net.Conn, error) {
 		return nil, err
 	}
 	return conn, nil
+}
+
+// noPublisher is why the handshake failed.
+func noPublisher(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
+		err = errors.New("the peer closes the connection in the handshake")
+	}
+	return fmt.Errorf("no ZeroMQ publisher there: %w", err)
 }
 
 // keep makes a connection ours, unless Close came first.
