@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"strconv"
 	"syscall"
 
@@ -18,8 +19,8 @@ const nonblock = syscall.O_NONBLOCK
 func exposedFile(path string, info fs.FileInfo) error {
 	uid := owner(info)
 	if foreign(uid) {
-		return fault.New(fault.Policy, "use a file of your own, or take it over: chown "+strconv.Itoa(os.Geteuid())+" "+Quote(path),
-			"%s: belongs to another user (uid %d)", path, uid)
+		return fault.New(fault.Policy, asOwner(uid, "use a file of your own")+", or take it over: chown "+strconv.Itoa(os.Geteuid())+" "+Quote(path),
+			"%s: belongs to another user, %s", path, named(uid))
 	}
 	refused, mend := fs.FileMode(0o077), "chmod 600 "
 	if uid == 0 {
@@ -37,13 +38,35 @@ func exposedFile(path string, info fs.FileInfo) error {
 func exposedFolder(dir string, info fs.FileInfo) error {
 	uid := owner(info)
 	if foreign(uid) {
-		return fault.New(fault.Policy, "move the file to a folder of your own",
-			"%s: the folder belongs to another user (uid %d)", dir, uid)
+		return fault.New(fault.Policy, asOwner(uid, "move the file to a folder of your own"),
+			"%s: the folder belongs to another user, %s", dir, named(uid))
 	}
 	if info.Mode()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0 {
 		return fault.New(fault.Policy, "chmod go-w "+Quote(dir), "%s: others can write to the folder (mode %04o)", dir, info.Mode().Perm())
 	}
 	return nil
+}
+
+// asOwner is what to do about what is another user's. Root, who looks at a service's, can be that user.
+func asOwner(uid uint32, orElse string) string {
+	if os.Geteuid() != 0 {
+		return orElse
+	}
+	who, err := user.LookupId(strconv.Itoa(int(uid)))
+	if err != nil {
+		return orElse
+	}
+	return "run it as that user: runuser -u " + who.Username + " -- keyward ..., or " + orElse
+}
+
+// named is a user as people know it.
+func named(uid uint32) string {
+	id := strconv.Itoa(int(uid))
+	who, err := user.LookupId(id)
+	if err != nil {
+		return "uid " + id
+	}
+	return who.Username + " (uid " + id + ")"
 }
 
 // forbiddenHint tells who may read a file that the caller may not.

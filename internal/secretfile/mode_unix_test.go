@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -190,6 +192,27 @@ func turn(t *testing.T, link string, done <-chan struct{}) {
 		if err != nil {
 			t.Error(err)
 			return
+		}
+	}
+}
+
+// Root, who looks at what a service's user has, is told to be that user.
+func TestRootIsSentToTheOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("it is for root")
+	}
+	daemon, err := user.Lookup("daemon")
+	if err != nil {
+		t.Skip(err)
+	}
+	uid, err := strconv.Atoi(daemon.Uid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{exposedFile("key", asked{uid, 0o600}), exposedFolder("dir", asked{uid, 0o755})} {
+		expect(t, err, "runuser -u daemon -- keyward ..., or ")
+		if !strings.Contains(err.Error(), "another user, daemon (uid "+daemon.Uid+")") {
+			t.Error(err)
 		}
 	}
 }
