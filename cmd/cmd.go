@@ -8,6 +8,7 @@ package cmd
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -202,11 +203,15 @@ func (e *env) takeOver(c *cli.Command) {
 	}
 }
 
-// usageError is what package flag says of a value, with the flag as people type it.
+// usageError is what package flag says of a value, with the flag as people type it, or what is wrong with a variable.
 func (e *env) usageError(_ *cli.Context, err error, _ bool) error {
+	var value, kind, name string
+	if _, other := fmt.Sscanf(err.Error(), "could not parse %q as %s value from environment variable %q", &value, &kind, &name); other == nil {
+		hint := map[string]string{"bool": "write true or false", "int": "write a number in digits alone", "duration": "write a time as 10s or 5m"}[kind]
+		return fault.New(fault.Usage, hint+"; "+e.call.helpHint(), "%s cannot be %q", name, value)
+	}
 	words, hint := strings.Replace(err.Error(), "flag -", "flag --", 1), e.call.helpHint()
-	flag := strings.HasPrefix(words, "invalid value ") && strings.HasSuffix(words, ": parse error")
-	if flag || strings.Contains(words, " as int value from ") || strings.Contains(words, " as duration value from ") {
+	if strings.HasPrefix(words, "invalid value ") && strings.HasSuffix(words, ": parse error") {
 		hint = "write a time as 10s or 5m, and a number in digits alone; " + hint
 	}
 	return fault.New(fault.Usage, hint, "%s", words)

@@ -94,7 +94,7 @@ func (p *ownPlace) keyfileFrom() string {
 
 // lookAtVariables finds what is set and does nothing, or hardly what was meant. Values are not told: some are secrets.
 func lookAtVariables(_ context.Context, p *ownPlace) finding {
-	known := append(knownVariables(Describe()), knownVariables(DescribeBusServer())...)
+	known := allVariables()
 	var unset, told, mends []string
 	set := 0
 	for _, setting := range slices.Sorted(slices.Values(os.Environ())) {
@@ -123,6 +123,10 @@ func lookAtVariables(_ context.Context, p *ownPlace) finding {
 		return isWarning(strings.Join(mends, " && "), "%s", strings.Join(told, "; "))
 	}
 	return isOK("%d of keyward's are set", set)
+}
+
+func allVariables() []string {
+	return append(knownVariables(Describe()), knownVariables(DescribeBusServer())...)
 }
 
 func meant(name string, known []string) string {

@@ -134,6 +134,7 @@ func (e *env) exchangePublisher(ctx context.Context, c *cli.Context) (transport.
 	if err != nil {
 		return nil, err
 	}
+	tellOpenFiles(e.noteLog(), "clients", transport.DefaultMaxClients, "")
 	e.note("ready: tcp://%s", p.Addr())
 	return p, nil
 }

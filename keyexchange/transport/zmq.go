@@ -17,17 +17,20 @@ import (
 type ZMQOptions struct {
 	MaxMessage int           // bytes of a message that a subscriber takes: DefaultMaxMessage
 	MaxQueue   int           // bytes that wait for one subscriber, and 64 for each message, before messages to it are dropped: 64 MiB. More than 4 share what 4 have.
-	MaxClients int           // connections that a publisher has: 1024. More wait until they are accepted.
+	MaxClients int           // connections that a publisher has: DefaultMaxClients. More wait until they are accepted.
 	StepTime   time.Duration // for connecting, for the handshake, and for a subscriber to subscribe to something: 10 seconds
 	StallTime  time.Duration // after which a subscriber that takes nothing is sent away: a minute
 	Linger     time.Duration // for subscribers to take what is left when a publisher closes: 5 seconds
 	Log        *slog.Logger  // hears of connections that come and go; nil is none
 }
 
+// DefaultMaxClients is how many connections a ZeroMQ publisher has at most, where nobody says how many.
+const DefaultMaxClients = 1024
+
 func (o *ZMQOptions) fill() {
 	o.MaxMessage = cmp.Or(o.MaxMessage, DefaultMaxMessage)
 	o.MaxQueue = cmp.Or(o.MaxQueue, 64<<20)
-	o.MaxClients = cmp.Or(o.MaxClients, 1024)
+	o.MaxClients = cmp.Or(o.MaxClients, DefaultMaxClients)
 	o.StepTime = cmp.Or(o.StepTime, 10*time.Second)
 	o.StallTime = cmp.Or(o.StallTime, time.Minute)
 	o.Linger = cmp.Or(o.Linger, 5*time.Second)
