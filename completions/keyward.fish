@@ -176,7 +176,7 @@ complete -c keyward -n '__keyward_at keyward' -a store -d 'look at what the regi
 complete -c keyward -n '__keyward_at keyward' -a audit -d 'read and check the registry\'s audit log'
 complete -c keyward -n '__keyward_at keyward' -a serverkey -d 'look at the server\'s key files, and replace the key'
 complete -c keyward -n '__keyward_at keyward' -a relay -d 'let two peers meet over websockets with mutual TLS'
-complete -c keyward -n '__keyward_at keyward' -a keyexchange -d 'give the keys of napalm-logs to clients over TLS'
+complete -c keyward -n '__keyward_at keyward' -a keyexchange -d 'publish and read a sealed stream, and give out its keys'
 complete -c keyward -n '__keyward_at keyward' -a bus -d 'talk over NATS, where a certificate opens exactly its own doors'
 complete -c keyward -n '__keyward_at keyward' -a demo -d 'show the whole story in a temporary folder'
 complete -c keyward -n '__keyward_at keyward' -a doctor -d 'look for what is wrong, and say what mends it'

@@ -45,7 +45,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             'audit' = 'read and check the registry''s audit log'
             'serverkey' = 'look at the server''s key files, and replace the key'
             'relay' = 'let two peers meet over websockets with mutual TLS'
-            'keyexchange' = 'give the keys of napalm-logs to clients over TLS'
+            'keyexchange' = 'publish and read a sealed stream, and give out its keys'
             'bus' = 'talk over NATS, where a certificate opens exactly its own doors'
             'demo' = 'show the whole story in a temporary folder'
             'doctor' = 'look for what is wrong, and say what mends it'
