@@ -387,6 +387,9 @@ func TestReview(t *testing.T) {
 	w.revoke(alice)
 	second.Review(true)
 	a.ended(t)
+	if log := w.log.String(); !strings.Contains(log, `cause="it is revoked"`) || strings.Contains(log, "no authorizer knows the certificate") {
+		t.Errorf("it is ended for another reason: %s", log)
+	}
 	if _, err := w.connect(0, alice); !errors.Is(err, nats.ErrAuthorization) {
 		t.Errorf("a revoked certificate: %v", err)
 	}

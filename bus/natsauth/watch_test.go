@@ -1,0 +1,114 @@
+package natsauth
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"keyward/bus"
+)
+
+// Connections that end while a list is read move those behind them to the front: none is left out.
+func TestListMoves(t *testing.T) {
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(s.WaitForShutdown)
+	t.Cleanup(s.Shutdown)
+	if !s.ReadyForConnections(time.Minute) {
+		t.Fatal("the server does not listen")
+	}
+	conn, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	asked, err := conn.SubscribeSync("$SYS.REQ.SERVER.*.CONNZ")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	service := NewService(Config{Log: slog.New(slog.DiscardHandler), Authorizer: new(Authorizer)})
+	service.listPage = 16
+	w := &watch{Service: service, connections: newConnections(), system: conn, siblings: conn, inbox: "test", reached: map[string]uint64{}}
+	there := make([]uint64, 100)
+	for i := range there {
+		there[i] = uint64(i + 1)
+	}
+	w.list()
+	for pages := 0; ; pages++ {
+		m, err := asked.NextMsg(time.Second)
+		if err != nil {
+			break // the list is whole
+		}
+		var q listQuestion
+		if err := json.Unmarshal(m.Data, &q); err != nil || pages > 200 {
+			t.Fatalf("%d pages, %v", pages, err)
+		}
+		w.page(answerTo(t, q, there), fmt.Sprint(w.round))
+		if len(there) > 60 {
+			there = there[8:]
+		}
+	}
+	for _, cid := range there {
+		if w.of["alice"][place{"N", cid}] == nil {
+			t.Errorf("%d is left out", cid)
+		}
+	}
+}
+
+func answerTo(t *testing.T, q listQuestion, there []uint64) []byte {
+	t.Helper()
+	var a listAnswer
+	a.Server.ID, a.Data.Offset = "N", q.Offset
+	first := min(q.Offset, len(there))
+	for _, cid := range there[first:min(first+q.Limit, len(there))] {
+		a.Data.Connections = append(a.Data.Connections, struct {
+			CID  uint64 `json:"cid"`
+			User string `json:"authorized_user"`
+		}{cid, stamp{"alice", 1, fingerprint(nil)}.String()})
+	}
+	data, err := json.Marshal(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// A connection is stale by what the follower heard, and by nothing that it has yet to hear.
+func TestStale(t *testing.T) {
+	c := newConnections()
+	at := func(name bus.Name, revision uint64) link {
+		return link{place{"N", revision}, stamp{name, revision, fingerprint(nil)}}
+	}
+	c.changed([]bus.Account{{Name: "alice", Revision: 3}, {Name: "bob", Revision: 5}}, true)
+	for l, want := range map[link]bool{
+		at("alice", 2): true, at("alice", 3): false, at("alice", 9): false,
+		at("carol", 4): true, at("carol", 5): true, at("carol", 6): false,
+	} {
+		if got := c.stale(l.stamp); got != want {
+			t.Errorf("%s: %t", l.stamp, got)
+		}
+	}
+	c.add(at("bob", 5))
+	c.add(at("carol", 6))
+	if stale := c.changed([]bus.Account{{Name: "bob", Revision: 7}}, false); len(stale) != 1 || stale[0] != at("bob", 5) {
+		t.Errorf("%v", stale)
+	}
+	c.remove(at("bob", 5))
+	if stale := c.changed([]bus.Account{{Name: "bob", Revision: 8}}, false); len(stale) != 0 {
+		t.Errorf("%v", stale)
+	}
+	c.begin()
+	c.listed("N", c.round)
+	if len(c.of) != 0 {
+		t.Errorf("a list without it leaves %v", c.of)
+	}
+}
