@@ -184,3 +184,28 @@ func TestREADMEStream(t *testing.T) {
 		t.Errorf("the subscriber printed %q", read)
 	}
 }
+
+// TestREADMEBus runs the README's ten lines of the bus, on ports that are free.
+func TestREADMEBus(t *testing.T) {
+	needsShell(t)
+	if err := busServer(); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "## A bus where a certificate opens its own doors\n")
+	found := blocks(section)
+	if len(found) == 0 || strings.Count(found[0].text, "\n") != 10 {
+		t.Fatal("the README has no ten lines for it")
+	}
+	registry, nats := freePort(t), freePort(t)
+	lines := strings.NewReplacer(":9100", ":"+registry, ":4222", ":"+nats, "keyward serve", "keyward serve --listen 127.0.0.1:"+registry,
+		"keyward-bus", "keyward-bus --listen 127.0.0.1:"+nats).Replace(found[0].text)
+	c := shell(t.TempDir(), "trap 'kill $(jobs -p); wait' EXIT\n"+strings.TrimSpace(lines)+" && exit 99 || exit $?")
+	out, err := c.CombinedOutput()
+	if c.ProcessState.ExitCode() != 5 || !strings.Contains(string(out), "\nhello\n") {
+		t.Errorf("%v in\n%s\nprinted\n%s", err, lines, out)
+	}
+}
