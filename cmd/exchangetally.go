@@ -59,7 +59,7 @@ func (t *tally) bad(why error) {
 		if t.counts[i]++; t.counts[i] == 1 {
 			t.told++
 			t.tell(kind.code, 1, fmt.Sprintf("a bad message is left out: %v", why))
-			if t.bare && kind.why == stream.ErrNoMap {
+			if t.bare && errors.Is(kind.why, stream.ErrNoMap) {
 				t.note("  hint: if all are so, they are sealed: leave out --no-security")
 			}
 		}

@@ -132,7 +132,7 @@ func (e *env) statusTable(status relay.Status) string {
 }
 
 // hashes are pins, of which twelve digits are enough to tell two apart.
-var hashes = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\b([0-9a-f]{12})[0-9a-f]{52}\b`) })
+var hashes = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\b([0-9a-f]{12})[0-9a-f]{52}\b`) }) //nolint:gochecknoglobals // compiled where it is needed, and once
 
 // cell is a text in a table. Peers choose theirs, and a long one would make each line as wide.
 func cell(text string) string {

@@ -11,7 +11,7 @@ import (
 )
 
 // sizeUnits are in bytes: those of IEC 80000-13 and of the SI.
-var sizeUnits = map[string]int64{ //nolint:gochecknoglobals // a table
+var sizeUnits = map[string]int64{
 	"": 1, "B": 1,
 	"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30,
 	"kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9,

@@ -107,11 +107,10 @@ func (r *reader) closeWrite() {
 
 // hurry gives a subscriber that wants nothing that long to want something. Else it has all the time.
 func (r *reader) hurry(within time.Duration) error {
-	var until time.Time
-	if len(r.topics) == 0 {
-		until = time.Now().Add(within)
+	if len(r.topics) > 0 {
+		return r.conn.SetReadDeadline(time.Time{})
 	}
-	return r.conn.SetReadDeadline(until)
+	return r.conn.SetReadDeadline(time.Now().Add(within))
 }
 
 // hear reads the next thing that the subscriber says: a command, or a message, whose name is empty.
