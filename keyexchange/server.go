@@ -65,6 +65,7 @@ type Server struct {
 	turned      chan struct{}  // the ring may be another
 	linger      time.Duration  // lingerTime, but in tests
 	metrics     metrics
+	refusals    refusals
 
 	mu       sync.Mutex
 	stopping bool

@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"os"
 	"time"
+
+	"keyward/internal/identity"
 )
 
 // visit is one connection of a client. One goroutine reads from it and answers.
@@ -81,7 +83,9 @@ func (v *visit) take() (OpenKeys, error) {
 	keys := v.note()
 	if err := v.server.cfg.Permit(v.Visitor); err != nil {
 		v.server.metrics.notPermitted.Add(1)
-		v.server.cfg.Log.Warn("not permitted", append(v.logged(), "error", err)...)
+		if v.server.refusals.due(v.Visitor, v.server.cfg.Now()) {
+			v.server.cfg.Log.Warn("not permitted", append(v.logged(), "error", err)...)
+		}
 		return OpenKeys{}, err
 	}
 	return keys, nil
@@ -99,7 +103,7 @@ func (v *visit) logged() []any {
 	if v.Certificate == nil {
 		return []any{"remote", v.Address}
 	}
-	return []any{"remote", v.Address, "subject", v.Certificate.Subject.String()}
+	return append([]any{"remote", v.Address}, identity.LogAttrs(v.Certificate)...)
 }
 
 // say writes a key, whole, and waits for the client's word for it.

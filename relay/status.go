@@ -75,7 +75,7 @@ func (p *peer) status() PeerStatus {
 	return PeerStatus{
 		Address:   p.Address.String(),
 		Subject:   p.Certificate.Subject.String(),
-		Names:     namesOf(p.Certificate),
+		Names:     identity.Names(p.Certificate),
 		Pin:       identity.Pin(p.Certificate),
 		PeerClass: p.about.PeerClass,
 		PeerID:    p.about.PeerID,
@@ -85,27 +85,8 @@ func (p *peer) status() PeerStatus {
 	}
 }
 
-// LogAttrs is what a log tells of a certificate: all that a rule may name, as rules write it.
-func LogAttrs(cert *x509.Certificate) []any {
-	return []any{"subject", cert.Subject.String(), "names", namesOf(cert), "pin", identity.Pin(cert), "fingerprint", identity.Fingerprint(cert)}
-}
-
-func namesOf(cert *x509.Certificate) []string {
-	names := []string{}
-	for _, name := range cert.DNSNames {
-		names = append(names, "dns:"+name)
-	}
-	for _, address := range cert.IPAddresses {
-		names = append(names, "ip:"+address.String())
-	}
-	for _, address := range cert.EmailAddresses {
-		names = append(names, "email:"+address)
-	}
-	for _, name := range cert.URIs {
-		names = append(names, "uri:"+name.String())
-	}
-	return names
-}
+// LogAttrs is what a log tells of a certificate, as identity.LogAttrs.
+func LogAttrs(cert *x509.Certificate) []any { return identity.LogAttrs(cert) }
 
 // shown is as much of what a peer says of itself as is kept to be shown: 256 bytes.
 func shown(text string) string {

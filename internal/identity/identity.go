@@ -57,6 +57,29 @@ func Pin(cert *x509.Certificate) string { return hashOf(kindHash, cert.RawSubjec
 // Fingerprint is the SHA-256 of a certificate.
 func Fingerprint(cert *x509.Certificate) string { return hashOf(kindHash, cert.Raw) }
 
+// LogAttrs is what a log tells of a certificate: all that a rule may name, as rules write it.
+func LogAttrs(cert *x509.Certificate) []any {
+	return []any{"subject", cert.Subject.String(), "names", Names(cert), "pin", Pin(cert), "fingerprint", Fingerprint(cert)}
+}
+
+// Names are its alternative names as rules write them, but for the case of their letters.
+func Names(cert *x509.Certificate) []string {
+	names := []string{}
+	for _, name := range cert.DNSNames {
+		names = append(names, "dns:"+name)
+	}
+	for _, address := range cert.IPAddresses {
+		names = append(names, "ip:"+address.String())
+	}
+	for _, address := range cert.EmailAddresses {
+		names = append(names, "email:"+address)
+	}
+	for _, name := range cert.URIs {
+		names = append(names, "uri:"+name.String())
+	}
+	return names
+}
+
 func hashOf(kind string, data []byte) string {
 	sum := sha256.Sum256(data)
 	return kind + ":" + hex.EncodeToString(sum[:])
