@@ -33,7 +33,7 @@ type Client struct {
 	TLS *tls.Config
 	Log *slog.Logger // nil is none
 
-	beatTime, answerTime time.Duration // for tests; those above where zero
+	fetchTime, beatTime, answerTime time.Duration // for tests; those above where zero
 }
 
 // Fetch gets the keys and closes the connection. Its errors are fault.Unreachable, fault.NotTrusted for a server that is not
@@ -92,7 +92,7 @@ func (c *Client) fetch(ctx context.Context) (*tls.Conn, OpenKeys, error) {
 	if err != nil || port == "" {
 		return nil, OpenKeys{}, fault.New(fault.Usage, "write HOST:PORT; the port of napalm-logs is 49018", "%q is no address", c.Address)
 	}
-	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.fetchTime, fetchTime))
 	defer cancel()
 	tcp, err := new(net.Dialer).DialContext(ctx, "tcp", c.Address)
 	if err != nil {

@@ -53,6 +53,39 @@ func TestWatch(t *testing.T) {
 	check(t, <-done)
 }
 
+// TestSilentServer holds that a server which takes the connection and says nothing does not keep us for ever.
+func TestSilentServer(t *testing.T) {
+	noLeaks(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	defer l.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	client := &Client{Address: l.Addr().String(), fetchTime: 50 * time.Millisecond}
+	if _, err := client.Fetch(ctx); !errors.Is(err, fault.Unreachable) || ctx.Err() != nil {
+		t.Errorf("%v, %v", err, ctx.Err())
+	}
+}
+
+// TestOtherAnswer has a server whose answer to a keep-alive is another than it should be, and as long.
+func TestOtherAnswer(t *testing.T) {
+	ca := newAuthority(t)
+	ours, theirs := net.Pipe()
+	server := tls.Server(theirs, &tls.Config{Certificates: []tls.Certificate{ca.issue(t)}})
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	defer ours.Close()
+	serving.Go(func() {
+		defer theirs.Close()
+		_, _ = io.ReadFull(server, make([]byte, len(wordKeepAlive)))
+		_, _ = io.WriteString(server, "KEEPALIVENAK")
+	})
+	err := new(Client).beat(tls.Client(ours, &tls.Config{InsecureSkipVerify: true})) // who we talk to is not what is tested
+	if !errors.Is(err, errSilent) {
+		t.Error(err)
+	}
+}
+
 // said reads what a script prints, a line at a time.
 type said struct {
 	t     *testing.T

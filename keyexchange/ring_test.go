@@ -98,6 +98,17 @@ func TestRotateOften(t *testing.T) {
 	}
 }
 
+// TestTooManyGenerations holds that a file cannot say more than a ring has.
+func TestTooManyGenerations(t *testing.T) {
+	r := NewRing(testTime)
+	for range maxGenerations {
+		r.generations = append(r.generations, r.generations[0])
+	}
+	if _, err := parseRing(r.text()); !errors.Is(err, fault.InvalidFile) || !strings.Contains(err.Error(), "more than 8 pairs of keys") {
+		t.Error(err)
+	}
+}
+
 func TestRingFile(t *testing.T) {
 	for _, password := range []string{"", "correct horse"} {
 		path := filepath.Join(t.TempDir(), "new", "keys")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -84,6 +85,17 @@ func TestPipeFaults(t *testing.T) {
 	stop(io.ErrClosedPipe)
 	if _, err := r.Receive(ctx); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("after the end of the context: %v", err)
+	}
+}
+
+// TestAnnouncedBytesTakeNoRoom holds that a message has the room of what is there of it, and not of what it says it has.
+func TestAnnouncedBytesTakeNoRoom(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := readBody(strings.NewReader("ab"), 1<<30)
+	runtime.ReadMemStats(&after)
+	if !errors.Is(err, io.ErrUnexpectedEOF) || after.TotalAlloc-before.TotalAlloc > 16<<20 {
+		t.Errorf("%v after %d bytes of memory", err, after.TotalAlloc-before.TotalAlloc)
 	}
 }
 

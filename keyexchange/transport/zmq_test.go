@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"keyward/internal/fault"
@@ -307,6 +309,19 @@ func TestPing(t *testing.T) {
 	if string(got) != want {
 		t.Errorf("it says\n%q, not\n%q", got, want)
 	}
+}
+
+// TestUnreadPong has a publisher that asks and does not take the answer.
+func TestUnreadPong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		s := &ZMQSubscriber{}
+		s.opts.fill()
+		if err := s.answer(ours, pong([]byte("\x00\x0ax"))); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error(err)
+		}
+	})
 }
 
 // TestHostileSubscriber has subscribers that do what they should not, all at a time. One that is as it should be misses nothing.
