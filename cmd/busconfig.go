@@ -26,7 +26,7 @@ func (e *env) busConfigCommand() *cli.Command {
 			&cli.StringFlag{Name: "key", EnvVars: variable("key"), TakesFile: true, Usage: "its private key in PEM `FILE`, not encrypted", DefaultText: "that in --cert"},
 			&cli.StringFlag{Name: "client-ca", EnvVars: variable("client-ca"), TakesFile: true, Usage: "the CAs in this PEM `FILE` sign the clients, the authorizers and the servers of the cluster"},
 			&cli.StringFlag{Name: "listen", EnvVars: variable("listen"), Value: "0.0.0.0:4222", Usage: "the `ADDRESS` and port for clients"},
-			&cli.StringFlag{Name: "name", Usage: "the server is called `NAME`", DefaultText: "it makes a name"},
+			&cli.StringFlag{Name: "name", EnvVars: variable("name"), Usage: "the server is called `NAME`", DefaultText: "it makes a name"},
 			&cli.StringFlag{Name: "cluster", EnvVars: variable("cluster"), Usage: "it is one of the servers of the cluster `NAME`", DefaultText: "it is alone"},
 			&cli.StringFlag{Name: "cluster-listen", EnvVars: variable("cluster-listen"), Value: "0.0.0.0:6222", Usage: "the `ADDRESS` and port for the other servers"},
 			&cli.StringSliceFlag{Name: "route", EnvVars: variable("route"), Usage: "another server of the cluster is at `HOST:PORT`; may be repeated, and its own may be there too"},

@@ -24,7 +24,7 @@ const (
 // transportFlags say how sealed messages travel. where is the endpoint that is the command's own.
 func transportFlags(where ...cli.Flag) []cli.Flag {
 	return append(append([]cli.Flag{
-		&cli.StringFlag{Name: "transport", EnvVars: variable("transport"), Value: overZMQ, Usage: "how messages travel: zmq, nats or stdio, which has 4 bytes of length before each"},
+		&cli.StringFlag{Name: "transport", EnvVars: variable("transport"), Value: overZMQ, Usage: "the `TRANSPORT` of messages: zmq, nats or stdio, which has 4 bytes of length before each"},
 	}, where...),
 		sizeFlag("max-message", "1MiB", "the largest message is of `SIZE`, sealed, as 64KiB"),
 		&cli.StringFlag{Name: "subject", EnvVars: variable("subject"), Value: "napalm-logs", Usage: "the NATS `SUBJECT`"},

@@ -891,7 +891,7 @@ complete -c keyward -n '__keyward_in keyward keyexchange rotate' -l quiet -s q -
 complete -c keyward -n '__keyward_in keyward keyexchange rotate' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward keyexchange rotate' -l help -s h -d 'show this help'
 
-complete -c keyward -n '__keyward_in keyward keyexchange publish' -l transport -x -d 'how messages travel: zmq, nats or stdio, which has 4 bytes of length before each'
+complete -c keyward -n '__keyward_in keyward keyexchange publish' -l transport -x -d 'the TRANSPORT of messages: zmq, nats or stdio, which has 4 bytes of length before each'
 complete -c keyward -n '__keyward_in keyward keyexchange publish' -l listen -x -d 'where ZeroMQ\'s subscribers come, as tcp://ADDRESS:PORT; tcp://*:PORT is all addresses, port 0 a free one'
 complete -c keyward -n '__keyward_in keyward keyexchange publish' -l connect -x -d 'the NATS server, as tls://HOST:PORT; nats:// for this machine\'s'
 complete -c keyward -n '__keyward_in keyward keyexchange publish' -l wait-subscribers -x -d 'read stdin once N have subscribed, over ZeroMQ'
@@ -923,7 +923,7 @@ complete -c keyward -n '__keyward_in keyward keyexchange fetch' -l quiet -s q -d
 complete -c keyward -n '__keyward_in keyward keyexchange fetch' -l json -d 'print data, and errors on stderr, as JSON'
 complete -c keyward -n '__keyward_in keyward keyexchange fetch' -l help -s h -d 'show this help'
 
-complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l transport -x -d 'how messages travel: zmq, nats or stdio, which has 4 bytes of length before each'
+complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l transport -x -d 'the TRANSPORT of messages: zmq, nats or stdio, which has 4 bytes of length before each'
 complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l connect -x -d 'the publisher is at URL, tcp://HOST:PORT; over NATS it is the server, tls://HOST:PORT, or nats:// for this machine\'s'
 complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l max-message -x -d 'the largest message is of SIZE, sealed, as 64KiB'
 complete -c keyward -n '__keyward_in keyward keyexchange subscribe' -l subject -x -d 'the NATS SUBJECT'

@@ -971,7 +971,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '-h' = 'show this help'
         }
         'keyward keyexchange publish' = [ordered]@{
-            '--transport=' = 'how messages travel: zmq, nats or stdio, which has 4 bytes of length before each'
+            '--transport=' = 'the TRANSPORT of messages: zmq, nats or stdio, which has 4 bytes of length before each'
             '--listen=' = 'where ZeroMQ''s subscribers come, as tcp://ADDRESS:PORT; tcp://*:PORT is all addresses, port 0 a free one'
             '--connect=' = 'the NATS server, as tls://HOST:PORT; nats:// for this machine''s'
             '--wait-subscribers=' = 'read stdin once N have subscribed, over ZeroMQ'
@@ -1012,7 +1012,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '-h' = 'show this help'
         }
         'keyward keyexchange subscribe' = [ordered]@{
-            '--transport=' = 'how messages travel: zmq, nats or stdio, which has 4 bytes of length before each'
+            '--transport=' = 'the TRANSPORT of messages: zmq, nats or stdio, which has 4 bytes of length before each'
             '--connect=' = 'the publisher is at URL, tcp://HOST:PORT; over NATS it is the server, tls://HOST:PORT, or nats:// for this machine''s'
             '--max-message=' = 'the largest message is of SIZE, sealed, as 64KiB'
             '--subject=' = 'the NATS SUBJECT'

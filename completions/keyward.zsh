@@ -993,7 +993,7 @@ __keyward_keyexchange_rotate() {
 
 __keyward_keyexchange_publish() {
     _arguments -S \
-        '--transport=[how messages travel: zmq, nats or stdio, which has 4 bytes of length before each]:VALUE: ' \
+        '--transport=[the TRANSPORT of messages: zmq, nats or stdio, which has 4 bytes of length before each]:TRANSPORT: ' \
         '--listen=[where ZeroMQ'\''s subscribers come, as tcp://ADDRESS:PORT; tcp://*:PORT is all addresses, port 0 a free one]:tcp://ADDRESS:PORT: ' \
         '--connect=[the NATS server, as tls://HOST:PORT; nats:// for this machine'\''s]:tls://HOST:PORT: ' \
         '--wait-subscribers=[read stdin once N have subscribed, over ZeroMQ]:N: ' \
@@ -1032,7 +1032,7 @@ __keyward_keyexchange_fetch() {
 
 __keyward_keyexchange_subscribe() {
     _arguments -S \
-        '--transport=[how messages travel: zmq, nats or stdio, which has 4 bytes of length before each]:VALUE: ' \
+        '--transport=[the TRANSPORT of messages: zmq, nats or stdio, which has 4 bytes of length before each]:TRANSPORT: ' \
         '--connect=[the publisher is at URL, tcp://HOST:PORT; over NATS it is the server, tls://HOST:PORT, or nats:// for this machine'\''s]:URL: ' \
         '--max-message=[the largest message is of SIZE, sealed, as 64KiB]:SIZE: ' \
         '--subject=[the NATS SUBJECT]:SUBJECT: ' \
