@@ -6,12 +6,14 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -179,6 +181,8 @@ func (o Options) Fault(err error) error {
 		return trust
 	}
 	switch {
+	case errors.Is(err, nats.ErrTLS) && isClosed(err):
+		return fault.New(fault.NotPermitted, server.HintOurs, "%s closes the connection after the TLS handshake, as where it does not take our certificate: %w", server.Name, err)
 	case errors.Is(err, nats.ErrSecureConnWanted):
 		return fault.New(fault.NotTrusted, "connect with nats://, or have the server offer TLS", "%s offers no TLS", server.Name)
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked),
@@ -186,4 +190,10 @@ func (o Options) Fault(err error) error {
 		return fault.New(fault.LoginRefused, o.HintLogin, "%s refuses us: %w", server.Name, err)
 	}
 	return fault.New(fault.Unreachable, "", "%s: %w", server.Name, err)
+}
+
+// isClosed says whether an error is that the other end closed the connection. With TLS 1.3 a server judges our certificate after
+// our handshake, and its alert is lost where we write meanwhile.
+func isClosed(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
 }
