@@ -182,7 +182,7 @@ func (o Options) Fault(err error) error {
 	}
 	switch {
 	case errors.Is(err, nats.ErrTLS) && isClosed(err):
-		return fault.New(fault.NotPermitted, server.HintOurs, "%s closes the connection after the TLS handshake, as where it does not take our certificate: %w", server.Name, err)
+		return server.Refuses(err)
 	case errors.Is(err, nats.ErrSecureConnWanted):
 		return fault.New(fault.NotTrusted, "connect with nats://, or have the server offer TLS", "%s offers no TLS", server.Name)
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked),

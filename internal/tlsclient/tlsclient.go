@@ -74,16 +74,22 @@ func (s Server) Fault(err error) error {
 	if further, ok := errors.AsType[*fault.Error](err); ok {
 		return further
 	}
-	if refusesUs(err) && s.HintNone != "" {
-		return fault.New(fault.NotPermitted, s.HintNone, "%s wants a client certificate, and we showed none: %w", s.Name, err)
-	}
 	if refusesUs(err) {
-		return fault.New(fault.NotPermitted, s.HintOurs, "%s does not take our certificate: %w", s.Name, err)
+		return s.Refuses(err)
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return fault.New(fault.NotTrusted, s.hint(err), "%s is not trusted: %w", s.Name, err)
 	}
 	return nil
+}
+
+// Refuses is the fault.NotPermitted of a server that does not take our certificate, for who knows that it is so by another sign than
+// the alert.
+func (s Server) Refuses(err error) error {
+	if s.HintNone != "" {
+		return fault.New(fault.NotPermitted, s.HintNone, "%s wants a client certificate, and we showed none: %w", s.Name, err)
+	}
+	return fault.New(fault.NotPermitted, s.HintOurs, "%s does not take our certificate: %w", s.Name, err)
 }
 
 func (s Server) hint(err error) string {
