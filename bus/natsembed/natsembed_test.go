@@ -86,7 +86,7 @@ func TestSubjectIsNoName(t *testing.T) {
 	w := newWorld(t, []bus.Account{emitter("alice"), emitter("bob")})
 	s := w.speak(w.root.account("bob", func(c *x509.Certificate) { c.Subject = pkix.Name{CommonName: "alice"} }))
 	for subject, want := range map[string]bool{"xbus.msgbox.bob": false, "xbus.msgbox.alice": true} {
-		if _, refused := s.do("PUB %s 0\r\n", subject); refused != want {
+		if _, refused := s.Do("PUB %s 0\r\n", subject); refused != want {
 			t.Errorf("%s: refused %t", subject, refused)
 		}
 	}
@@ -302,14 +302,13 @@ func (*hanging) Account(ctx context.Context, _ bus.Name) (bus.Account, error) {
 func TestSecondConnect(t *testing.T) {
 	w := newWorld(t, []bus.Account{emitter("alice")})
 	s := w.speak(w.root.account("alice"))
-	s.do(`CONNECT {"verbose":false,"user":"root","pass":"secret","auth_token":"secret"}`)
-	if _, refused := s.do("PUB xbus.msgbox.bob 0\r\n"); !refused {
+	s.Do(`CONNECT {"verbose":false,"user":"root","pass":"secret","auth_token":"secret"}`)
+	if _, refused := s.Do("PUB xbus.msgbox.bob 0\r\n"); !refused {
 		t.Error("alice sends for bob")
 	}
 	w.revoke("alice")
-	for s.answer.Scan() { // until the server hangs up
-	}
-	if s := w.speak(w.root.account("alice")); s.in {
+	s.UntilClosed()
+	if s := w.speak(w.root.account("alice")); s.In {
 		t.Error("a revoked account is let in")
 	}
 	if strings.Contains(w.log.String(), "secret") {
@@ -365,7 +364,7 @@ func TestJetStream(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, server.JetStreamStoreDir)); err != nil {
 		t.Error(err)
 	}
-	if _, refused := w.speak(w.root.account("alice")).do("PUB $JS.API.INFO 0\r\n"); !refused {
+	if _, refused := w.speak(w.root.account("alice")).Do("PUB $JS.API.INFO 0\r\n"); !refused {
 		t.Error("an account reaches JetStream")
 	}
 	w.stop()

@@ -22,8 +22,8 @@ func TestResponsesForge(t *testing.T) {
 	forge := func(mallory, root *client) []string {
 		root.subscribe("xbus.msgbox.alice", "")
 		mallory.subscribe("trap.a", "")
-		mallory.do("PUB trap.a xbus.msgbox.alice 0\r\n")
-		mallory.publish("xbus.msgbox.alice")
+		mallory.Do("PUB trap.a xbus.msgbox.alice 0\r\n")
+		mallory.Publish("xbus.msgbox.alice")
 		return root.unsubscribe()
 	}
 	gets(t, "mallory", forge, respond, "xbus.msgbox.alice")
@@ -34,7 +34,7 @@ func TestResponsesForge(t *testing.T) {
 func TestStarIsTail(t *testing.T) {
 	hear := func(carol, root *client) []string {
 		carol.subscribe("xbus.msgbox.>", "")
-		root.publish("xbus.msgbox.alice", "xbus.msgbox.alice.echo")
+		root.Publish("xbus.msgbox.alice", "xbus.msgbox.alice.echo")
 		return carol.unsubscribe()
 	}
 	gets(t, "carol", hear, denyNothing, "xbus.msgbox.alice", "xbus.msgbox.alice.echo")
@@ -45,7 +45,7 @@ func TestStarIsTail(t *testing.T) {
 func TestGroupsAreOpen(t *testing.T) {
 	join := func(erin, root *client) []string {
 		erin.subscribe("orders.*", "dave.jobs")
-		root.publish("orders.new")
+		root.Publish("orders.new")
 		return erin.unsubscribe()
 	}
 	gets(t, "erin", join, allowGroups, "orders.new")

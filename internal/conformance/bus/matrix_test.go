@@ -2,7 +2,6 @@
 package bus_test
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 
@@ -48,32 +47,5 @@ func TestMatrixFinds(t *testing.T) {
 func differences(t *testing.T, cells []bustest.Cell, change func(*server.Permissions)) []string {
 	t.Helper()
 	addr := serve(t, change)
-	sender, clients := dial(t, addr, root), map[bus.Name]*client{}
-	var found []string
-	for _, cell := range cells {
-		c := clients[cell.Account]
-		if c == nil {
-			c = dial(t, addr, string(cell.Account))
-			clients[cell.Account] = c
-		}
-		heard, refused := c.ask(cell, sender)
-		slices.Sort(cell.Hears)
-		if refused != (cell.Want == bus.Refused) || !slices.Equal(heard, cell.Hears) {
-			found = append(found, fmt.Sprintf("%+v: refused %t, heard %q", cell, refused, heard))
-		}
-	}
-	return found
-}
-
-// ask does what the cell says. What is subscribed gets the whole world from the sender.
-func (c *client) ask(cell bustest.Cell, sender *client) (heard []string, refused bool) {
-	c.t.Helper()
-	if cell.Verb == bus.Publish {
-		return nil, c.publish(cell.Subject)
-	}
-	if c.subscribe(cell.Subject, cell.Queue) {
-		return nil, true
-	}
-	sender.publish(bustest.World()...)
-	return c.unsubscribe(), false
+	return bustest.Differences(cells, dial(t, addr, root).Speaker, func(name bus.Name) *bustest.Speaker { return dial(t, addr, string(name)).Speaker })
 }

@@ -1,11 +1,8 @@
 package bus_test
 
 import (
-	"bufio"
 	"fmt"
 	"net"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -52,11 +49,7 @@ func serve(t *testing.T, change func(*server.Permissions)) string {
 }
 
 // client speaks NATS's protocol itself, to see what the server says to each line. A client library hides that.
-type client struct {
-	t      *testing.T
-	conn   net.Conn
-	answer *bufio.Scanner
-}
+type client struct{ *bustest.Speaker }
 
 func dial(t *testing.T, addr, user string) *client {
 	t.Helper()
@@ -66,53 +59,19 @@ func dial(t *testing.T, addr, user string) *client {
 	}
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(5 * time.Minute))
-	c := &client{t, conn, bufio.NewScanner(conn)}
-	c.do(`CONNECT {"verbose":false,"pedantic":false,"user":%q}`, user)
-	return c
-}
-
-// do sends a line and waits until the server is done with it. It gives the subjects that the client heard
-// meanwhile, sorted, and whether the permissions refused the line.
-func (c *client) do(format string, args ...any) (heard []string, refused bool) {
-	c.t.Helper()
-	fmt.Fprintf(c.conn, format+"\r\nPING\r\n", args...)
-	for c.answer.Scan() {
-		word, rest, _ := strings.Cut(c.answer.Text(), " ")
-		switch {
-		case word == "PONG":
-			slices.Sort(heard)
-			return heard, refused
-		case word == "PING":
-			fmt.Fprint(c.conn, "PONG\r\n")
-		case word == "MSG":
-			heard = append(heard, strings.Fields(rest)[0])
-		case strings.HasPrefix(rest, "'Permissions Violation for "):
-			refused = true
-		case word != "INFO" && word != "":
-			c.t.Fatalf("%s: %s %s", fmt.Sprintf(format, args...), word, rest)
-		}
-	}
-	c.t.Fatalf("%s: the server hung up: %v", fmt.Sprintf(format, args...), c.answer.Err())
-	return nil, false
-}
-
-// publish sends empty messages and says whether the permissions refused one.
-func (c *client) publish(subjects ...string) bool {
-	c.t.Helper()
-	_, refused := c.do("%s", "PUB "+strings.Join(subjects, " 0\r\n\r\nPUB ")+" 0\r\n")
-	return refused
+	return &client{bustest.Speak(t, conn, fmt.Sprintf(`,"user":%q`, user))}
 }
 
 // subscribe says whether the permissions refused it. A queue group of "" is none.
 func (c *client) subscribe(pattern, group string) bool {
-	c.t.Helper()
-	_, refused := c.do("SUB %s %s 1", pattern, group)
+	c.Helper()
+	_, refused := c.Do("SUB %s %s 1", pattern, group)
 	return refused
 }
 
 // unsubscribe ends the subscription, and gives what it heard.
 func (c *client) unsubscribe() []string {
-	c.t.Helper()
-	heard, _ := c.do("UNSUB 1")
+	c.Helper()
+	heard, _ := c.Do("UNSUB 1")
 	return heard
 }
