@@ -135,7 +135,7 @@ func TestNobodyAnswers(t *testing.T) {
 func TestAnswersTwice(t *testing.T) {
 	w := newWorld(t, 1)
 	alice := bus.Account{Name: "alice", Revision: 1, State: bus.Active, Identities: []string{identity("alice")}, Roles: []bus.Role{{Kind: bus.Emitter, Name: "alice"}}}
-	answers := make(chan []*bus.Account, 1)
+	answers, sent := make(chan []*bus.Account, 1), make(chan struct{}, 2)
 	conn, err := nats.Connect(w.url(0), nats.Secure(w.tls(w.root.leaf("authorizer"))), w.keys.CalloutLogin())
 	if err != nil {
 		t.Fatal(err)
@@ -149,6 +149,7 @@ func TestAnswersTwice(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+		sent <- struct{}{}
 	})
 	if err := errors.Join(err, conn.Flush()); err != nil {
 		t.Fatal(err)
@@ -157,8 +158,10 @@ func TestAnswersTwice(t *testing.T) {
 	if _, err := w.connect(0, w.root.account("alice")); !errors.Is(err, nats.ErrAuthorization) {
 		t.Errorf("refused and let in: %v", err)
 	}
+	<-sent
 	answers <- []*bus.Account{&alice, &alice}
 	c := w.mustConnect(0, w.root.account("alice"))
+	<-sent // the second answer, after which the connection may close
 	if !c.may(t, "xbus.msgbox.alice") || c.may(t, "xbus.msgbox.bob") {
 		t.Error("let in twice, it may do other things")
 	}
