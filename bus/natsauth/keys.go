@@ -22,6 +22,7 @@ type Keys struct {
 	xkey    nkeys.KeyPair // encrypts it
 	callout nkeys.KeyPair // logs in to answer
 	system  nkeys.KeyPair // logs in to the system account, to end connections
+	public  PublicKeys    // of all of them: each is a scalar multiplication, and every question needs one
 }
 
 // PublicKeys are the public halves of Keys, for the configuration of a server.
@@ -66,17 +67,20 @@ func NewKeys() (*Keys, error) {
 		}
 		*part.pair = pair
 	}
+	k.derive()
 	return k, nil
 }
 
 // Public are the public halves.
-func (k *Keys) Public() PublicKeys {
+func (k *Keys) Public() PublicKeys { return k.public }
+
+func (k *Keys) derive() {
 	public := make([]string, 0, 4)
 	for _, part := range k.parts() {
 		text, _ := (*part.pair).PublicKey() // it fails for a key that was wiped
 		public = append(public, text)
 	}
-	return PublicKeys{Issuer: public[0], XKey: public[1], Callout: public[2], System: public[3]}
+	k.public = PublicKeys{Issuer: public[0], XKey: public[1], Callout: public[2], System: public[3]}
 }
 
 // String has no secret.
@@ -105,6 +109,7 @@ func ParseKeys(text []byte) (*Keys, error) {
 		}
 		*part.pair = pair
 	}
+	k.derive()
 	return k, nil
 }
 
