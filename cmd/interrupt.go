@@ -16,11 +16,17 @@ import (
 
 var errInterrupted = errors.New("interrupted")
 
+// untilSignal is a context that SIGINT and SIGTERM end. A second one ends the program.
+func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
+
 // putStream has do write a file that is put in place when it is whole. An interrupt leaves nothing of it.
 func putStream(ctx context.Context, path string, mode fs.FileMode, replace bool, do func(io.Writer) error) error {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal(ctx)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second one ends the program
 	name := filepath.Base(path)
 	err := durable.Put(ctx, filepath.Dir(path), name, []durable.File{{Name: name, Mode: mode, Write: func(w io.Writer) error {
 		return copyUntilDone(ctx, w, do)

@@ -5,11 +5,8 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
-	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -75,9 +72,8 @@ func (e *env) keyexchangeFetch(c *cli.Context) error {
 
 // watch puts the keys each time they are others, until a signal.
 func (f *fetcher) watch(ctx context.Context, client *keyexchange.Client) error {
-	asked, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	asked, stop := untilSignal(ctx)
 	defer stop()
-	context.AfterFunc(asked, stop) // a second one ends the program
 	ctx, end := context.WithCancelCause(asked)
 	defer end(nil)
 	err := client.Watch(ctx, func(keys keyexchange.OpenKeys) {

@@ -50,9 +50,8 @@ func (e *env) keyexchangeSubscribe(c *cli.Context) error {
 		return err
 	}
 	signal.Ignore(syscall.SIGPIPE) // it would end the program without a word
-	asked, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM)
+	asked, stop := untilSignal(c.Context)
 	defer stop()
-	context.AfterFunc(asked, stop) // a second one ends the program
 	ctx, end := context.WithCancel(asked)
 	var beside sync.WaitGroup
 	defer beside.Wait()

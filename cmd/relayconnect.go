@@ -5,11 +5,8 @@ import (
 	"context"
 	"mime"
 	"net/http"
-	"os"
-	"os/signal"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -105,9 +102,8 @@ func (e *env) relayConnect(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	asked, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM)
+	asked, stop := untilSignal(c.Context)
 	defer stop()
-	context.AfterFunc(asked, stop) // a second one ends the program
 	ctx, cancel := context.WithCancel(asked)
 	defer cancel()
 	n := &connector{env: e, Client: client, arrived: make(chan struct{}, 1), first: make(chan struct{}), stop: cancel, over: ctx.Err}
