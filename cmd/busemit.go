@@ -54,18 +54,14 @@ func (e *env) emitLines(ctx context.Context, conn *natsclient.Conn, emitter bus.
 	for n := 1; ; n++ {
 		select {
 		case line := <-in:
-			last := errors.Is(line.err, io.EOF)
-			if line.err != nil && !last {
-				return fault.New(fault.Failed, "", "cannot read stdin: %w", line.err)
-			}
-			if last && len(line.text) == 0 {
+			switch {
+			case errors.Is(line.err, io.EOF):
 				return nil
+			case line.err != nil:
+				return fault.New(fault.Failed, "", "cannot read stdin: %w", line.err)
 			}
 			if err := conn.Emit(ctx, emitter, line.text); err != nil {
 				return fault.New(kindOf(err), fault.HintOf(err), "cannot send line %d of stdin: %w", n, err)
-			}
-			if last {
-				return nil
 			}
 		case <-conn.Ended():
 			return conn.Emit(ctx, emitter, nil) // which says why

@@ -186,17 +186,14 @@ func (p *sealedPublisher) run(ctx context.Context) error {
 	for {
 		select {
 		case line := <-in:
-			if errors.Is(line.err, io.EOF) && len(line.text) == 0 {
+			switch {
+			case errors.Is(line.err, io.EOF):
 				return p.end()
-			}
-			if line.err != nil && !errors.Is(line.err, io.EOF) {
+			case line.err != nil:
 				return fault.New(fault.Failed, "", "cannot read stdin: %w", line.err)
 			}
 			if err := p.publish(ctx, line.text); err != nil {
 				return err
-			}
-			if line.err != nil {
-				return p.end()
 			}
 		case <-ctx.Done():
 			return nil

@@ -144,7 +144,7 @@ func (p *publisher) end() error {
 
 type inputLine struct {
 	text []byte
-	err  error // io.EOF after the last
+	err  error // io.EOF after the last, without a text
 }
 
 // readLines gives out r's lines, without their ends. A read that waits for the next line cannot be given up, and so it goes
@@ -157,6 +157,10 @@ func readLines(r io.Reader, limit int64, out chan<- inputLine) {
 			var part []byte
 			part, more, line.err = in.ReadLine()
 			line.text = append(line.text, part[:min(int64(len(part)), limit+1-int64(len(line.text)))]...)
+		}
+		if len(line.text) > 0 && errors.Is(line.err, io.EOF) { // ReadLine tells of an end behind a full buffer by itself
+			out <- inputLine{text: line.text}
+			line.text = nil
 		}
 		out <- line
 		if line.err != nil {
