@@ -22,7 +22,7 @@ type Keys struct {
 	xkey    nkeys.KeyPair // encrypts it
 	callout nkeys.KeyPair // logs in to answer
 	system  nkeys.KeyPair // logs in to the system account, to end connections
-	public  PublicKeys    // of all of them: each is a scalar multiplication, and every question needs one
+	public  PublicKeys    // of all of them
 }
 
 // PublicKeys are the public halves of Keys, for the configuration of a server.
@@ -67,20 +67,33 @@ func NewKeys() (*Keys, error) {
 		}
 		*part.pair = pair
 	}
-	k.derive()
-	return k, nil
+	return k, k.derive()
 }
 
 // Public are the public halves.
 func (k *Keys) Public() PublicKeys { return k.public }
 
-func (k *Keys) derive() {
+// derive derives once what every question needs.
+func (k *Keys) derive() error {
+	issuer, err := newSigner(k.issuer)
+	if err != nil {
+		return fault.New(fault.Failed, "", "the key issuer: %w", err)
+	}
+	xkey, err := newBoxer(k.xkey)
+	if err != nil {
+		return fault.New(fault.Failed, "", "the key xkey: %w", err)
+	}
+	k.issuer, k.xkey = issuer, xkey
 	public := make([]string, 0, 4)
 	for _, part := range k.parts() {
-		text, _ := (*part.pair).PublicKey() // it fails for a key that was wiped
+		text, err := (*part.pair).PublicKey()
+		if err != nil {
+			return fault.New(fault.Failed, "", "the key %s: %w", part.name, err)
+		}
 		public = append(public, text)
 	}
 	k.public = PublicKeys{Issuer: public[0], XKey: public[1], Callout: public[2], System: public[3]}
+	return nil
 }
 
 // String has no secret.
@@ -109,8 +122,7 @@ func ParseKeys(text []byte) (*Keys, error) {
 		}
 		*part.pair = pair
 	}
-	k.derive()
-	return k, nil
+	return k, k.derive()
 }
 
 func invalidKeys(what string) error {
