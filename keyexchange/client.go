@@ -128,12 +128,18 @@ func exchange(ctx context.Context, conn *tls.Conn) (keys OpenKeys, err error) {
 	if _, err := hex.Decode(keys.Verify[:], text[:]); err != nil || string(text[:]) != keys.Verify.String() {
 		return keys, errNoKey
 	}
+	if keys.Box == (BoxKey{}) || keys.Verify == (VerifyKey{}) {
+		return keys, errZeros
+	}
 	_, err = io.WriteString(conn, wordAck)
 	return keys, err
 }
 
 // errNoKey is of a server that sent something else in the place of a key.
 var errNoKey = errors.New("the answer is no key in hexadecimal")
+
+// errZeros is of a server that lost its keys: anybody can read and forge what zeros seal.
+var errZeros = errors.New("the answer is a key of zeros, which is none")
 
 // ask says a word and reads the whole answer.
 func ask(conn *tls.Conn, word string, answer []byte) error {

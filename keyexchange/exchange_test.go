@@ -86,6 +86,39 @@ func TestOtherAnswer(t *testing.T) {
 	}
 }
 
+// TestNoKeys has servers that we trust send what is no keys.
+func TestNoKeys(t *testing.T) {
+	ca := newAuthority(t)
+	box, verify := strings.Repeat("k", keySize), GenerateSealKeys().Verify.String()
+	for name, c := range map[string]struct {
+		box, verify string
+		want        error
+	}{
+		"keys":            {box, verify, nil},
+		"a box of zeros":  {strings.Repeat("\x00", keySize), verify, errZeros},
+		"zeros to verify": {box, VerifyKey{}.String(), errZeros},
+		"upper case":      {box, strings.Repeat("A", verifyHex), errNoKey},
+		"no hexadecimal":  {box, strings.Repeat("x", verifyHex), errNoKey},
+	} {
+		ours, theirs := net.Pipe()
+		server := tls.Server(theirs, &tls.Config{Certificates: []tls.Certificate{ca.issue(t)}})
+		var serving sync.WaitGroup
+		serving.Go(func() {
+			defer theirs.Close()
+			for _, step := range []struct{ word, answer string }{{wordInit, c.box}, {wordAck, c.verify}, {wordAck, ""}} {
+				_, _ = io.ReadFull(server, make([]byte, len(step.word)))
+				_, _ = io.WriteString(server, step.answer)
+			}
+		})
+		_, err := exchange(t.Context(), tls.Client(ours, &tls.Config{InsecureSkipVerify: true})) // who we talk to is not what is tested
+		ours.Close()
+		serving.Wait()
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // said reads what a script prints, a line at a time.
 type said struct {
 	t     *testing.T
