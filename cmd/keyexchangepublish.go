@@ -56,11 +56,15 @@ func (e *env) keyexchangePublish(c *cli.Context) error {
 	defer beside.Wait()
 	defer end()
 
+	open, err := e.exchangePublisher(ctx, c)
+	if err != nil {
+		return err
+	}
 	ring, err := e.sealingKeys(ctx, c, &beside)
 	if err != nil {
 		return err
 	}
-	to, err := e.exchangePublisher(ctx, c)
+	to, err := open()
 	if err == nil {
 		p := &sealedPublisher{env: e, to: to, ring: ring, maxMessage: maxMessage}
 		err = p.publishAll(ctx, c)
@@ -111,24 +115,33 @@ func (e *env) checkPublishFlags(c *cli.Context) (int64, error) {
 	return sizeOf(c, "max-message")
 }
 
-// exchangePublisher is what the flags have messages go to.
-func (e *env) exchangePublisher(ctx context.Context, c *cli.Context) (transport.Publisher, error) {
+// exchangePublisher finds out where the flags say that messages go, and refuses what is no place; open then listens or connects.
+func (e *env) exchangePublisher(ctx context.Context, c *cli.Context) (open func() (transport.Publisher, error), err error) {
 	switch c.String("transport") {
 	case overStdio:
-		return transport.NewPipeWriter(e.stdout), nil
+		return func() (transport.Publisher, error) { return transport.NewPipeWriter(e.stdout), nil }, nil
 	case overNATS:
 		options, err := e.natsOptions(c, e.noteLog())
 		if err != nil {
 			return nil, err
 		}
-		p, err := transport.DialNATSPublisher(ctx, options)
-		if err != nil {
-			return nil, err
-		}
-		e.note("ready: %s at %s", options.Subject, options.URL)
-		return p, nil
+		return func() (transport.Publisher, error) { return e.dialNATSPublisher(ctx, options) }, options.Check()
 	}
-	p, err := transport.ListenZMQ(c.String("listen"), transport.ZMQOptions{Log: e.noteLog()})
+	_, err = transport.ZMQAddress(c.String("listen"))
+	return func() (transport.Publisher, error) { return e.listenZMQ(c.String("listen")) }, err
+}
+
+func (e *env) dialNATSPublisher(ctx context.Context, options transport.NATSOptions) (transport.Publisher, error) {
+	p, err := transport.DialNATSPublisher(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	e.note("ready: %s at %s", options.Subject, options.URL)
+	return p, nil
+}
+
+func (e *env) listenZMQ(endpoint string) (transport.Publisher, error) {
+	p, err := transport.ListenZMQ(endpoint, transport.ZMQOptions{Log: e.noteLog()})
 	if err != nil {
 		return nil, err
 	}
