@@ -48,12 +48,21 @@ func (c *Client) proxyOf(address string) (*url.URL, error) {
 	}
 	proxy, err := c.Proxy(&http.Request{URL: &url.URL{Scheme: "https", Host: address}})
 	switch {
-	case err != nil:
-		return nil, fault.New(fault.Usage, "write HTTPS_PROXY as http://HOST:PORT", "the proxy setting is not a valid URL")
-	case proxy != nil && proxy.Scheme != "http":
+	case err == nil && proxy == nil:
+		return nil, nil
+	case err != nil || !bare(proxy):
+		return nil, fault.New(fault.Usage, "write HTTPS_PROXY as http://[USER:PASSWORD@]HOST:PORT, and in the password / as %2F, ? as %3F and # as %23",
+			"the proxy setting is not a valid URL")
+	case proxy.Scheme != "http":
 		return nil, fault.New(fault.Usage, "write HTTPS_PROXY as http://HOST:PORT", "a proxy that is spoken to in %s: relays are reached through http ones alone", proxy.Scheme)
 	}
 	return proxy, nil
+}
+
+// bare says whether there is nothing behind a URL's host. In http://user:12/34@host that is what the password has behind its
+// slash, and the rest of it would be told as the port.
+func bare(u *url.URL) bool {
+	return (u.Path == "" || u.Path == "/") && u.RawQuery == "" && u.Fragment == ""
 }
 
 // tunnel has a proxy connect us to an address (RFC 9110, section 9.3.6).

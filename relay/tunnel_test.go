@@ -133,11 +133,14 @@ func TestBadProxySettings(t *testing.T) {
 		kind   fault.Kind
 	}{
 		"no URL":     {func(*http.Request) (*url.URL, error) { return nil, errors.New("bad http://user:s3cret@") }, fault.Usage},
+		"a slash":    {http.ProxyURL(parse(t, "http://user:12/s3cret@127.0.0.1:1")), fault.Usage},
+		"a question": {http.ProxyURL(parse(t, "http://user:12?s3cret@127.0.0.1:1")), fault.Usage},
+		"a hash":     {http.ProxyURL(parse(t, "http://user:12#s3cret@127.0.0.1:1")), fault.Usage},
 		"TLS itself": {http.ProxyURL(&url.URL{Scheme: "https", Host: "127.0.0.1:1", User: url.User("s3cret")}), fault.Usage},
 		"socks":      {http.ProxyURL(&url.URL{Scheme: "socks5", Host: "127.0.0.1:1", User: url.User("s3cret")}), fault.Usage},
 	} {
 		err := (&relay.Client{URL: "wss://relay.example/x", Proxy: c.choose}).Run(t.Context())
-		if fault.KindOf(err) != c.kind || strings.Contains(err.Error(), "s3cret") {
+		if fault.KindOf(err) != c.kind || strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "12") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
