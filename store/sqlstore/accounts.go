@@ -24,8 +24,10 @@ const (
 	revokeAccount = `UPDATE accounts SET revision = $2, state = $3 WHERE name = $1`
 	// importAccount leaves what came with a revision over $7 before: it is there twice. That of what is new is higher.
 	importAccount = putAccount + ` WHERE accounts.name = excluded.name AND accounts.revision <= $7`
-	// revokeOthers gives those of a revision up to $2, which the import did not name, one over $1.
-	revokeOthers = `UPDATE accounts SET revision = revision + $1, state = $3 WHERE revision <= $2`
+	// revokeOthers gives those of a revision up to $2, which the import did not name, the next ones after $1 in their order.
+	revokeOthers = `UPDATE accounts SET revision = $1 + others.place, state = $3
+		FROM (SELECT name, row_number() OVER (ORDER BY revision) AS place FROM accounts WHERE revision <= $2) AS others
+		WHERE accounts.name = others.name`
 	lastRevision = `SELECT coalesce(max(revision), 0) AS latest FROM accounts`
 
 	selectFolded   = `SELECT ` + accountColumns + ` FROM accounts WHERE folded = $1`

@@ -359,4 +359,11 @@ func restoreAccounts(t *testing.T, s, _ store.Store) {
 	must(t, s.Import(ctx, each(old), restored))
 	same(t, changes(t, s, int64(before)), []bus.Name{"changed", "kept", "revoked", "since", "another"})
 	same(t, addAccount(t, s, bare("since")).NotBefore.IsZero(), false)
+
+	// However often: the counter goes on by the number of accounts.
+	before = counter(t, s)
+	for n := range 20 {
+		must(t, s.Import(ctx, each(old), restored))
+		same(t, counter(t, s), before+5*(n+1))
+	}
 }
