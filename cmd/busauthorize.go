@@ -5,9 +5,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -26,7 +28,7 @@ func (e *env) busAuthorizeCommand() *cli.Command {
 			"An account that is changed or revoked loses its connections at once, on all servers of a cluster, and so do all whose certificates are no more trusted when the CA or a CRL changes. " +
 			"Several may run, with the same --bus-keys, and share the questions. Without any of them nobody is let in; who is connected stays. " +
 			"Where the store does not answer it is the same, and the log says so. A server refuses a client that has no answer after 1.8 seconds; here an answer is given up after 1.5. " +
-			"The authorizer's own certificate, the CA and the CRLs are read again some seconds after their files change, and at a SIGHUP; what cannot be used is logged, and what was before stays. " +
+			"The authorizer's own certificate, the CAs and the CRLs are read again some seconds after their files change, and at a SIGHUP; what cannot be used is logged, and what was before stays. " +
 			"When it is ready the server's URL is printed on stdout; the log goes to stderr. SIGINT and SIGTERM stop it. Servers older than NATS 2.12.6 are refused.",
 		UsageText: "keyward bus authorize --connect tls://nats.example.org:4222 --cert authorizer.pkeycert.pem --ca-file root.cert.pem --client-ca root.cert.pem --trust-domain example.org\n" +
 			"keyward bus authorize --store postgres://keyward@db.example.org/keyward --connect tls://n1.example.org:4222 --cert authorizer.pkeycert.pem --ca-file root.cert.pem --client-ca clients.cert.pem --crl clients.crl.pem --trust-domain example.org",
@@ -40,6 +42,7 @@ func (e *env) busAuthorizeCommand() *cli.Command {
 			trustDomainFlag("take certificates of this `TRUST-DOMAIN`, such as example.org"),
 			&cli.StringFlag{Name: "client-ca", EnvVars: variable("client-ca"), TakesFile: true, Usage: "let in whom the CAs in this PEM `FILE` signed, and nobody else"},
 			&cli.StringSliceFlag{Name: "crl", EnvVars: variable("crl"), TakesFile: true, Usage: "a `FILE` with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them"},
+			metricsFlag(),
 		}, storeFlags(), logFlags("each client")),
 		Action: e.busAuthorize,
 	}
@@ -66,15 +69,22 @@ func (e *env) busAuthorize(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	config, err := authorizerTLS(c, shown)
+	roots := &serverRoots{log: log, file: c.String("ca-file")}
+	ca := &clientCA{log: log, now: e.now, flag: "client-ca", whom: "clients", file: c.String("client-ca"), crls: c.StringSlice("crl")}
+	keeper := &keeper{log: log, shown: shown, reloads: []reload{{"certificate", shown.reload}}, looks: []reload{{"certificate", shown.look}}}
+	for _, source := range append(roots.sources(), ca.source()) {
+		if err := source.reload(c.Context); err != nil {
+			return err
+		}
+		keeper.reloads = append(keeper.reloads, reload{source.what, source.reload})
+		keeper.looks = append(keeper.looks, reload{source.what, source.look})
+	}
+	metrics, err := metricsListener(c)
 	if err != nil {
 		return err
 	}
-	config.Time = e.now
-	ca := &clientCA{log: log, now: e.now, flag: "client-ca", whom: "clients", file: c.String("client-ca"), crls: c.StringSlice("crl")}
-	source := ca.source()
-	if err := source.reload(c.Context); err != nil {
-		return err
+	if metrics != nil {
+		defer metrics.Close()
 	}
 	_, where, err := e.storeThere(c)
 	if err != nil {
@@ -85,18 +95,11 @@ func (e *env) busAuthorize(c *cli.Context) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	service := natsauth.NewService(natsauth.Config{
-		Authorizer: &natsauth.Authorizer{Accounts: db, TrustDomain: c.String("trust-domain"), Verify: func(chain []*x509.Certificate, at time.Time) error {
-			return ca.held.Load().trusts(chain[0], chain[1:], at)
-		}},
-		Keys: keys, URL: natsURL(c.String("connect")), TLS: config, Now: e.now, Log: log,
+	return e.runAuthorizer(c, keeper, ca, metrics, natsauth.Config{
+		Authorizer: &natsauth.Authorizer{Accounts: db, TrustDomain: c.String("trust-domain"), Verify: ca.verify},
+		Keys:       keys, URL: natsURL(c.String("connect")), TLS: authorizerTLS(shown, e.now), Roots: roots.pool.Load,
+		Metrics: natsauth.NewMetrics(shown.as("authorizer"), ca.nextUpdates), Now: e.now, Log: log,
 	})
-	keeper := &keeper{
-		log: log, shown: shown,
-		reloads: []reload{{"certificate", shown.reload}, {source.what, source.reload}},
-		looks:   []reload{{"certificate", shown.look}, {source.what, source.look}},
-	}
-	return e.runAuthorizer(c, keeper, ca, service)
 }
 
 // checkBusAuthorize refuses what nobody could be let in with.
@@ -117,6 +120,9 @@ func checkBusAuthorize(c *cli.Context) error {
 	}
 	if !strings.HasPrefix(natsURL(c.String("connect")), "tls://") {
 		return fault.New(fault.Usage, "write it as tls://HOST:4222", "--connect is not with TLS, and the servers ask for certificates")
+	}
+	if err := checkAddress(c, "metrics-listen"); err != nil {
+		return err
 	}
 	_, err := bus.Identity(c.String("trust-domain"), "a")
 	return err
@@ -144,25 +150,41 @@ func (e *env) authorizerIdentity(c *cli.Context, log *slog.Logger) (*identity, e
 }
 
 // authorizerTLS shows the servers the certificate as it is by then.
-func authorizerTLS(c *cli.Context, shown *identity) (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if file := c.String("ca-file"); file != "" {
-		given, err := rootsFrom(file)
-		if err != nil {
-			return nil, fault.New(fault.KindOf(err), "give --ca-file the root of the NATS servers' certificates in PEM", "%w", err)
-		}
-		config.RootCAs = given.RootCAs
-	}
-	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+func authorizerTLS(shown *identity, now func() time.Time) *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, Time: now, GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		return &shown.now.Load().Certificate, nil
+	}}
+}
+
+// serverRoots are the roots of the servers' certificates: the system's where no file has them.
+type serverRoots struct {
+	log  *slog.Logger
+	file string
+	pool atomic.Pointer[x509.CertPool]
+}
+
+func (r *serverRoots) sources() []*followed {
+	if r.file == "" {
+		return nil
 	}
-	return config, nil
+	return []*followed{{what: "servers' ca", names: []string{r.file}, read: r.read}}
+}
+
+func (r *serverRoots) read(context.Context) error {
+	given, err := rootsFrom(r.file)
+	if err != nil {
+		return fault.New(fault.KindOf(err), "give --ca-file the root of the NATS servers' certificates in PEM", "%w", err)
+	}
+	r.pool.Store(given.RootCAs)
+	r.log.Info("servers' ca", "file", r.file)
+	return nil
 }
 
 // runAuthorizer answers until a signal.
-func (e *env) runAuthorizer(c *cli.Context, keeper *keeper, ca *clientCA, service *natsauth.Service) error {
+func (e *env) runAuthorizer(c *cli.Context, keeper *keeper, ca *clientCA, metrics net.Listener, config natsauth.Config) error {
 	ctx, signals, stop := e.signals(c.Context)
 	defer stop()
+	service := natsauth.NewService(config)
 	ca.due() // whom is trusted did not change yet
 	review := reload{"connections", func(context.Context) error {
 		if others := ca.changed; ca.due() {
@@ -175,10 +197,13 @@ func (e *env) runAuthorizer(c *cli.Context, keeper *keeper, ca *clientCA, servic
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	defer end()
-	url := natsURL(c.String("connect"))
+	if metrics != nil {
+		tellMetrics(keeper.log, metrics.Addr())
+		beside.Go(func() { tellEnd(keeper.log, "no more metrics", config.Metrics.Serve(ctx, metrics, keeper.log)) })
+	}
 	return service.Serve(ctx, func() {
-		keeper.log.Info("ready", "server", url, "trust_domain", c.String("trust-domain"))
-		if err := e.print(nil, url+"\n"); err != nil {
+		keeper.log.Info("ready", "server", config.URL, "trust_domain", config.Authorizer.TrustDomain)
+		if err := e.print(nil, config.URL+"\n"); err != nil {
 			keeper.log.Warn("nobody is told on stdout", "error", err)
 		}
 		e.quiet = true // from here on the log speaks

@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net"
@@ -35,6 +34,7 @@ type BusServer struct {
 	MaxConnections int
 	Review         <-chan struct{}
 	Ready          func(net.Addr)
+	Metrics        *natsauth.Metrics
 	Now            func() time.Time
 	Log            *slog.Logger
 }
@@ -80,6 +80,7 @@ func (e *env) busServerCommand(serve serveBus) *cli.Command {
 			trustDomainFlag("take certificates of this `TRUST-DOMAIN`, such as example.org"),
 			&cli.IntFlag{Name: "max-connections", EnvVars: variable("max-connections"), Value: 4096, Usage: "how many connections `N` may be open"},
 			&cli.StringFlag{Name: "jetstream", EnvVars: variable("jetstream"), TakesFile: true, Usage: "have NATS's streams, in `DIR`", DefaultText: "no streams"},
+			metricsFlag(),
 		}, storeFlags(), logFlags("each client"), []cli.Flag{e.jsonFlag()}),
 		Action: func(c *cli.Context) error { return e.busServe(c, serve) },
 	}
@@ -106,6 +107,13 @@ func (e *env) busServe(c *cli.Context, serve serveBus) error {
 	if err := streamsFolder(c.String("jetstream")); err != nil {
 		return err
 	}
+	metrics, err := metricsListener(c)
+	if err != nil {
+		return err
+	}
+	if metrics != nil {
+		defer metrics.Close()
+	}
 	_, where, err := e.storeThere(c)
 	if err != nil {
 		return err
@@ -123,11 +131,10 @@ func (e *env) busServe(c *cli.Context, serve serveBus) error {
 	}
 	config := shown.tlsConfig()
 	ca.ask(config, tls.RequireAndVerifyClientCert)
-	return e.runBusServer(c, keeper, ca, serve, BusServer{
-		Authorizer: &natsauth.Authorizer{Accounts: db, TrustDomain: c.String("trust-domain"), Verify: func(chain []*x509.Certificate, at time.Time) error {
-			return ca.held.Load().trusts(chain[0], chain[1:], at)
-		}},
-		TLS: config, Listen: c.String("listen"), JetStream: c.String("jetstream"), MaxConnections: c.Int("max-connections"), Now: e.now, Log: log,
+	return e.runBusServer(c, keeper, ca, metrics, serve, BusServer{
+		Authorizer: &natsauth.Authorizer{Accounts: db, TrustDomain: c.String("trust-domain"), Verify: ca.verify},
+		TLS:        config, Listen: c.String("listen"), JetStream: c.String("jetstream"), MaxConnections: c.Int("max-connections"),
+		Metrics: natsauth.NewMetrics(shown.certificates, ca.nextUpdates), Now: e.now, Log: log,
 	})
 }
 
@@ -149,8 +156,10 @@ func checkBusServer(c *cli.Context) error {
 	if c.Int("max-connections") < 1 {
 		return fault.New(fault.Usage, "give --max-connections 1 or more", "nobody can connect with --max-connections %d", c.Int("max-connections"))
 	}
-	if err := checkAddress(c, "listen"); err != nil {
-		return err
+	for _, flag := range []string{"listen", "metrics-listen"} {
+		if err := checkAddress(c, flag); err != nil {
+			return err
+		}
 	}
 	_, err := bus.Identity(c.String("trust-domain"), "a")
 	return err
@@ -181,7 +190,7 @@ func streamsFolder(dir string) error {
 }
 
 // runBusServer serves until a signal.
-func (e *env) runBusServer(c *cli.Context, keeper *keeper, ca *clientCA, serve serveBus, server BusServer) error {
+func (e *env) runBusServer(c *cli.Context, keeper *keeper, ca *clientCA, metrics net.Listener, serve serveBus, server BusServer) error {
 	ctx, signals, stop := e.signals(c.Context)
 	defer stop()
 	ca.due() // whom is trusted did not change yet
@@ -201,6 +210,10 @@ func (e *env) runBusServer(c *cli.Context, keeper *keeper, ca *clientCA, serve s
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	defer end()
+	if metrics != nil {
+		tellMetrics(keeper.log, metrics.Addr())
+		beside.Go(func() { tellEnd(keeper.log, "no more metrics", server.Metrics.Serve(ctx, metrics, keeper.log)) })
+	}
 	server.Review = reviews
 	server.Ready = func(address net.Addr) {
 		url := "tls" + strings.TrimPrefix(serverURL(address, keeper.shown.now.Load().Leaf.DNSNames), "https")

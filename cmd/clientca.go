@@ -177,6 +177,11 @@ func (c *clientCA) trusted(cert *x509.Certificate, with []*x509.Certificate) err
 	return c.held.Load().trusts(cert, with, c.now())
 }
 
+// verify is trusted at another time, of a chain that begins with the certificate.
+func (c *clientCA) verify(chain []*x509.Certificate, at time.Time) error {
+	return c.held.Load().trusts(chain[0], chain[1:], at)
+}
+
 // ask has config ask each client for a certificate of the CA as it is by then.
 func (c *clientCA) ask(config *tls.Config, how tls.ClientAuthType) {
 	config.ClientAuth, config.Time = how, c.now

@@ -48,7 +48,7 @@ func (e *env) keyexchangeServeCommand() *cli.Command {
 			&cli.IntFlag{Name: "max-per-address", EnvVars: variable("max-per-address"), Value: 2048, Usage: "how many of them `N` from one address"},
 			&cli.DurationFlag{Name: "step-timeout", EnvVars: variable("step-timeout"), Value: 10 * time.Second, Usage: "how much `TIME` a client has for TLS, and for each word up to the keys"},
 			&cli.DurationFlag{Name: "idle-timeout", EnvVars: variable("idle-timeout"), Value: time.Minute, Usage: "how much `TIME` a client with keys has between two keep-alives, which come every 10 seconds"},
-			&cli.StringFlag{Name: "metrics-listen", EnvVars: variable("metrics-listen"), Usage: "tell Prometheus metrics at this `ADDRESS` and port, in plain http at /metrics, and at /healthz that it works", DefaultText: "no metrics"},
+			metricsFlag(),
 		}, logFlags("each client")),
 		Action: e.keyexchangeServe,
 	}

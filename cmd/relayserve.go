@@ -49,7 +49,7 @@ func (e *env) relayServeCommand() *cli.Command {
 			&cli.IntFlag{Name: "max-per-peer", EnvVars: variable("max-per-peer"), Value: 2048, Usage: "how many of them `N` with the key of one certificate"},
 			&cli.DurationFlag{Name: "hello-timeout", EnvVars: variable("hello-timeout"), Value: 10 * time.Second, Usage: "how much `TIME` a peer has to its HELLO"},
 			&cli.DurationFlag{Name: "wait-timeout", EnvVars: variable("wait-timeout"), Usage: "how much `TIME` a peer may wait for another", DefaultText: "no limit"},
-			&cli.StringFlag{Name: "metrics-listen", EnvVars: variable("metrics-listen"), Usage: "tell Prometheus metrics at this `ADDRESS` and port, in plain http at /metrics, and at /healthz that it works", DefaultText: "no metrics"},
+			metricsFlag(),
 			adminSocketFlag(),
 		}, logFlags("each peer")...),
 		Action: e.relayServe,

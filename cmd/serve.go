@@ -145,12 +145,18 @@ func open(c *cli.Context) (d doors, err error) {
 	if d.api, err = apiListener(c.Context, c.String("listen")); err != nil {
 		return d, err
 	}
-	if address := c.String("metrics-listen"); address != "" {
-		if d.metrics, err = listenOn(c.Context, address, "--metrics-listen"); err != nil {
-			d.close()
-		}
+	if d.metrics, err = metricsListener(c); err != nil {
+		d.close()
 	}
 	return d, err
+}
+
+// metricsListener is nil where no metrics are told.
+func metricsListener(c *cli.Context) (net.Listener, error) {
+	if address := c.String("metrics-listen"); address != "" {
+		return listenOn(c.Context, address, "--metrics-listen")
+	}
+	return nil, nil
 }
 
 func (d doors) close() {

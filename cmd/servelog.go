@@ -20,6 +20,10 @@ func logFlags(what string) []cli.Flag {
 	}
 }
 
+func metricsFlag() cli.Flag {
+	return &cli.StringFlag{Name: "metrics-listen", EnvVars: variable("metrics-listen"), Usage: "tell Prometheus metrics at this `ADDRESS` and port, in plain http at /metrics, and at /healthz that it works", DefaultText: "no metrics"}
+}
+
 // logger writes to stderr as --log-format and --log-level say. First it tells of variables that do nothing.
 func (e *env) logger(c *cli.Context) (*slog.Logger, error) {
 	log, err := e.newLogger(c)

@@ -116,6 +116,11 @@ func (i *identity) certificates() map[string]*x509.Certificate {
 	return all
 }
 
+// as is certificates where there is one, under another name.
+func (i *identity) as(name string) func() map[string]*x509.Certificate {
+	return func() map[string]*x509.Certificate { return map[string]*x509.Certificate{name: i.now.Load().Leaf} }
+}
+
 // maxShown is how many bytes of a certificate's file, and of its key's, are read.
 const maxShown = 1 << 20
 

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
-	"sort"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -20,18 +19,13 @@ import (
 	"keyward/registry/wire"
 )
 
-// bounds are the upper bounds of the histogram of durations, in seconds. A password's hash
-// takes 75 ms, and what waits for the store or for a hash is cut off after some seconds.
-var bounds = [...]float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
-
 // routeMethod is what requests are counted by. Both are of few values, whatever strangers send.
 type routeMethod struct{ route, method string }
 
 // answers counts those to one route and method.
 type answers struct {
 	statuses map[int]int64
-	within   [len(bounds) + 1]int64 // by the bound that their duration is below; the last has none
-	seconds  float64
+	took     prometheus.Durations
 }
 
 // outcome is how a login ended.
@@ -62,7 +56,7 @@ func newMetrics() *metrics {
 
 // count takes a call that has its answer.
 func (m *metrics) count(c *call) {
-	took := time.Since(c.start).Seconds()
+	took := time.Since(c.start)
 	switch {
 	case errors.Is(c.cause, errPanic):
 		m.panics.Add(1)
@@ -75,8 +69,7 @@ func (m *metrics) count(c *call) {
 	defer m.mu.Unlock()
 	of := m.of(c)
 	of.statuses[c.status]++
-	of.within[sort.SearchFloat64s(bounds[:], took)]++
-	of.seconds += took
+	of.took.Add(took)
 	if c.grant != "" {
 		m.logins[outcome{c.grant, loginResult(c.status)}]++
 	}
@@ -165,7 +158,7 @@ func (m *metrics) answered(p *prometheus.Page) {
 	}
 	p.Family("keyward_http_request_duration_seconds", "histogram", "How long the requests took, from their header to the end of the work.")
 	for _, k := range kinds {
-		histogram(p, "keyward_http_request_duration_seconds", m.routes[k], "route", k.route, "method", k.method)
+		p.Histogram("keyward_http_request_duration_seconds", &m.routes[k].took, "route", k.route, "method", k.method)
 	}
 	var tokens int64
 	p.Family("keyward_logins_total", "counter", "Logins, by grant and result.")
@@ -179,19 +172,4 @@ func (m *metrics) answered(p *prometheus.Page) {
 		}
 	}
 	p.Metric("keyward_tokens_issued_total", "counter", "Tokens given to clients.", float64(tokens))
-}
-
-// histogram writes how many took up to each bound, the shorter ones included.
-func histogram(p *prometheus.Page, name string, a *answers, labels ...string) {
-	var sum int64
-	for i, n := range a.within {
-		sum += n
-		bound := "+Inf"
-		if i < len(bounds) {
-			bound = prometheus.Number(bounds[i])
-		}
-		p.Sample(name+"_bucket", float64(sum), append(slices.Clip(labels), "le", bound)...)
-	}
-	p.Sample(name+"_sum", a.seconds, labels...)
-	p.Sample(name+"_count", float64(sum), labels...)
 }

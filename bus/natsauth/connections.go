@@ -1,6 +1,8 @@
 package natsauth
 
 import (
+	"sync/atomic"
+
 	"keyward/bus"
 )
 
@@ -23,12 +25,14 @@ type connections struct {
 	revisions map[bus.Name]uint64
 	newest    uint64 // of the revisions
 	round     int
+	size      atomic.Int64
 }
 
-// seen is a connection, and the last round of lists that it was in, or came after.
+// seen is a connection, the last round of lists that it was in, or came after, and whether a server was asked to end it.
 type seen struct {
 	link
 	round int
+	ended bool
 }
 
 func newConnections() *connections {
@@ -48,13 +52,34 @@ func (c *connections) add(l link) {
 		places = map[place]*seen{}
 		c.of[l.account] = places
 	}
-	places[l.place] = &seen{l, c.round}
+	old := places[l.place]
+	if old == nil {
+		c.size.Add(1)
+	}
+	places[l.place] = &seen{l, c.round, old != nil && old.ended}
 }
+
+// end notes that a server is asked to end a connection, and says whether that is the first time.
+func (c *connections) end(l link) bool {
+	s := c.of[l.account][l.place]
+	if s == nil || s.ended {
+		return false
+	}
+	s.ended = true
+	return true
+}
+
+// count is how many there are. Anybody may ask.
+func (c *connections) count() int { return int(c.size.Load()) }
 
 // remove forgets one that ended.
 func (c *connections) remove(l link) {
 	places := c.of[l.account]
+	if places[l.place] == nil {
+		return
+	}
 	delete(places, l.place)
+	c.size.Add(-1)
 	if len(places) == 0 {
 		delete(c.of, l.account)
 	}
@@ -104,6 +129,7 @@ func (c *connections) forget(gone func(*seen) bool) {
 		for at, l := range places {
 			if gone(l) {
 				delete(places, at)
+				c.size.Add(-1)
 			}
 		}
 		if len(places) == 0 {

@@ -84,7 +84,7 @@ func (w *watch) connected(data []byte) {
 func (w *watch) found(l link) {
 	w.add(l)
 	if w.stale(l.stamp) {
-		w.kick(l, accountChanged)
+		w.kick(l, AccountChanged, "the account changed")
 		return
 	}
 	w.verifyAgain(l)
@@ -159,9 +159,12 @@ func (w *watch) page(data []byte, number string) {
 	w.askCertificates(a.Server.ID)
 }
 
-// kick ends a connection. What it was forgets it when the server says that it ended.
-func (w *watch) kick(l link, why string) {
-	w.Log.Info("disconnected", "account", l.account, "revision", l.revision, "server", l.server, "cid", l.cid, "cause", why)
+// kick ends a connection, and tells of it the first time. The connection is forgotten when the server says that it ended.
+func (w *watch) kick(l link, end End, why string) {
+	if w.end(l) {
+		w.Metrics.Ended(end)
+		w.Log.Info("disconnected", "account", l.account, "revision", l.revision, "server", l.server, "cid", l.cid, "cause", why)
+	}
 	w.ask(w.system, fmt.Sprintf(kickOne, l.server), "kick", struct {
 		CID uint64 `json:"cid"`
 	}{l.cid})

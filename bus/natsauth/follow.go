@@ -22,6 +22,8 @@ type Follower struct {
 	// Failed gets the store's error when it stops answering, and nil when it answers again.
 	Failed func(error)
 
+	Metrics *Metrics // hear when the store was read
+
 	since  int64
 	begun  bool
 	failed bool
@@ -43,6 +45,7 @@ func (f *Follower) Read(ctx context.Context) error {
 		}
 		f.since, f.begun = next, true
 		if len(changed) == 0 {
+			f.Metrics.StoreRead()
 			return nil
 		}
 	}

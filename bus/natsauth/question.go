@@ -82,7 +82,7 @@ func (q *question) check(claims *jwt.AuthorizationRequestClaims, issuer string, 
 	case claims.Audience != calloutAudience:
 		return fault.New(fault.NotTrusted, "", "a request is for %.60q", claims.Audience)
 	case now.After(expires.Add(time.Second)): // they are whole seconds
-		return fault.New(fault.Unreachable, "check the load of the authorizers and of the store, and that the clocks agree", "the request ended %s ago", now.Sub(expires).Round(time.Millisecond))
+		return fault.New(fault.Unreachable, "check the load of the authorizers and of the store, and that the clocks agree", "%w: the request ended %s ago", errLate, now.Sub(expires).Round(time.Millisecond))
 	case issued.After(now.Add(maxSkew)):
 		return fault.New(fault.NotTrusted, "check that the clocks of authorizers and servers agree", "the request is from %s ahead", issued.Sub(now))
 	case q.client.Kind != "Client" || q.client.Type != "nats" && q.client.Type != "websocket":

@@ -68,7 +68,7 @@ func (w *watch) verify(l link, der [][]byte) {
 		err = w.Authorizer.Verify(chain, w.Now())
 	}
 	if err != nil {
-		w.kick(l, err.Error())
+		w.kick(l, NotTrusted, err.Error())
 		return
 	}
 	w.chains.put(der, review)
@@ -133,7 +133,7 @@ func (w *watch) findStrangers() {
 func (w *watch) endStrangers() {
 	n := min(len(w.strangers), strangersEach)
 	for _, l := range w.strangers[:n] {
-		w.kick(l, "whom is trusted changed, and no authorizer knows the certificate")
+		w.kick(l, NotKnown, "whom is trusted changed, and no authorizer knows the certificate")
 	}
 	w.strangers = w.strangers[n:]
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"sync"
@@ -29,12 +30,14 @@ const queueGroup = "keyward"
 type Config struct {
 	Authorizer  *Authorizer
 	Keys        *Keys
-	URL         string        // of a NATS server, tls://HOST:PORT; it tells the others of its cluster
-	TLS         *tls.Config   // with the certificate that servers ask of each client
-	AnswerTime  time.Duration // for each question: 1.5 seconds. A server's authorization timeout is to be longer: AuthorizationTimeout
-	Concurrent  int           // questions at a time: 64
-	FollowEvery time.Duration // between two looks at the store for accounts that changed: 50 ms
-	ListEvery   time.Duration // between two lists of all connections, for events that were lost: a minute
+	URL         string                // of a NATS server, tls://HOST:PORT; it tells the others of its cluster
+	TLS         *tls.Config           // with the certificate that servers ask of each client
+	Roots       func() *x509.CertPool // of the servers at each connection, nil for the system's: TLS has them
+	AnswerTime  time.Duration         // for each question: 1.5 seconds. A server's authorization timeout is to be longer: AuthorizationTimeout
+	Concurrent  int                   // questions at a time: 64
+	FollowEvery time.Duration         // between two looks at the store for accounts that changed: 50 ms
+	ListEvery   time.Duration         // between two lists of all connections, for events that were lost: a minute
+	Metrics     *Metrics              // are filled
 	Now         func() time.Time
 	Log         *slog.Logger
 }
@@ -61,6 +64,9 @@ func NewService(c Config) *Service {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Metrics == nil {
+		c.Metrics = NewMetrics(nil, nil)
 	}
 	return &Service{Config: c, chains: newChains(), places: make(chan struct{}, c.Concurrent), reviews: make(chan bool, 8), relist: make(chan struct{}, 1), listPage: 1024}
 }
@@ -112,8 +118,10 @@ func (s *Service) Serve(ctx context.Context, ready func()) error {
 	if err != nil {
 		return fault.New(fault.Unreachable, "", "cannot subscribe: %w", err)
 	}
+	s.Metrics.Working(w.count)
 	ready()
 	<-ctx.Done()
+	s.Metrics.Working(nil)
 	_ = sub.Unsubscribe()     // others of the group are asked from here on
 	for range cap(s.places) { // the answers are given
 		s.places <- struct{}{}
@@ -123,6 +131,7 @@ func (s *Service) Serve(ctx context.Context, ready func()) error {
 
 // take has a question answered, once there is a place for it.
 func (s *Service) take(ctx context.Context, m *nats.Msg) {
+	start := time.Now()
 	select {
 	case s.places <- struct{}{}:
 	case <-ctx.Done():
@@ -130,7 +139,7 @@ func (s *Service) take(ctx context.Context, m *nats.Msg) {
 	}
 	go func() {
 		defer func() { <-s.places }()
-		s.answer(context.WithoutCancel(ctx), m)
+		s.answer(context.WithoutCancel(ctx), m, start)
 	}()
 }
 
@@ -146,6 +155,9 @@ func (s *Service) connect(ctx context.Context, as string, key nkeys.KeyPair, mor
 		HintLogin:  "have the server use what `keyward bus config` prints for these keys",
 		More:       []nats.Option{nats.Name("keyward bus authorize, " + as), nats.Nkey(public, key.Sign), nats.NoEcho(), nats.ErrorHandler(s.libraryError)},
 	}
+	if s.Roots != nil {
+		options.More = append(options.More, s.currentRoots)
+	}
 	if more != nil {
 		options.More = append(options.More, more)
 	}
@@ -158,6 +170,12 @@ func (s *Service) connect(ctx context.Context, as string, key nkeys.KeyPair, mor
 		return nil, err
 	}
 	return conn, nil
+}
+
+// currentRoots has the library ask for the roots each time that it connects.
+func (s *Service) currentRoots(o *nats.Options) error {
+	o.RootCAsCB = func() (*x509.CertPool, error) { return s.Roots(), nil }
+	return nil
 }
 
 func end(conn *natsdial.Conn) {
@@ -181,9 +199,10 @@ func (s *Service) listAgain() {
 	}
 }
 
-// answer answers one question. It is quiet where nobody waits any more, or where the question is none.
-func (s *Service) answer(ctx context.Context, m *nats.Msg) {
+// answer answers one question, that came at start. It is quiet where the question is none.
+func (s *Service) answer(ctx context.Context, m *nats.Msg, start time.Time) {
 	q, err := s.Keys.ask(m.Data, m.Header.Get(xkeyHeader), s.Now())
+	defer func() { s.Metrics.Answered(err, time.Since(start)) }()
 	if q == nil {
 		s.Log.Warn("a request is not answered", "error", err, "hint", fault.HintOf(err))
 		return
@@ -198,13 +217,14 @@ func (s *Service) answer(ctx context.Context, m *nats.Msg) {
 	}
 	if err != nil {
 		log.Warn("refused", "error", err, "hint", fault.HintOf(err))
-		if data, err = s.Keys.refuse(q); err != nil {
-			log.Error("no answer", "error", err)
+		var bad error
+		if data, bad = s.Keys.refuse(q); bad != nil {
+			log.Error("no answer", "error", bad)
 			return
 		}
 	}
-	if err := m.Respond(data); err != nil {
-		log.Error("no answer", "error", err)
+	if bad := m.Respond(data); bad != nil {
+		log.Error("no answer", "error", bad)
 	}
 }
 

@@ -32,9 +32,6 @@ const (
 	listsApart    = 10 * time.Second // where accounts change all the time
 )
 
-// accountChanged is why most connections are ended.
-const accountChanged = "the account changed"
-
 // watch knows all connections of the bus. All of it is one goroutine's: newWatch's and load's caller, then that of run.
 type watch struct {
 	*Service
@@ -65,7 +62,7 @@ func newWatch(s *Service, system, siblings *nats.Conn) (*watch, error) {
 		Service: s, connections: newConnections(), system: system, siblings: siblings,
 		events: make(chan *nats.Msg, maxEvents), changes: make(chan change, 16), inbox: nats.NewInbox(), reached: map[string]uint64{},
 	}
-	w.follower = &Follower{Accounts: s.Authorizer.Accounts, Every: s.FollowEvery, Failed: w.storeFailed}
+	w.follower = &Follower{Accounts: s.Authorizer.Accounts, Every: s.FollowEvery, Failed: w.storeFailed, Metrics: s.Metrics}
 	hears := map[*nats.Conn][]string{system: {connectEvent, disconnectEvent, w.inbox + ".>"}, siblings: {certificatesSubject, w.inbox + ".>"}}
 	for conn, subjects := range hears {
 		for _, subject := range subjects {
@@ -122,7 +119,7 @@ func (w *watch) run(ctx context.Context) {
 			w.hear(m)
 		case c := <-w.changes:
 			for _, l := range w.changed(c.accounts, c.anew) {
-				w.kick(l, accountChanged)
+				w.kick(l, AccountChanged, "the account changed")
 			}
 			w.listDue = true // an event may have been lost
 		case others := <-w.reviews:

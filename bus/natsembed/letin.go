@@ -3,10 +3,12 @@ package natsembed
 import (
 	"context"
 	"crypto/x509"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 
 	"keyward/bus"
+	"keyward/bus/natsauth"
 	"keyward/internal/fault"
 )
 
@@ -34,7 +36,9 @@ func (s *embedded) letIn(ctx context.Context, client server.ClientAuthentication
 		log.Warn("refused", "error", "only clients are let in")
 		return false
 	}
+	start := time.Now()
 	account, err := s.settle(ctx, client.GetID(), chain)
+	s.Metrics.Answered(err, time.Since(start))
 	if err != nil {
 		log.Warn("refused", "error", err, "hint", fault.HintOf(err))
 		return false
@@ -67,9 +71,9 @@ func (s *embedded) gone(c connection) bool { return s.nats.GetClient(c.id) == ni
 // changed ends the connections of accounts that are others by now. Of another store nothing is known, so all who are connected are asked again.
 func (s *embedded) changed(accounts []bus.Account, anew bool) {
 	if anew {
-		s.end(s.table.all(), "the store is another")
+		s.end(s.table.all(), natsauth.AccountChanged, "the store is another")
 	}
-	s.end(s.table.changed(accounts), "the account changed")
+	s.end(s.table.changed(accounts), natsauth.AccountChanged, "the account changed")
 }
 
 // reviews verifies the certificates of all who are connected, each time that is asked for.
@@ -82,17 +86,18 @@ func (s *embedded) reviews(ctx context.Context) {
 		}
 		for _, c := range s.table.all() {
 			if err := s.Authorizer.Verify(c.chain, s.Now()); err != nil {
-				s.end([]connection{c}, err.Error())
+				s.end([]connection{c}, natsauth.NotTrusted, err.Error())
 			}
 		}
 	}
 }
 
 // end ends connections.
-func (s *embedded) end(list []connection, why string) {
+func (s *embedded) end(list []connection, end natsauth.End, why string) {
 	for _, c := range list {
 		s.table.remove(c)
 		if err := s.nats.DisconnectClientByID(c.id); err == nil { // else it has ended by itself
+			s.Metrics.Ended(end)
 			s.Log.Info("disconnected", "cid", c.id, "account", c.account, "revision", c.revision, "cause", why)
 		}
 	}

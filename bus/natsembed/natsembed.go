@@ -30,14 +30,15 @@ import (
 // Config is what a server is made of. What is zero has the default that stands with it.
 type Config struct {
 	Authorizer     *natsauth.Authorizer
-	TLS            *tls.Config     // with the server's certificate. Every client is asked for one, whatever it says
-	Listen         string          // ADDRESS:PORT; port 0 takes a free one
-	JetStream      string          // the folder of its streams: no JetStream
-	MaxConnections int             // 65536
-	AnswerTime     time.Duration   // for the store, for each client: 2 seconds
-	FollowEvery    time.Duration   // between two looks at the store for accounts that changed: 50 ms
-	Review         <-chan struct{} // has the certificates of all who are connected verified again; nil never does
-	Ready          func(net.Addr)  // is called once clients can connect; nil is not
+	TLS            *tls.Config       // with the server's certificate. Every client is asked for one, whatever it says
+	Listen         string            // ADDRESS:PORT; port 0 takes a free one
+	JetStream      string            // the folder of its streams: no JetStream
+	MaxConnections int               // 65536
+	AnswerTime     time.Duration     // for the store, for each client: 2 seconds
+	FollowEvery    time.Duration     // between two looks at the store for accounts that changed: 50 ms
+	Review         <-chan struct{}   // has the certificates of all who are connected verified again; nil never does
+	Ready          func(net.Addr)    // is called once clients can connect; nil is not
+	Metrics        *natsauth.Metrics // are filled
 	Now            func() time.Time
 	Log            *slog.Logger
 }
@@ -54,6 +55,9 @@ func (c *Config) fill() {
 	}
 	if c.Ready == nil {
 		c.Ready = func(net.Addr) {}
+	}
+	if c.Metrics == nil {
+		c.Metrics = natsauth.NewMetrics(nil, nil)
 	}
 }
 
@@ -80,7 +84,7 @@ func Serve(ctx context.Context, c Config) error {
 }
 
 func (s *embedded) run(ctx context.Context, options *server.Options) (err error) {
-	follower := &natsauth.Follower{Accounts: s.Authorizer.Accounts, Every: s.FollowEvery, Changed: s.changed, Failed: s.storeFailed}
+	follower := &natsauth.Follower{Accounts: s.Authorizer.Accounts, Every: s.FollowEvery, Changed: s.changed, Failed: s.storeFailed, Metrics: s.Metrics}
 	if err := follower.Read(ctx); err != nil {
 		return fault.New(fault.Unreachable, "check --store, and start again when it answers", "the store does not answer: %w", err)
 	}
@@ -101,8 +105,10 @@ func (s *embedded) run(ctx context.Context, options *server.Options) (err error)
 	defer stop()
 	beside.Go(func() { follower.Follow(ctx) })
 	beside.Go(func() { s.reviews(ctx) })
+	s.Metrics.Working(s.nats.NumClients)
 	s.Ready(s.nats.Addr())
 	<-ctx.Done()
+	s.Metrics.Working(nil)
 	return nil
 }
 

@@ -50,7 +50,7 @@ keyexchange/msgpack -> internal/fault github.com/tinylib/msgp
 bus                 -> internal/fault
 bus/bustest         -> bus
 bus/natsclient      -> bus internal/fault internal/natsdial github.com/nats-io/nats.go
-bus/natsauth        -> bus internal/durable internal/fault internal/natsdial internal/secretfile github.com/nats-io/jwt/v2 github.com/nats-io/nats.go github.com/nats-io/nkeys golang.org/x/crypto/nacl/box
+bus/natsauth        -> bus internal/durable internal/fault internal/natsdial internal/prometheus internal/secretfile github.com/nats-io/jwt/v2 github.com/nats-io/nats.go github.com/nats-io/nkeys golang.org/x/crypto/nacl/box
 bus/natsembed       -> bus bus/natsauth internal/fault internal/tlsserver github.com/nats-io/nats-server/v2
 keyexchange/transport -> internal/fault internal/limit internal/natsdial internal/retry github.com/nats-io/nats.go github.com/nats-io/nkeys
 keyexchange/stream  -> keyexchange keyexchange/msgpack internal/retry

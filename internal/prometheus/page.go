@@ -39,7 +39,7 @@ func (p *Page) Sample(name string, value float64, labels ...string) {
 	if len(labels) > 0 {
 		p.WriteByte('}')
 	}
-	fmt.Fprintf(p, " %s\n", Number(value))
+	fmt.Fprintf(p, " %s\n", number(value))
 }
 
 // Times is a family of moments, in the order of their names, which the label has. Where there are none, there is no family.
@@ -82,8 +82,8 @@ func (p *Page) Runtime() {
 	p.Metric("go_gc_pause_seconds_total", "counter", "How long the program stood still for it.", float64(m.PauseTotalNs)/1e9)
 }
 
-// Number is a value as the format has it.
-func Number(value float64) string { return strconv.FormatFloat(value, 'f', -1, 64) }
+// number is a value as the format has it.
+func number(value float64) string { return strconv.FormatFloat(value, 'f', -1, 64) }
 
 // escaped is a label's value as it stands between quotes.
 func escaped(s string) string {
