@@ -32,9 +32,13 @@ const (
 // Limits on an account: with them its permissions stay small enough for each connect to carry.
 const (
 	MaxRoles      = 64
-	MaxPatterns   = 64 // of a role, and of each list of extra patterns
+	MaxPatterns   = 64  // of a role, and of each list of extra patterns
+	MaxHeard      = 256 // patterns that all roles and the extra ones hear together: each is held against the others
 	MaxIdentities = 16
 )
+
+// maxFaults is how many faults are told of at a time.
+const maxFaults = 100
 
 // Role is one thing that an account does.
 type Role struct {
@@ -108,10 +112,10 @@ func (f Faults) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// add puts a fault to the others, once.
+// add puts a fault to the others, once, while there are not too many to read.
 func (f *Faults) add(field, hint, format string, args ...any) {
 	one := Fault{Field: field, Message: fmt.Sprintf(format, args...), Hint: hint}
-	if !slices.Contains(*f, one) {
+	if len(*f) < maxFaults && !slices.Contains(*f, one) {
 		*f = append(*f, one)
 	}
 }
@@ -139,6 +143,7 @@ func (a Account) faults() Faults {
 	}
 	a.checkIdentities(&faults)
 	a.checkRoles(&faults)
+	a.checkHeard(&faults)
 	faults.checkExtra("publish", a.Publish)
 	faults.checkExtra("subscribe", a.Subscribe)
 	if len(faults) == 0 {
@@ -187,6 +192,16 @@ func (a Account) checkRoles(faults *Faults) {
 		}
 		seen[key{role.Kind, role.Name}] = true
 		faults.checkRole(field, role)
+	}
+}
+
+func (a Account) checkHeard(faults *Faults) {
+	n := len(a.Subscribe)
+	for _, role := range a.Roles {
+		n += len(role.Heard())
+	}
+	if n > MaxHeard {
+		faults.add("roles", "use wildcards, or spread them over several accounts", "with the extra patterns they hear %d patterns, and may hear %d", n, MaxHeard)
 	}
 }
 

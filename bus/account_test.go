@@ -205,6 +205,49 @@ func TestTooMany(t *testing.T) {
 	}
 }
 
+// hearing is an account with that many subjects, which all end in * and begin alike.
+func hearing(subjects int) bus.Account {
+	return aliceWith(func(a *bus.Account) {
+		for n := range subjects {
+			if n%bus.MaxPatterns == 0 {
+				a.Roles = append(a.Roles, role(bus.Consumer, bus.Name(fmt.Sprint("r", n))))
+			}
+			last := &a.Roles[len(a.Roles)-1]
+			last.Subjects = append(last.Subjects, bus.Pattern(fmt.Sprintf("plant.hall.%d.*", n)))
+		}
+	})
+}
+
+func TestHeardTogether(t *testing.T) {
+	most := hearing(bus.MaxHeard)
+	if err := most.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	more := most
+	more.Subscribe = []bus.Pattern{"one.more"}
+	if faults, _ := errors.AsType[bus.Faults](more.Validate()); len(faults) != 1 || faults[0].Field != "roles" {
+		t.Errorf("%v", faults)
+	}
+	// A role without subjects hears one too.
+	most.Roles[0].Subjects = nil
+	most.Subscribe = slices.Repeat([]bus.Pattern{"x"}, bus.MaxPatterns)
+	if err := most.Validate(); err == nil || !strings.Contains(err.Error(), "they hear 257 patterns") {
+		t.Error(err)
+	}
+}
+
+// TestFewFaults: who sends nonsense gets no book back.
+func TestFewFaults(t *testing.T) {
+	a := aliceWith(func(a *bus.Account) {
+		for n := range 1000 {
+			a.Identities = append(a.Identities, fmt.Sprint(n))
+		}
+	})
+	if faults, _ := errors.AsType[bus.Faults](a.Validate()); len(faults) != 100 {
+		t.Errorf("%d faults", len(faults))
+	}
+}
+
 // TestMutedSubscriptions: what one connection cannot have both of is refused when the account is made.
 func TestMutedSubscriptions(t *testing.T) {
 	for _, c := range []struct {

@@ -3,6 +3,7 @@ package bus_test
 import (
 	"testing"
 
+	"keyward/bus"
 	"keyward/bus/bustest"
 )
 
@@ -15,4 +16,12 @@ func BenchmarkPermissions(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(accounts)), "ns/account")
+}
+
+// BenchmarkPermissionsOfTheLargest is that of an account with as many subjects as it may have, each of which takes a denied one.
+func BenchmarkPermissionsOfTheLargest(b *testing.B) {
+	a := hearing(bus.MaxHeard)
+	for b.Loop() {
+		a.Permissions()
+	}
 }

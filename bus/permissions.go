@@ -123,10 +123,11 @@ type filter struct {
 // filters are for each right that ends in * what is below: a server that allows a.* lets a client subscribe to a.>.
 // It takes none where the account may hear that anyway.
 func filters(heard []grant) []filter {
+	tails := slices.DeleteFunc(slices.Clone(heard), func(g grant) bool { return g.pattern.last() != anyTail })
 	var list []filter
 	for _, g := range heard {
 		below := g.pattern + "." + anyTail
-		if g.pattern.last() == anyToken && !slices.ContainsFunc(heard, func(other grant) bool { return other.hears(below, g.queue) }) {
+		if g.pattern.last() == anyToken && !slices.ContainsFunc(tails, func(tail grant) bool { return tail.hears(below, g.queue) }) {
 			list = append(list, filter{below, g})
 		}
 	}
@@ -136,5 +137,5 @@ func filters(heard []grant) []filter {
 
 // hears says whether the right lets somebody of a queue group, or of none, hear all of a pattern.
 func (g grant) hears(p, queue Pattern) bool {
-	return g.pattern.Covers(p) && (g.queue == queue || g.queue != "" && queue != "" && g.queue.Covers(queue))
+	return (g.queue == queue || g.queue != "" && queue != "" && g.queue.Covers(queue)) && g.pattern.Covers(p)
 }

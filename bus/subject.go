@@ -78,6 +78,12 @@ func badPattern(text string) string {
 
 func (p Pattern) tokens() []string { return strings.Split(string(p), ".") }
 
+// cut is the pattern's first token, and what follows if there is more.
+func (p Pattern) cut() (first string, rest Pattern, more bool) {
+	token, after, more := strings.Cut(string(p), ".")
+	return token, Pattern(after), more
+}
+
 // last is the pattern's last token.
 func (p Pattern) last() string { return string(p[strings.LastIndexByte(string(p), '.')+1:]) }
 
@@ -86,18 +92,19 @@ func (p Pattern) Matches(s Subject) bool { return p.Covers(Pattern(s)) }
 
 // Covers says whether all that q matches is matched by p.
 func (p Pattern) Covers(q Pattern) bool {
-	all, some := p.tokens(), q.tokens()
-	for i, token := range all {
+	for {
+		all, restOfAll, moreOfAll := p.cut()
+		some, restOfSome, moreOfSome := q.cut()
 		switch {
-		case i == len(some):
-			return false
-		case token == anyTail:
+		case all == anyTail:
 			return true
-		case some[i] == anyTail, token != anyToken && token != some[i]:
+		case some == anyTail, all != anyToken && all != some:
 			return false
+		case !moreOfAll || !moreOfSome:
+			return moreOfAll == moreOfSome
 		}
+		p, q = restOfAll, restOfSome
 	}
-	return len(all) == len(some)
 }
 
 // Overlaps says whether there is a subject that both match.
@@ -109,15 +116,17 @@ func (p Pattern) Overlaps(q Pattern) bool {
 func (p Pattern) overlapsInAnyCase(q Pattern) bool { return p.overlaps(q, strings.EqualFold) }
 
 func (p Pattern) overlaps(q Pattern, same func(a, b string) bool) bool {
-	one, other := p.tokens(), q.tokens()
-	for i := range min(len(one), len(other)) {
-		a, b := one[i], other[i]
-		if a == anyTail || b == anyTail {
+	for {
+		one, restOfOne, moreOfOne := p.cut()
+		other, restOfOther, moreOfOther := q.cut()
+		switch {
+		case one == anyTail || other == anyTail:
 			return true
-		}
-		if a != anyToken && b != anyToken && !same(a, b) {
+		case one != anyToken && other != anyToken && !same(one, other):
 			return false
+		case !moreOfOne || !moreOfOther:
+			return moreOfOne == moreOfOther
 		}
+		p, q = restOfOne, restOfOther
 	}
-	return len(one) == len(other)
 }
