@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -52,28 +51,29 @@ func (o *Options) fill() {
 	}
 }
 
-// host finds what is wrong with the URL, and gives its host and port. The error is fault.Usage, and has no part of a URL that may be a secret.
-func (o *Options) host() (string, error) {
+// server finds what is wrong with the URL, and gives its host and port, and whether it is of TLS. The error is fault.Usage, and has no part of
+// a URL that may be a secret.
+func (o *Options) server() (host string, secure bool, err error) {
 	const hint = "write it as tls://HOST:PORT, or nats://HOST:PORT for this machine's"
 	u, err := url.Parse(o.URL)
 	if err == nil && u.Host != "" && u.Scheme != "nats" && u.Scheme != "tls" {
-		return "", fault.New(fault.Usage, hint, "%s:// is not for a NATS server", u.Scheme)
+		return "", false, fault.New(fault.Usage, hint, "%s:// is not for a NATS server", u.Scheme)
 	}
 	if err != nil || u.Hostname() == "" {
-		return "", fault.New(fault.Usage, hint, "the URL of the NATS server does not parse")
+		return "", false, fault.New(fault.Usage, hint, "the URL of the NATS server does not parse")
 	}
 	if u.User != nil {
-		return "", fault.New(fault.Usage, o.HintSecret, "the URL of the NATS server has a user or a password in it")
+		return "", false, fault.New(fault.Usage, o.HintSecret, "the URL of the NATS server has a user or a password in it")
 	}
 	if u.Scheme == "nats" && !o.AllowPlain && !loopback(u.Hostname()) {
-		return "", fault.New(fault.Usage, hint, "plain NATS to %q can be read on the way", u.Hostname())
+		return "", false, fault.New(fault.Usage, hint, "plain NATS to %q can be read on the way", u.Hostname())
 	}
-	return u.Host, nil
+	return u.Host, u.Scheme == "tls", nil
 }
 
 // Check finds what is wrong with the URL before anything is connected to. The error is fault.Usage.
 func (o Options) Check() error {
-	_, err := o.host()
+	_, _, err := o.server()
 	return err
 }
 
@@ -92,7 +92,7 @@ type Conn struct {
 // fault.NotPermitted where the server does not take our certificate, fault.LoginRefused. At the end of ctx it is context.Cause(ctx), for a deadline
 // with the last try's error.
 func (o Options) Connect(ctx context.Context) (*Conn, error) {
-	host, err := o.host()
+	host, secure, err := o.server()
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func (o Options) Connect(ctx context.Context) (*Conn, error) {
 	closed := make(chan struct{})
 	gone := net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3} // notices it within half a minute
 	dialer := &dialer{Dialer: net.Dialer{Timeout: o.StepTime, KeepAliveConfig: gone}, starting: ctx}
-	options := append(o.list(closed), nats.SetCustomDialer(dialer))
+	options := append(o.list(secure, closed), nats.SetCustomDialer(dialer))
 	options = append(options, o.More...)
 	for tries := 0; ctx.Err() == nil; tries++ {
 		var conn *nats.Conn
@@ -131,6 +131,14 @@ type dialer struct {
 
 // Dial connects as net.Dial does.
 func (d *dialer) Dial(network, address string) (net.Conn, error) {
+	conn, err := d.dial(network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &greeted{Conn: conn}, nil
+}
+
+func (d *dialer) dial(network, address string) (net.Conn, error) {
 	if d.started.Load() {
 		return d.Dialer.Dial(network, address)
 	}
@@ -146,8 +154,13 @@ func (d *dialer) Dial(network, address string) (net.Conn, error) {
 }
 
 // list is the options as the library has them.
-func (o *Options) list(closed chan struct{}) []nats.Option {
+func (o *Options) list(secure bool, closed chan struct{}) []nats.Option {
+	trust := func(library *nats.Options) error {
+		library.TLSConfig, library.Secure = o.TLS, secure // a server that is asked for no TLS may want it
+		return nil
+	}
 	options := []nats.Option{
+		trust,
 		nats.Name("keyward"), nats.Timeout(o.StepTime), nats.MaxReconnects(o.Reconnects), nats.IgnoreAuthErrorAbort(),
 		nats.CustomReconnectDelay(func(tries int) time.Duration { return retry.Pause(tries, retry.LastPause) }),
 		nats.ClosedHandler(func(*nats.Conn) { close(closed) }),
@@ -159,9 +172,7 @@ func (o *Options) list(closed chan struct{}) []nats.Option {
 		nats.ReconnectHandler(func(c *nats.Conn) { o.Log.Info("connected", "server", c.ConnectedUrlRedacted()) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { o.Log.Warn("NATS", "cause", err) }),
 	}
-	if strings.HasPrefix(o.URL, "tls:") {
-		options = append(options, nats.Secure(o.TLS))
-	} else if !o.AllowPlain {
+	if !secure && !o.AllowPlain {
 		options = append(options, nats.IgnoreDiscoveredServers()) // they may be of other machines
 	}
 	return options
@@ -169,7 +180,7 @@ func (o *Options) list(closed chan struct{}) []nats.Option {
 
 // Fault is why the server was not connected to, or does not have us any more. All but fault.Unreachable will be the same the next time.
 func (o Options) Fault(err error) error {
-	host, _ := o.host()
+	host, _, _ := o.server()
 	server := tlsclient.Server{
 		Name:     "the NATS server at " + host,
 		HintRoot: cmp.Or(o.HintRoot, "name its root"),
