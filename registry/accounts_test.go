@@ -105,8 +105,8 @@ func TestLargestAccount(t *testing.T) {
 	}
 	for n := 0; store.ValidAccount(as()) == nil; n++ {
 		role := bus.Role{Kind: bus.Consumer, Name: bus.Name(fmt.Sprint("r", n))}
-		for p := range 20 {
-			role.Subjects = append(role.Subjects, bus.Pattern(fmt.Sprint("a", n, ".b", p, ".", strings.Repeat("x", 40), ".>")))
+		for p := range 8 {
+			role.Subjects = append(role.Subjects, bus.Pattern(fmt.Sprint("a", n, ".b", p, ".", strings.Repeat("x", 230), ".>")))
 		}
 		in.Roles = append(in.Roles, role)
 	}
