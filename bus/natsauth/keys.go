@@ -166,7 +166,7 @@ func missingKeys(path string, err error) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return fault.New(fault.NotFound, "make it with `keyward bus config`, which prints the servers' configuration for it", "%s: no bus keys: %w", path, fs.ErrNotExist)
+	return fault.New(fault.NotFound, "name with --bus-keys the file that `keyward bus config` made for the servers; that command makes one where there is none", "%s: no bus keys: %w", path, fs.ErrNotExist)
 }
 
 // CreateKeys writes the file of new keys, mode 0600, and makes its folder, mode 0700, where there is none. A file that is
