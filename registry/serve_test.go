@@ -112,7 +112,7 @@ func TestSlowClient(t *testing.T) {
 		if *limit == 0 {
 			t.Error("a time-out is not set")
 		}
-		*limit = 50 * time.Millisecond
+		*limit = 2 * time.Second // for the handshake too
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(cert.Leaf)
@@ -122,6 +122,7 @@ func TestSlowClient(t *testing.T) {
 	}
 	served := make(chan error)
 	go func() { served <- srv.ServeTLS(l, "", "") }()
+	var conns []net.Conn // of clients that wait at the same time
 	for _, sent := range []string{
 		"",
 		"GET /healthz HTTP/1.1\r\nHost: x\r\n",
@@ -132,13 +133,16 @@ func TestSlowClient(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer conn.Close()
 		if _, err := io.WriteString(conn, sent); err != nil {
 			t.Fatal(err)
 		}
+		conns = append(conns, conn)
+	}
+	for i, conn := range conns {
 		if _, err := io.Copy(io.Discard, conn); err != nil {
-			t.Errorf("after %q: %v", sent, err)
+			t.Errorf("client %d: %v", i, err)
 		}
-		conn.Close()
 	}
 	srv.Close()
 	<-served

@@ -259,18 +259,30 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// noLeaks fails the test if something of package relay runs at its end.
+// noLeaks fails the test if something of package relay runs at its end. What is just ending may be seen for a moment.
 func noLeaks(t testing.TB) {
 	t.Cleanup(func() {
-		stacks := make([]byte, 1<<20)
-		stacks = stacks[:runtime.Stack(stacks, true)]
-		for g := range strings.SplitSeq(string(stacks), "\n\n") {
-			frames, _, _ := strings.Cut(g, "created by ")
-			if strings.Contains(frames, "keyward/relay.") {
-				t.Errorf("a goroutine is left:\n%s", g)
-			}
+		left := leftGoroutines()
+		for deadline := time.Now().Add(20 * time.Second); left != "" && time.Now().Before(deadline); left = leftGoroutines() {
+			time.Sleep(time.Millisecond)
+		}
+		if left != "" {
+			t.Errorf("goroutines are left:\n%s", left)
 		}
 	})
+}
+
+func leftGoroutines() string {
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	var left []string
+	for g := range strings.SplitSeq(string(stacks), "\n\n") {
+		frames, _, _ := strings.Cut(g, "created by ")
+		if strings.Contains(frames, "keyward/relay.") {
+			left = append(left, g)
+		}
+	}
+	return strings.Join(left, "\n\n")
 }
 
 // fields are headers or parameters: a name, its value, a name, its value.

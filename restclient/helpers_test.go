@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 // loops have no event to wait for.
 func leftGoroutines() string {
 	left := ""
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if left = networkGoroutines(); left == "" {
 			return ""
 		}

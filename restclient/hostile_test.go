@@ -190,14 +190,9 @@ func TestUnreachable(t *testing.T) {
 	plain := httptest.NewServer(answer(200, "application/json", "{}"))
 	t.Cleanup(plain.Close)
 	old := serveTLS(t, &tls.Config{Certificates: []tls.Certificate{ca.leaf(t, nil)}, MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}, http.NotFoundHandler())
-	down, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	down.Close()
 	overTLS := serveTLS(t, tlsConfig(ca.leaf(t, nil)), http.NotFoundHandler())
 	for _, test := range []struct{ name, url, says, hint string }{
-		{"down", "https://" + down.Addr().String(), "cannot connect: connection refused", "registry runs"},
+		{"down", "https://127.0.0.1:1", "cannot connect: connection refused", "registry runs"},
 		{"no such host", "https://mercury.invalid:9100", "mercury.invalid", "--url"},
 		{"not TLS but HTTP", strings.Replace(plain.URL, "http:", "https:", 1), "answers, but not TLS", "http://"},
 		{"not TLS but SSH", "https://" + shouting, "answers, but not TLS", "http://"},

@@ -35,15 +35,15 @@ func bombs() map[string][]byte {
 	}
 }
 
-// cheap holds a function below 16 MB of memory, all that it ever asks for counted, and 100 ms, the best of three. The race
-// detector multiplies both.
+// cheap holds a function below 16 MB of memory, all that it ever asks for counted, and 100 ms, the best of three, or of more where
+// the machine is busy. The race detector multiplies both.
 func cheap(t *testing.T, name string, size int, f func()) {
 	t.Helper()
 	if size > DefaultMaxSize {
 		t.Fatalf("%s: larger than a message can be", name)
 	}
 	best, before, after := time.Hour, runtime.MemStats{}, runtime.MemStats{}
-	for range 3 {
+	for try := 0; try < 3 || !race && try < 30 && best > 100*time.Millisecond; try++ {
 		runtime.ReadMemStats(&before)
 		start := time.Now()
 		f()

@@ -26,7 +26,7 @@ func TestBombs(t *testing.T) {
 	for i, bomb := range all {
 		message := keyexchange.Seal(nil, bomb, keys)
 		best, most := time.Hour, uint64(0)
-		for range 3 {
+		for try := 0; try < 3 || !race && try < 30 && best > 100*time.Millisecond; try++ { // more where the machine is busy
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			start, bad := time.Now(), 0

@@ -27,7 +27,7 @@ func alone(t *testing.T) {
 	t.Helper()
 	t.Cleanup(func() {
 		var stacks string
-		for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+		for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 			all := make([]byte, 1<<20)
 			stacks = string(all[:runtime.Stack(all, true)])
 			if !strings.Contains(stacks, "created by keyward/keyexchange/transport.(") && !strings.Contains(stacks, "nats.(*Conn)") {

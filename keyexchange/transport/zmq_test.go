@@ -58,7 +58,7 @@ func TestLinger(t *testing.T) {
 	alone(t)
 	ctx := limited(t)
 	const n = 5000
-	p, endpoint := listen(t, ZMQOptions{})
+	p, endpoint := listen(t, ZMQOptions{Linger: 20 * time.Second})
 	s := dial(t, endpoint, ZMQOptions{})
 	got := make(chan int)
 	go func() {
@@ -114,7 +114,7 @@ func TestSlow(t *testing.T) {
 	ctx := limited(t)
 	const n = 20000
 	message := make([]byte, 1024)
-	p, endpoint := listen(t, ZMQOptions{MaxQueue: 1 << 20, StallTime: time.Second})
+	p, endpoint := listen(t, ZMQOptions{MaxQueue: 1 << 20, StallTime: 3 * time.Second})
 	idle := dial(t, endpoint, ZMQOptions{})
 	_, err := idle.connected(ctx)
 	check(t, err)
