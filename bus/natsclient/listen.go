@@ -164,10 +164,12 @@ func (l *Listener) each(ctx context.Context, handle func(*nats.Msg) error) error
 	}
 }
 
-// drain lets nothing more come than what is on its way. While the server is away nothing is.
+// drain lets nothing more come than what is on its way. While the server is away that is what waits here, and where nothing does
+// it is over at once: the library would ask the server first.
 func (l *Listener) drain() {
 	for _, sub := range l.subs {
-		if !l.c.conn.IsConnected() || sub.Drain() != nil {
+		waiting, _, _ := sub.Pending() // it fails where sub has ended
+		if !l.c.conn.IsConnected() && waiting == 0 || sub.Drain() != nil {
 			_ = sub.Unsubscribe()
 		}
 	}

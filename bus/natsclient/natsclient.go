@@ -47,7 +47,7 @@ func (c *Config) account() (bus.Name, error) {
 	if c.Account != "" {
 		return bus.ParseName(string(c.Account))
 	}
-	if c.TLS == nil || len(c.TLS.Certificates) == 0 {
+	if c.TLS == nil || len(c.TLS.Certificates) == 0 || len(c.TLS.Certificates[0].Certificate) == 0 {
 		return "", fault.New(fault.Usage, "give the account's certificate, or its name", "nothing says which account of the bus we are")
 	}
 	shown := c.TLS.Certificates[0]
@@ -78,7 +78,7 @@ type Conn struct {
 	stepTime time.Duration
 
 	turn    chan struct{} // has something in it while a call waits for the server's answer: see confirm
-	refused atomic.Value  // the login's last error, a box
+	refused atomic.Value  // why the server, or we, last refused to connect again, a box
 	closing atomic.Bool
 
 	mu        sync.Mutex
@@ -100,7 +100,7 @@ func Connect(ctx context.Context, config Config) (*Conn, error) {
 	c := &Conn{account: account, log: config.Log, stepTime: config.StepTime, turn: make(chan struct{}, 1), listeners: map[*Listener]bool{}}
 	c.to = natsdial.Options{
 		URL: config.URL, TLS: config.TLS, StepTime: config.StepTime, Log: config.Log, Reconnects: config.Reconnects,
-		More:       []nats.Option{nats.ErrorHandler(c.onError), nats.ReconnectHandler(c.onReconnect)},
+		More:       []nats.Option{nats.ErrorHandler(c.onError), nats.ReconnectHandler(c.onReconnect), nats.PermissionErrOnSubscribe(true)},
 		HintSecret: "leave them out: the certificate says who we are",
 		HintLogin:  "ask the administrator of the bus: no authorizer may run, or the account " + string(account) + " is revoked or not for this certificate",
 	}
@@ -126,6 +126,8 @@ func (c *Conn) Close() error {
 	var err error
 	if c.conn.IsConnected() {
 		err = c.conn.FlushTimeout(c.stepTime)
+	} else if waiting, _ := c.conn.Buffered(); waiting > 0 {
+		err = nats.ErrDisconnected
 	}
 	c.conn.Close()
 	<-c.conn.Closed
@@ -138,7 +140,7 @@ func (c *Conn) Close() error {
 // onError hears what the server and the library say of no call.
 func (c *Conn) onError(_ *nats.Conn, _ *nats.Subscription, err error) {
 	c.log.Warn("NATS", "cause", err)
-	if fault.KindOf(c.to.Fault(err)) == fault.LoginRefused {
+	if fault.KindOf(c.to.Fault(err)) != fault.Unreachable {
 		c.refused.Store(box{err})
 	}
 	if !errors.Is(err, nats.ErrPermissionViolation) {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,36 @@ func TestConsume(t *testing.T) {
 	}
 }
 
+// What waits when the server goes is not lost when the context ends.
+func TestConsumeAway(t *testing.T) {
+	w := newWorld(t)
+	carol, alice := w.connect("carol"), w.connect("alice")
+	l, err := carol.Listen(limited(t), bus.Role{Kind: bus.Consumer, Name: "log", Subjects: []bus.Pattern{"xbus.msgbox.*"}})
+	check(t, err)
+	const sent = 100
+	for range sent {
+		check(t, alice.Emit(limited(t), "alice", nil))
+	}
+	if err := carol.Emit(limited(t), "carol", nil); !errors.Is(err, fault.NotPermitted) { // behind it all has come
+		t.Error(err)
+	}
+	check(t, alice.Close())
+	w.shut()
+	w.log.await(t, "connection lost")
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	got := 0
+	check(t, l.Consume(ctx, func(natsclient.Message) error {
+		if got++; got == sent {
+			w.start()
+		}
+		return nil
+	}))
+	if got != sent {
+		t.Errorf("%d came", got)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	w := newWorld(t)
 	ctx, alice, mallory := limited(t), w.connect("alice"), w.connect("mallory")
@@ -74,6 +105,18 @@ func TestRefused(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// Who says that it is another has no place for replies, and is told so.
+func TestRequestAsAnother(t *testing.T) {
+	w := newWorld(t)
+	w.serve("bob", "echo")
+	c, err := natsclient.Connect(limited(t), natsclient.Config{URL: w.url(), TLS: w.tls("alice"), Account: "mallory"})
+	check(t, err)
+	defer c.Close()
+	if _, err := c.Request(limited(t), "bob", "xbus.msgbox.alice.echo", nil); !errors.Is(err, fault.NotPermitted) || !strings.Contains(err.Error(), `subscribe to "_INBOX.mallory.in.from.bob.`) {
+		t.Error(err)
+	}
+}
 
 // Refusals of calls at the same time go to those that they are of.
 func TestRefusedAtOnce(t *testing.T) {
@@ -429,6 +472,42 @@ func TestEnd(t *testing.T) {
 	}
 }
 
+// A server that cannot be trusted any more is told of, at each try and at the end.
+func TestEndOfTrust(t *testing.T) {
+	w, other := newWorld(t), newWorld(t)
+	c, err := natsclient.Connect(limited(t), natsclient.Config{URL: w.url(), TLS: w.tls("bob"), Reconnects: 2, Log: slog.New(slog.NewTextHandler(w.log, nil))})
+	check(t, err)
+	defer c.Close()
+	w.shut()
+	w.options.TLSConfig.Certificates = other.options.TLSConfig.Certificates
+	w.start()
+	w.log.await(t, "certificate signed by unknown authority")
+	<-c.Ended()
+	if err := c.Emit(limited(t), "echo", nil); !errors.Is(err, fault.NotTrusted) {
+		t.Error(err)
+	}
+}
+
+// A reply that waits for a server that is away may be lost, and Close says so.
+func TestCloseAway(t *testing.T) {
+	w := newWorld(t)
+	bob := w.connect("bob")
+	l, err := bob.Listen(limited(t), bus.Role{Kind: bus.Service, Name: "echo"})
+	check(t, err)
+	alice, _ := w.stock("alice")
+	check(t, alice.PublishRequest("xbus.msgbox.alice.echo", bus.ReplyPrefix("alice", "bob")+".x", nil))
+	ctx, stop := context.WithCancel(limited(t))
+	check(t, l.Reply(ctx, func(natsclient.Message) ([]byte, error) {
+		w.shut()
+		w.log.await(t, "connection lost")
+		stop()
+		return nil, nil
+	}))
+	if err := bob.Close(); !errors.Is(err, fault.Unreachable) {
+		t.Error(err)
+	}
+}
+
 func TestConnect(t *testing.T) {
 	w := newWorld(t)
 	ctx := limited(t)
@@ -441,6 +520,7 @@ func TestConnect(t *testing.T) {
 	}{
 		"no certificate":           {natsclient.Config{URL: w.url()}, fault.Usage},
 		"no certificate, a name":   {natsclient.Config{URL: w.url(), TLS: &tls.Config{RootCAs: w.roots}, Account: "bob"}, fault.NotPermitted},
+		"an empty certificate":     {natsclient.Config{URL: w.url(), TLS: &tls.Config{Certificates: make([]tls.Certificate, 1)}}, fault.Usage},
 		"no URL":                   {natsclient.Config{TLS: w.tls("bob")}, fault.Usage},
 		"plain beyond loopback":    {natsclient.Config{URL: "nats://192.0.2.1:4222", TLS: w.tls("bob")}, fault.Usage},
 		"a name that is none":      {natsclient.Config{URL: w.url(), TLS: w.tls("bob"), Account: "b.b"}, fault.Policy},

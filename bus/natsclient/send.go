@@ -52,6 +52,8 @@ func (c *Conn) Request(ctx context.Context, service bus.Name, subject bus.Subjec
 		return nil, fault.New(fault.Unreachable, "see whether it runs, and may hear "+string(subject), "%s did not reply in time: %w", service, err)
 	case errors.Is(err, nats.ErrNoResponders):
 		return nil, fault.New(fault.Unreachable, "see whether "+string(service)+" runs, and may hear it", "nobody hears %q: %w", subject, ErrNoResponders)
+	case errors.Is(err, nats.ErrPermissionViolation):
+		return nil, c.violation(subscribe, place)
 	case err != nil:
 		return nil, c.fault(ctx, err)
 	case m.Subject != place:

@@ -100,12 +100,12 @@ func (o Options) Connect(ctx context.Context) (*Conn, error) {
 	closed := make(chan struct{})
 	gone := net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3} // notices it within half a minute
 	dialer := &dialer{Dialer: net.Dialer{Timeout: o.StepTime, KeepAliveConfig: gone}, starting: ctx}
-	options := append(o.list(secure, closed), nats.SetCustomDialer(dialer))
+	options := append(o.list(secure, closed), nats.SetCustomDialer(dialer), nats.CustomReconnectDelay(dialer.pause))
 	options = append(options, o.More...)
 	for tries := 0; ctx.Err() == nil; tries++ {
 		var conn *nats.Conn
 		if conn, err = nats.Connect(o.URL, options...); err == nil {
-			dialer.started.Store(true)
+			dialer.library.Store(conn)
 			if tries > 0 {
 				o.Log.Info("connected", "server", host)
 			}
@@ -125,8 +125,8 @@ func (o Options) Connect(ctx context.Context) (*Conn, error) {
 // dialer gives up the first connection when its context ends: the library waits for a server that is silent.
 type dialer struct {
 	net.Dialer
-	starting context.Context //nolint:containedctx // the library's Dial has none
-	started  atomic.Bool
+	starting context.Context           //nolint:containedctx // the library's Dial has none
+	library  atomic.Pointer[nats.Conn] // nil until it has connected
 }
 
 // Dial connects as net.Dial does.
@@ -139,18 +139,28 @@ func (d *dialer) Dial(network, address string) (net.Conn, error) {
 }
 
 func (d *dialer) dial(network, address string) (net.Conn, error) {
-	if d.started.Load() {
+	if d.library.Load() != nil {
 		return d.Dialer.Dial(network, address)
 	}
 	conn, err := d.DialContext(d.starting, network, address)
 	if err == nil {
 		context.AfterFunc(d.starting, func() {
-			if !d.started.Load() {
+			if d.library.Load() == nil {
 				_ = conn.Close()
 			}
 		})
 	}
 	return conn, err
+}
+
+// pause is how long the library waits before it connects again. It is where we hear why it could not before: of TLS the library tells nobody.
+func (d *dialer) pause(tries int) time.Duration {
+	if library := d.library.Load(); library != nil {
+		if err := library.LastError(); errors.Is(err, nats.ErrTLS) {
+			library.ErrorHandler()(library, nil, err)
+		}
+	}
+	return retry.Pause(tries, retry.LastPause)
 }
 
 // list is the options as the library has them.
@@ -162,7 +172,6 @@ func (o *Options) list(secure bool, closed chan struct{}) []nats.Option {
 	options := []nats.Option{
 		trust,
 		nats.Name("keyward"), nats.Timeout(o.StepTime), nats.MaxReconnects(o.Reconnects), nats.IgnoreAuthErrorAbort(),
-		nats.CustomReconnectDelay(func(tries int) time.Duration { return retry.Pause(tries, retry.LastPause) }),
 		nats.ClosedHandler(func(*nats.Conn) { close(closed) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
