@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"slices"
 	"strings"
 
 	"keyward/bus"
@@ -120,13 +121,35 @@ func (s *Server) changeAccount(c *call, status int, a bus.Account, what audit.Wh
 	return c.answer(status, changed)
 }
 
-// inShort is an account for the audit log, which cuts it: what opens it, then its roles.
+// inShort is an account for the audit log, which cuts it: what opens it, then what it may do.
 func inShort(a bus.Account) string {
-	words := append([]string{}, a.Identities...)
+	words := slices.Clone(a.Identities)
 	for _, r := range a.Roles {
-		words = append(words, string(r.Kind)+" "+string(r.Name))
+		word := string(r.Kind) + " " + string(r.Name)
+		if len(r.Subjects) > 0 {
+			word += "=" + inOne(r.Subjects)
+		}
+		if r.Stock {
+			word += " with stock replies"
+		}
+		words = append(words, word)
+	}
+	if len(a.Publish) > 0 {
+		words = append(words, "publish "+inOne(a.Publish))
+	}
+	if len(a.Subscribe) > 0 {
+		words = append(words, "subscribe "+inOne(a.Subscribe))
 	}
 	return strings.Join(words, ", ")
+}
+
+// inOne is a list as the flags of a command take it.
+func inOne(patterns []bus.Pattern) string {
+	words := make([]string, len(patterns))
+	for i, p := range patterns {
+		words[i] = string(p)
+	}
+	return strings.Join(words, ",")
 }
 
 // revokeAccount ends what the account's certificates open.

@@ -26,7 +26,8 @@ func TestAccountRecords(t *testing.T) {
 	h := start(t)
 	admin := h.tokenOf("admin")
 	shop := newAccount("shop")
-	shop.Roles = []bus.Role{{Kind: bus.Emitter, Name: "orders"}, {Kind: bus.Worker, Name: "mail"}}
+	shop.Roles = []bus.Role{{Kind: bus.Emitter, Name: "orders"}, {Kind: bus.Worker, Name: "mail", Subjects: []bus.Pattern{"m.>", "n"}, Stock: true}}
+	shop.Publish, shop.Subscribe = []bus.Pattern{"a.*", "b"}, []bus.Pattern{"rates.>"}
 	for _, q := range []request{
 		{method: "POST", path: wire.PathAccounts, json: shop},
 		{method: "POST", path: wire.PathAccounts, json: shop},
@@ -57,7 +58,7 @@ func TestAccountRecords(t *testing.T) {
 		return audit.Act{Time: h.clock.Now(), What: what, By: "admin", Account: "shop", From: "127.0.0.1", Note: note}
 	}
 	want := []audit.Act{
-		act(audit.AccountAdded, "spiffe://example.org/bus/account/shop, emitter orders, worker mail"),
+		act(audit.AccountAdded, "spiffe://example.org/bus/account/shop, emitter orders, worker mail=m.>,n with stock replies, publish a.*,b, subscribe rates.>"),
 		act(audit.AccountUpdated, "spiffe://example.org/bus/account/shop"),
 		act(audit.AccountRevoked, ""),
 	}
