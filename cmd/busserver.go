@@ -130,7 +130,7 @@ func (e *env) busServe(c *cli.Context, serve serveBus) error {
 		looks:   []reload{{"certificate", shown.look}, {source.what, source.look}},
 	}
 	config := shown.tlsConfig()
-	ca.ask(config, tls.RequireAndVerifyClientCert)
+	ca.ask(config, tls.RequireAnyClientCert)
 	return e.runBusServer(c, keeper, ca, metrics, serve, BusServer{
 		Authorizer: &natsauth.Authorizer{Accounts: db, TrustDomain: c.String("trust-domain"), Verify: ca.verify},
 		TLS:        config, Listen: c.String("listen"), JetStream: c.String("jetstream"), MaxConnections: c.Int("max-connections"),
