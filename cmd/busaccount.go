@@ -20,12 +20,12 @@ func (e *env) busAccountCommand() *cli.Command {
 		Description: "For the registry's administrator. An account has a name (1 to 64 of A-Z a-z 0-9 _ -), roles, extra patterns of subjects, and the identities of the certificates that open it. " +
 			"An emitter sends to its message box, xbus.msgbox.ACCOUNT, or xbus.msgbox.ACCOUNT.EMITTER where it has another name. A consumer hears subjects. " +
 			"Workers and services hear subjects and reply; each message goes to one of the connections of a worker.",
-		UsageText: "keyward bus account add orders --trust-domain example.org --emitter orders --as admin\nkeyward bus account list --as admin",
+		UsageText: "keyward bus account add shop --trust-domain example.org --emitter orders --as admin\nkeyward bus account list --as admin",
 		Subcommands: []*cli.Command{
 			{
 				Name: "add", Usage: "add an account", ArgsUsage: "NAME",
 				Description: "Adds an account, which certificates with its identity open at once (gen-leaf-cert --account). " +
-					"A role is written NAME, which hears the message boxes of everybody's emitters of that name, or NAME=SUBJECT,SUBJECT. * stands for one word of a subject, and > for all words that follow. " +
+					"A role is written NAME, which hears xbus.msgbox.*.NAME, the message boxes of everybody's emitters of that name, or NAME=SUBJECT,SUBJECT. An emitter called like its account is in none of these: it is heard at xbus.msgbox.ACCOUNT, and all such at xbus.msgbox.*. * stands for one word of a subject, and > for all words that follow. " +
 					"An account that was revoked is made anew, and certificates from before then do not open it. " +
 					"With --json the account is printed, as bus account show does.",
 				UsageText: "keyward bus account add shop --trust-domain example.org --emitter orders --as admin\n" +
@@ -57,7 +57,7 @@ func (e *env) busAccountCommand() *cli.Command {
 			{
 				Name: "update", Usage: "change an account", ArgsUsage: "NAME",
 				Description: "Changes what the flags name and leaves the rest: a role is added, or replaces the one of its kind and name; patterns and identities are added; --remove takes away. " +
-					"Or puts all that is in --file in place of the account. Permissions follow from the rest, and are not taken from there. " +
+					"Or puts all that is in --file in place of the account. Permissions, state and not_before are not taken from there. " +
 					"Live connections of the account are ended at once, and may connect again. " +
 					"Where somebody else was faster nothing is changed, with the exit code 3; for a file the revision in it says what it was made from.",
 				UsageText: "keyward bus account update billing --subscribe \"rates.>\" --remove worker=orders --as admin\n" +

@@ -13,6 +13,7 @@ import (
 
 	"keyward/bus"
 	"keyward/internal/fault"
+	"keyward/store"
 )
 
 const (
@@ -56,6 +57,9 @@ func (ch accountChange) isNone() bool {
 
 // of is the account as it is to be. One that changed since the file was made is fault.Exists.
 func (ch accountChange) of(before bus.Account) (bus.Account, error) {
+	if before.State == bus.Revoked {
+		return before, fault.New(fault.Policy, fault.HintOf(store.ErrRevoked), "the account %s is revoked", before.Name)
+	}
 	if ch.file != nil {
 		return ch.file.over(before)
 	}
@@ -201,6 +205,12 @@ func (p *accountPage) over(before bus.Account) (bus.Account, error) {
 	}
 	after := p.Account
 	after.State, after.Revision, after.NotBefore = before.State, before.Revision, before.NotBefore
+	if p.State == bus.Revoked {
+		return after, fault.New(fault.Policy, "use `keyward bus account revoke "+string(before.Name)+"`", "the file says that the account is revoked, which is not taken from there")
+	}
+	if !p.NotBefore.IsZero() && !p.NotBefore.Equal(before.NotBefore) {
+		return after, fault.New(fault.Policy, "leave it out: it says when the account was made again", "the file has another not_before than the account, which is not taken from there")
+	}
 	if p.Permissions != nil && p.Revision != 0 && !reflect.DeepEqual(*p.Permissions, before.Permissions()) {
 		return after, fault.New(fault.Policy, "change the roles, publish or subscribe, of which they follow", "the permissions in the file were changed, which are not taken from there")
 	}

@@ -1,8 +1,9 @@
 package cmd
 
 import (
-	"encoding/json"
+	"cmp"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -137,10 +138,19 @@ func faultsOf(account bus.Account) error {
 	return fault.New(fault.KindOf(err), fault.HintOf(err), "account %s: %w", account.Name, err)
 }
 
-// sameAccount tells whether two accounts say the same, whatever was of them before.
-func sameAccount(a, b bus.Account) bool {
-	b.State, b.Revision, b.NotBefore = a.State, a.Revision, a.NotBefore
-	one, err := json.Marshal(a)
-	other, otherErr := json.Marshal(b)
-	return err == nil && otherErr == nil && string(one) == string(other)
+// sameAccount tells whether two accounts say the same, in any order and whatever was of them before.
+func sameAccount(a, b bus.Account) bool { return reflect.DeepEqual(said(a), said(b)) }
+
+// said is what somebody says of an account, sorted.
+func said(a bus.Account) bus.Account {
+	a.State, a.Revision, a.NotBefore = "", 0, time.Time{}
+	a.Roles = slices.SortedFunc(slices.Values(a.Roles), func(x, y bus.Role) int {
+		return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Name, y.Name))
+	})
+	for i, role := range a.Roles {
+		a.Roles[i].Subjects = slices.Sorted(slices.Values(role.Subjects))
+	}
+	a.Publish, a.Subscribe = slices.Sorted(slices.Values(a.Publish)), slices.Sorted(slices.Values(a.Subscribe))
+	a.Identities = slices.Sorted(slices.Values(a.Identities))
+	return a
 }
