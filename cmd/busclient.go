@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"errors"
-	"os"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -33,28 +32,33 @@ func busTimeoutFlag(usage string) cli.Flag {
 	return &cli.DurationFlag{Name: "timeout", EnvVars: variable("timeout"), Value: 10 * time.Second, Usage: usage}
 }
 
-// withBus connects to the bus, and works until the work is done, or somebody asks it to end, which is no error. The flag timeout, where the command
-// has one, is the time for connecting and for each answer of the server.
+// withBus connects to the bus, and works until the work is done, or somebody asks it to end, which is an error where the work is not. The flag
+// timeout, where the command has one, is the time for connecting and for each answer of the server.
 func (e *env) withBus(c *cli.Context, work func(context.Context, *natsclient.Conn) error) error {
 	config, err := e.busClientConfig(c)
 	if err != nil {
 		return err
 	}
 	signal.Ignore(syscall.SIGPIPE) // it would end the program without a word
-	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal(c.Context)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second one ends the program
 	conn, err := connectBus(ctx, config)
-	if err == nil {
-		err = work(ctx, conn)
-		if closed := conn.Close(); err == nil {
-			err = closed
-		}
+	if err != nil {
+		return err
 	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return nil
+	err = work(ctx, conn)
+	if closed := conn.Close(); err == nil {
+		err = closed
 	}
 	return err
+}
+
+// endless is withBus for work without an end of its own: being asked to end is none of its errors.
+func (e *env) endless(c *cli.Context, work func(context.Context, *natsclient.Conn) error) error {
+	if err := e.withBus(c, work); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
 }
 
 func connectBus(ctx context.Context, config natsclient.Config) (*natsclient.Conn, error) {
@@ -74,7 +78,7 @@ func (e *env) busClientConfig(c *cli.Context) (natsclient.Config, error) {
 		return config, fault.New(fault.Usage, "give it as --connect tls://HOST:4222", "no NATS server is named: --connect is missing")
 	case c.String("client-cert") == "":
 		return config, fault.New(fault.Usage, "give the account's, as `gen-leaf-cert --account NAME --pkeycert` makes it", "the bus takes nobody without a certificate, and --client-cert is missing")
-	case config.StepTime < 0 || e.call.given["timeout"] && config.StepTime == 0:
+	case config.StepTime < 0 || c.IsSet("timeout") && config.StepTime == 0:
 		return config, fault.New(fault.Usage, "give a time as 30s", "--timeout is not more than nothing")
 	}
 	if !strings.Contains(config.URL, "://") {

@@ -59,10 +59,10 @@ func (e *env) busConsume(c *cli.Context) error {
 		return err
 	}
 	left := c.Int("count")
-	if left < 0 || e.call.given["count"] && left == 0 {
+	if left < 0 || c.IsSet("count") && left == 0 {
 		return fault.New(fault.Usage, "give 1 or more", "--count %d is no number of messages", left)
 	}
-	return e.withBus(c, func(ctx context.Context, conn *natsclient.Conn) error {
+	return e.endless(c, func(ctx context.Context, conn *natsclient.Conn) error {
 		l, err := conn.Listen(ctx, role)
 		if err != nil {
 			return err

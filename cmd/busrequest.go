@@ -44,7 +44,7 @@ func (e *env) busRequest(c *cli.Context) error {
 		return fault.New(fault.Usage, "give --client-key-password-file a file", "stdin has the request, and cannot have the key's password too")
 	}
 	return e.withBus(c, func(ctx context.Context, conn *natsclient.Conn) error {
-		data, err := e.requestData(c)
+		data, err := e.requestData(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -63,11 +63,11 @@ func (e *env) busRequest(c *cli.Context) error {
 }
 
 // requestData is what the request has.
-func (e *env) requestData(c *cli.Context) ([]byte, error) {
+func (e *env) requestData(ctx context.Context, c *cli.Context) ([]byte, error) {
 	if e.call.given["data"] {
 		return []byte(c.String("data")), nil
 	}
-	data, err := io.ReadAll(io.LimitReader(e.stdin, maxBusMessage+1))
+	data, err := io.ReadAll(io.LimitReader(untilDone(ctx, e.stdin), maxBusMessage+1))
 	if err != nil {
 		return nil, fault.New(fault.Failed, "", "cannot read stdin: %w", err)
 	}

@@ -30,7 +30,7 @@ func (e *env) busServeEcho(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return e.withBus(c, func(ctx context.Context, conn *natsclient.Conn) error {
+	return e.endless(c, func(ctx context.Context, conn *natsclient.Conn) error {
 		l, err := conn.Listen(ctx, role)
 		if err != nil {
 			return err
