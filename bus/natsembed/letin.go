@@ -3,6 +3,7 @@ package natsembed
 import (
 	"context"
 	"crypto/x509"
+	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -37,30 +38,34 @@ func (s *embedded) letIn(ctx context.Context, client server.ClientAuthentication
 		return false
 	}
 	start := time.Now()
-	account, err := s.settle(ctx, client.GetID(), chain)
+	account, again, err := s.settle(ctx, client.GetID(), chain)
 	s.Metrics.Answered(err, time.Since(start))
 	if err != nil {
 		log.Warn("refused", "error", err, "hint", fault.HintOf(err))
 		return false
 	}
 	client.RegisterUser(&server.User{Username: string(account.Name), Permissions: permissions(account), ConnectionDeadline: chain[0].NotAfter})
-	log.Info("let in", "account", account.Name, "revision", account.Revision)
+	level := slog.LevelInfo
+	if again { // so it fills no log
+		level = slog.LevelDebug
+	}
+	log.Log(ctx, level, "let in", "account", account.Name, "revision", account.Revision)
 	return true
 }
 
-// settle finds the account that a chain opens, and notes the connection. Where something changed meanwhile it looks
-// again: whoever ends connections for that did not see this one.
-func (s *embedded) settle(ctx context.Context, id uint64, chain []*x509.Certificate) (bus.Account, error) {
+// settle finds the account that a chain opens, and notes the connection; again says that it was noted already, by an earlier CONNECT.
+// Where something changed meanwhile it looks again: whoever ends connections for that did not see this one.
+func (s *embedded) settle(ctx context.Context, id uint64, chain []*x509.Certificate) (account bus.Account, again bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.AnswerTime)
 	defer cancel()
 	for {
 		moment := s.table.moment()
 		account, err := s.Authorizer.Authorize(ctx, chain, s.Now())
 		if err != nil {
-			return account, err
+			return account, false, err
 		}
-		if s.table.add(connection{id, account.Name, account.Revision, chain}, moment, s.gone) {
-			return account, nil
+		if added, again := s.table.add(connection{id, account.Name, account.Revision, chain}, moment, s.gone); added {
+			return account, again, nil
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,7 +38,7 @@ func (still) AccountChanges(_ context.Context, since int64, _ int) ([]bus.Accoun
 }
 
 // serveWith starts a server of the matrix's accounts that lets in one certificate more, which may do everything.
-func (w *world) serveWith(limitless tls.Certificate) {
+func (w *world) serveWith(limitless tls.Certificate) *embedded {
 	w.Helper()
 	config := w.config()
 	accounts := still{}
@@ -57,10 +58,12 @@ func (w *world) serveWith(limitless tls.Certificate) {
 	})
 	go func() { done <- s.run(ctx, options) }()
 	w.addr = <-ready
-	w.Cleanup(func() {
+	w.stop = sync.OnceFunc(func() {
 		cancel()
 		must(w, <-done)
 	})
+	w.Cleanup(w.stop)
+	return s
 }
 
 // speak connects, and is not let in where the account is revoked.

@@ -61,8 +61,10 @@ func (c *Config) fill() {
 	}
 }
 
-// tlsTime is how long a handshake may take.
-const tlsTime = 5 * time.Second
+const (
+	tlsTime = 5 * time.Second // a handshake may take
+	maxSubs = 1 << 14         // subscriptions of a connection
+)
 
 // embedded is a server that runs.
 type embedded struct {
@@ -91,7 +93,7 @@ func (s *embedded) run(ctx context.Context, options *server.Options) (err error)
 	if s.nats, err = server.NewServer(options); err != nil {
 		return fault.New(fault.Failed, "", "the NATS server: %w", err)
 	}
-	notes := &notes{log: s.Log}
+	notes := &notes{log: s.Log, now: s.Now}
 	s.nats.SetLoggerV2(notes, s.Log.Enabled(ctx, slog.LevelDebug), false, false)
 	s.nats.Start()
 	defer s.nats.WaitForShutdown()
@@ -120,8 +122,9 @@ func (s *embedded) options(ctx context.Context) (*server.Options, error) {
 	}
 	demandCertificate := func(config *tls.Config) { config.ClientAuth = max(config.ClientAuth, tls.RequireAnyClientCert) }
 	return &server.Options{
-		Host: host, Port: port, MaxConn: s.MaxConnections, NoSigs: true,
-		TLSConfig: tlsserver.Harden(s.TLS, demandCertificate), TLSTimeout: tlsTime.Seconds(),
+		Host: host, Port: port, MaxConn: s.MaxConnections, MaxSubs: maxSubs, NoSigs: true,
+		MaxClosedClients: 1, // to remember: each with all its subscriptions
+		TLSConfig:        tlsserver.Harden(s.TLS, demandCertificate), TLSTimeout: tlsTime.Seconds(),
 		CustomClientAuthentication: check(func(c server.ClientAuthentication) bool { return s.letIn(ctx, c) }),
 		JetStream:                  s.JetStream != "", StoreDir: s.JetStream, DisableJetStreamBanner: true,
 	}, nil

@@ -7,9 +7,11 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -306,6 +308,9 @@ func TestSecondConnect(t *testing.T) {
 	if _, refused := s.Do("PUB xbus.msgbox.bob 0\r\n"); !refused {
 		t.Error("alice sends for bob")
 	}
+	if n := strings.Count(w.log.String(), "let in"); n != 1 {
+		t.Errorf("the log says %d times that one connection is let in", n)
+	}
 	w.revoke("alice")
 	s.UntilClosed()
 	if s := w.speak(w.root.account("alice")); s.In {
@@ -316,13 +321,73 @@ func TestSecondConnect(t *testing.T) {
 	}
 }
 
+// Of who has left next to nothing is kept, and a connection cannot have subscriptions without end.
+func TestSubscriptions(t *testing.T) {
+	w := &world{TB: t, root: newCA(t, "root"), log: new(logged)}
+	limitless := w.root.leaf()
+	s := w.serveWith(limitless)
+	for range 3 {
+		c := w.mustConnect(limitless)
+		_, err := c.SubscribeSync("some.subject")
+		must(t, err)
+		w.there(c)
+		c.Close()
+	}
+	greedy := w.mustConnect(limitless)
+	for range maxSubs + 1 {
+		_, err := greedy.SubscribeSync("some.subject")
+		must(t, err)
+	}
+	w.there(greedy)
+	if err := greedy.LastError(); err == nil || !strings.Contains(err.Error(), "maximum subscriptions exceeded") {
+		t.Errorf("with %d subscriptions: %v", maxSubs+1, err)
+	}
+	greedy.Close()
+	w.stop()
+	kept, err := s.nats.Connz(&server.ConnzOptions{State: server.ConnClosed, Subscriptions: true})
+	must(t, err)
+	if len(kept.Conns) != 1 {
+		t.Errorf("the server remembers %d connections that have ended", len(kept.Conns))
+	}
+}
+
+// What one account does in vain fills no log, and the others' lines stay.
+func TestNotes(t *testing.T) {
+	log, now := new(logged), time.Now()
+	n := &notes{log: slog.New(slog.NewTextHandler(log, nil)), now: func() time.Time { return now }}
+	vain := func(i int, account string) {
+		n.Errorf(`127.0.0.1:`+strconv.Itoa(i)+` - cid:5 - "v1:go:a\" - \"$G/user:x\"" - "$G/user:`+account+`" - Publish Violation - Subject %q`, "xbus.msgbox.carol")
+	}
+	counts := func(words string, want int) {
+		t.Helper()
+		if got := strings.Count(log.String(), words); got != want {
+			t.Errorf("the log has %q %d times, want %d", words, got, want)
+		}
+	}
+	for i := range 10 * maxNotes {
+		vain(i, "alice")
+	}
+	vain(1, "bob")
+	counts("Publish Violation", maxNotes+1)
+	counts("has its share of the log", 1)
+	now = now.Add(noteTime)
+	vain(1, "alice")
+	counts("Publish Violation", maxNotes+2)
+	n.Errorf("of nobody")
+	n.Noticef(`127.0.0.1:1 - cid:6 - "$G/user:bob" - Slow Consumer Detected: MaxPending of %d Exceeded`, 1<<20)
+	n.Noticef("Server is ready")
+	counts("of nobody", 1)
+	counts("level=WARN msg=NATS", 1)
+	counts("Server is ready", 0)
+}
+
 // The table forgets what has ended.
 func TestTable(t *testing.T) {
 	table, ended := newTable(), map[uint64]bool{}
 	gone := func(c connection) bool { return ended[c.id] }
 	for id := range uint64(10 * leastSweep) {
-		if !table.add(connection{id: id, account: "alice"}, table.moment(), gone) {
-			t.Fatal("it is not added")
+		if added, again := table.add(connection{id: id, account: "alice"}, table.moment(), gone); !added || again {
+			t.Fatalf("added: %t, again: %t", added, again)
 		}
 		ended[id] = id%10 != 0
 	}
@@ -331,7 +396,7 @@ func TestTable(t *testing.T) {
 	}
 	moment := table.moment()
 	table.changed(nil)
-	if table.add(connection{id: 1, account: "bob"}, moment, gone) {
+	if added, _ := table.add(connection{id: 1, account: "bob"}, moment, gone); added {
 		t.Error("the moment is over, and it is added")
 	}
 	for _, c := range table.all() {

@@ -36,12 +36,13 @@ func (t *table) moment() int {
 	return t.now
 }
 
-// add notes a connection that was decided on after a moment. It does not where that is over. gone says whether one has ended.
-func (t *table) add(c connection, moment int, gone func(connection) bool) bool {
+// add notes a connection that was decided on after a moment; again says that it was there. It does not where the moment is over. gone says
+// whether one has ended.
+func (t *table) add(c connection, moment int, gone func(connection) bool) (added, again bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if moment != t.now {
-		return false
+		return false, false
 	}
 	if t.size >= t.sweepAt {
 		t.sweep(gone)
@@ -49,11 +50,11 @@ func (t *table) add(c connection, moment int, gone func(connection) bool) bool {
 	if t.of[c.account] == nil {
 		t.of[c.account] = map[uint64]connection{}
 	}
-	if _, again := t.of[c.account][c.id]; !again { // a client may send a second CONNECT
+	if _, again = t.of[c.account][c.id]; !again { // a client may send a second CONNECT
 		t.size++
 	}
 	t.of[c.account][c.id] = c
-	return true
+	return true, again
 }
 
 // sweep forgets what has ended. The next sweep is due when there are twice as many as are left.
