@@ -71,8 +71,9 @@ func (e *env) busAuthorize(c *cli.Context) error {
 	}
 	roots := &serverRoots{log: log, file: c.String("ca-file")}
 	ca := &clientCA{log: log, now: e.now, flag: "client-ca", whom: "clients", file: c.String("client-ca"), crls: c.StringSlice("crl")}
+	trust := &busTrust{clientCA: ca, source: ca.source(), domain: c.String("trust-domain"), file: path + reviewedSuffix}
 	keeper := &keeper{log: log, shown: shown, reloads: []reload{{"certificate", shown.reload}}, looks: []reload{{"certificate", shown.look}}}
-	for _, source := range append(roots.sources(), ca.source()) {
+	for _, source := range append(roots.sources(), trust.source) {
 		if err := source.reload(c.Context); err != nil {
 			return err
 		}
@@ -95,10 +96,10 @@ func (e *env) busAuthorize(c *cli.Context) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	return e.runAuthorizer(c, keeper, ca, metrics, natsauth.Config{
-		Authorizer: &natsauth.Authorizer{Accounts: db, TrustDomain: c.String("trust-domain"), Verify: ca.verify},
+	return e.runAuthorizer(c, keeper, trust, metrics, natsauth.Config{
+		Authorizer: &natsauth.Authorizer{Accounts: db, TrustDomain: trust.domain, Verify: ca.verify},
 		Keys:       keys, URL: natsURL(c.String("connect")), TLS: authorizerTLS(shown, e.now), Roots: roots.pool.Load,
-		Metrics: natsauth.NewMetrics(shown.as("authorizer"), ca.nextUpdates), Now: e.now, Log: log,
+		Reviewed: trust.reviewed, Metrics: natsauth.NewMetrics(shown.as("authorizer"), ca.nextUpdates), Now: e.now, Log: log,
 	})
 }
 
@@ -181,17 +182,12 @@ func (r *serverRoots) read(context.Context) error {
 }
 
 // runAuthorizer answers until a signal.
-func (e *env) runAuthorizer(c *cli.Context, keeper *keeper, ca *clientCA, metrics net.Listener, config natsauth.Config) error {
+func (e *env) runAuthorizer(c *cli.Context, keeper *keeper, trust *busTrust, metrics net.Listener, config natsauth.Config) error {
 	ctx, signals, stop := e.signals(c.Context)
 	defer stop()
 	service := natsauth.NewService(config)
-	ca.due() // whom is trusted did not change yet
-	review := reload{"connections", func(context.Context) error {
-		if others := ca.changed; ca.due() {
-			service.Review(others)
-		}
-		return nil
-	}}
+	trust.begin(service)
+	review := reload{"connections", func(context.Context) error { trust.review(service); return nil }}
 	keeper.reloads, keeper.looks, keeper.ended = append(keeper.reloads, review), append(keeper.looks, review), signals.ended
 	ctx, end := context.WithCancel(ctx)
 	var beside sync.WaitGroup

@@ -14,10 +14,11 @@ type chains struct {
 	review int
 }
 
-// kept is a chain in DER, and the review by which it was last verified.
+// kept is a chain in DER, the review by which it was last verified, and how many lists of connections since had none of it.
 type kept struct {
 	der    [][]byte
 	review int
+	unused int
 }
 
 func newChains() *chains { return &chains{of: map[string]kept{}} }
@@ -50,7 +51,7 @@ func (c *chains) put(der [][]byte, review int) {
 	defer c.mu.Unlock()
 	which := fingerprint(der[0])
 	if old, ok := c.of[which]; !ok || old.review <= review {
-		c.of[which] = kept{der, review}
+		c.of[which] = kept{der, review, 0}
 	}
 }
 
@@ -62,13 +63,20 @@ func (c *chains) get(which string) (der [][]byte, fresh, ok bool) {
 	return k.der, k.review == c.review, ok
 }
 
-// only forgets all chains but those that are needed, and those of the last two reviews, whose connections may be yet to come.
+// only forgets all chains but those that are needed, and those of the last two reviews or the last list, whose connections may be
+// yet to come.
 func (c *chains) only(needed map[string]bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for which, k := range c.of {
-		if !needed[which] && k.review < c.review-1 {
+		k.unused++
+		if needed[which] {
+			k.unused = 0
+		}
+		if k.unused > 1 && k.review < c.review-1 {
 			delete(c.of, which)
+		} else {
+			c.of[which] = k
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -134,6 +135,9 @@ func (w *watch) page(data []byte, number string) {
 	}
 	if round != w.round {
 		return // of a round before
+	}
+	if w.waiting != nil {
+		w.waiting = time.After(siblingTime)
 	}
 	list, offset, again := a.Data.Connections, a.Data.Offset, fmt.Sprintf(listOne, a.Server.ID)
 	if offset > 0 && (len(list) == 0 || list[0].CID > w.reached[a.Server.ID]) {

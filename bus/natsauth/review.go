@@ -20,15 +20,18 @@ type (
 	}
 )
 
-// review begins to verify all certificates again, some at a time, so that a revocation need not wait for it.
-func (w *watch) review(others bool) {
+// review begins to verify all certificates again, some at a time, so that a revocation need not wait for it. See Service.Review.
+func (w *watch) review(trusted string) {
 	w.chains.next()
 	w.unverified = nil
 	w.all(func(l link) { w.unverified = append(w.unverified, l) })
-	if others {
-		w.list() // and with it others are asked for certificates
-		w.waiting = time.After(siblingTime)
+	if trusted == "" {
+		return
 	}
+	w.trusted, w.strangers = trusted, nil
+	clear(w.asked)
+	w.list() // and with it others are asked for certificates
+	w.waiting = time.After(siblingTime)
 }
 
 // askCertificates asks the others for the certificates of a server's connections that are not known here.
@@ -36,7 +39,7 @@ func (w *watch) askCertificates(server string) {
 	unknown := map[string]bool{}
 	w.all(func(l link) {
 		if _, _, ok := w.chains.get(l.fingerprint); !ok && l.server == server {
-			unknown[l.fingerprint] = true
+			unknown[l.fingerprint], w.asked[l.fingerprint] = true, true
 		}
 	})
 	for page := range slices.Chunk(slices.Collect(maps.Keys(unknown)), askPage) {
@@ -119,21 +122,39 @@ func (w *watch) learn(data []byte) {
 	})
 }
 
-// findStrangers finds the connections whose certificates nobody knows.
+// findStrangers finds the connections whose certificates nobody gave who was asked.
 func (w *watch) findStrangers() {
-	w.strangers = nil
 	w.all(func(l link) {
-		if _, _, ok := w.chains.get(l.fingerprint); !ok {
+		if w.asked[l.fingerprint] && !w.known(l) {
 			w.strangers = append(w.strangers, l)
 		}
 	})
 }
 
-// endStrangers ends some of them, slowly: they all come back.
+// endStrangers ends some of them, slowly: they all come back. The first of a certificate makes it known, which spares the others.
 func (w *watch) endStrangers() {
-	n := min(len(w.strangers), strangersEach)
-	for _, l := range w.strangers[:n] {
-		w.kick(l, NotKnown, "whom is trusted changed, and no authorizer knows the certificate")
+	for n := 0; n < strangersEach && len(w.strangers) > 0; w.strangers = w.strangers[1:] {
+		if l := w.strangers[0]; w.of[l.account][l.place] != nil && !w.known(l) {
+			w.kick(l, NotKnown, "whom is trusted changed, and no authorizer knows the certificate")
+			n++
+		}
 	}
-	w.strangers = w.strangers[n:]
+}
+
+// known says whether the certificate of a connection is: then reviews verify it.
+func (w *watch) known(l link) bool {
+	_, _, ok := w.chains.get(l.fingerprint)
+	return ok
+}
+
+// endReview tells of a review that is done.
+func (w *watch) endReview() {
+	if w.trusted == "" || w.waiting != nil || len(w.unverified) > 0 || len(w.strangers) > 0 {
+		return
+	}
+	if w.Reviewed != nil {
+		w.Reviewed(w.trusted)
+	}
+	w.trusted = ""
+	clear(w.asked)
 }

@@ -37,6 +37,7 @@ type Config struct {
 	Concurrent  int                   // questions at a time: 64
 	FollowEvery time.Duration         // between two looks at the store for accounts that changed: 50 ms
 	ListEvery   time.Duration         // between two lists of all connections, for events that were lost: a minute
+	Reviewed    func(trusted string)  // is called when a Review that has this is done; nil is not
 	Metrics     *Metrics              // are filled
 	Now         func() time.Time
 	Log         *slog.Logger
@@ -47,7 +48,7 @@ type Service struct {
 	Config
 	chains  *chains
 	places  chan struct{} // one for each question
-	reviews chan bool
+	reviews chan string
 	relist  chan struct{}
 
 	listPage int // connections in a page of a list
@@ -68,15 +69,15 @@ func NewService(c Config) *Service {
 	if c.Metrics == nil {
 		c.Metrics = NewMetrics(nil, nil)
 	}
-	return &Service{Config: c, chains: newChains(), places: make(chan struct{}, c.Concurrent), reviews: make(chan bool, 8), relist: make(chan struct{}, 1), listPage: 1024}
+	return &Service{Config: c, chains: newChains(), places: make(chan struct{}, c.Concurrent), reviews: make(chan string, 8), relist: make(chan struct{}, 1), listPage: 1024}
 }
 
-// Review verifies the certificates of all connections again, and ends those that are not trusted any more. others says that whom
-// is trusted changed: then also those are ended, some at a time, whose certificate no authorizer knows since all were
-// started after them. They come back and are asked.
-func (s *Service) Review(others bool) {
+// Review verifies the certificates of all connections again, and ends those that are not trusted any more. trusted names whom is
+// trusted by now where that changed, and is empty where it did not. When it did also those are ended, some at a time, whose
+// certificate no authorizer knows since all were started after them. They come back and are asked. Before Serve it does this at the start.
+func (s *Service) Review(trusted string) {
 	select {
-	case s.reviews <- others:
+	case s.reviews <- trusted:
 	default: // enough wait
 	}
 }

@@ -394,7 +394,7 @@ func TestReview(t *testing.T) {
 	a, b := w.mustConnect(0, alice), w.mustConnect(0, bob)
 	second := w.authorize(0) // knows of their certificates by asking the first
 	w.revoke(alice)
-	second.Review(true)
+	second.Review("others")
 	a.ended(t)
 	if log := w.log.String(); !strings.Contains(log, `cause="it is revoked"`) || strings.Contains(log, "no authorizer knows the certificate") {
 		t.Errorf("it is ended for another reason: %s", log)
@@ -404,7 +404,7 @@ func TestReview(t *testing.T) {
 	}
 	first.stop()
 	w.revoke(bob)
-	second.Review(false)
+	second.Review("")
 	b.ended(t)
 }
 
@@ -416,15 +416,36 @@ func TestStrangers(t *testing.T) {
 	first.stop()
 	second := w.authorize(0)
 	b := w.mustConnect(0, w.root.account("bob"))
-	second.Review(false)
+	second.Review("")
 	if err := errors.Join(a.Flush(), b.Flush()); err != nil {
 		t.Errorf("a review without a change: %v", err)
 	}
-	second.Review(true)
+	second.Review("others")
 	a.ended(t)
 	if err := b.Flush(); err != nil {
 		t.Errorf("a certificate that is known: %v", err)
 	}
+}
+
+// A review is told when it is done: by then who is not known is ended.
+func TestReviewed(t *testing.T) {
+	w := newWorld(t, 1, "alice")
+	first := w.authorize(0)
+	a := w.mustConnect(0, w.root.account("alice"))
+	first.stop()
+	reviewed := make(chan string, 1)
+	second := w.authorize(0, func(c *natsauth.Config) { c.Reviewed = func(trusted string) { reviewed <- trusted } })
+	second.Review("")
+	second.Review("this")
+	select {
+	case got := <-reviewed:
+		if got != "this" || !strings.Contains(w.log.String(), "no authorizer knows the certificate") {
+			t.Errorf("%q is done after %s", got, w.log)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("the review is not done")
+	}
+	a.ended(t)
 }
 
 // The server ends a connection with its certificate.

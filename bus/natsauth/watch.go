@@ -25,7 +25,7 @@ const certificatesSubject = "keyward.bus.certificates"
 const (
 	askPage       = 64                    // fingerprints
 	reviewPage    = 64                    // connections
-	siblingTime   = 2 * time.Second       // to answer with certificates
+	siblingTime   = 2 * time.Second       // to answer with the next page, and with certificates
 	strangersTick = 50 * time.Millisecond // in which strangersEach are ended
 	strangersEach = 5
 	maxEvents     = 1 << 16          // that wait
@@ -45,9 +45,11 @@ type watch struct {
 	lastList   time.Time         // when the last round began
 	reached    map[string]uint64 // the last CID of a server's list so far
 	listDue    bool              // another is wanted
-	waiting    <-chan time.Time  // for certificates from other authorizers
-	strangers  []link            // to be ended
 	unverified []link            // to be looked at in a review
+	trusted    string            // by a review that is not done yet; empty where it does not end strangers
+	asked      map[string]bool   // for the certificates of these fingerprints, since it began
+	waiting    <-chan time.Time  // for other authorizers to give them
+	strangers  []link            // to be ended
 }
 
 // change is what a Follower hears.
@@ -60,7 +62,7 @@ type change struct {
 func newWatch(s *Service, system, siblings *nats.Conn) (*watch, error) {
 	w := &watch{
 		Service: s, connections: newConnections(), system: system, siblings: siblings,
-		events: make(chan *nats.Msg, maxEvents), changes: make(chan change, 16), inbox: nats.NewInbox(), reached: map[string]uint64{},
+		events: make(chan *nats.Msg, maxEvents), changes: make(chan change, 16), inbox: nats.NewInbox(), reached: map[string]uint64{}, asked: map[string]bool{},
 	}
 	w.follower = &Follower{Accounts: s.Authorizer.Accounts, Every: s.FollowEvery, Failed: w.storeFailed, Metrics: s.Metrics}
 	hears := map[*nats.Conn][]string{system: {connectEvent, disconnectEvent, w.inbox + ".>"}, siblings: {certificatesSubject, w.inbox + ".>"}}
@@ -122,8 +124,8 @@ func (w *watch) run(ctx context.Context) {
 				w.kick(l, AccountChanged, "the account changed")
 			}
 			w.listDue = true // an event may have been lost
-		case others := <-w.reviews:
-			w.review(others)
+		case trusted := <-w.reviews:
+			w.review(trusted)
 		case <-w.waiting:
 			w.waiting = nil
 			w.findStrangers()
@@ -133,6 +135,7 @@ func (w *watch) run(ctx context.Context) {
 			w.list()
 		case <-beat.C:
 			w.endStrangers()
+			w.endReview()
 			if w.listDue && w.Now().Sub(w.lastList) >= listsApart {
 				w.list()
 			}
