@@ -92,7 +92,11 @@ func (a Account) mayHear(p, queue Pattern) Verdict {
 		return Verdict{Allowed, g.entry(), "by " + g.role}
 	}
 	if g, ok := hearing(heard, p.narrow(), queue); ok {
-		return Verdict{Filtered, string(g.pattern) + "." + anyTail, "the server takes it and delivers only " + string(p.narrow()) + ", by " + g.role}
+		below := g.pattern + "." + anyTail
+		if !slices.ContainsFunc(filters(heard), func(f filter) bool { return f.pattern == below }) {
+			return Verdict{Allowed, g.entry(), "by " + g.role + ", and the account hears all that is below"}
+		}
+		return Verdict{Filtered, string(below), "the server takes it and delivers only " + string(p.narrow()) + ", by " + g.role}
 	}
 	if _, ok := hearing(heard, p, Pattern(a.Name)+"."+anyTail); ok && queue != "" {
 		return Verdict{Refused, "", "the queue groups of the account begin with " + string(a.Name) + "."}

@@ -98,6 +98,10 @@ func accounts() []account {
 		sends:   `_INBOX\.ivan\.out\.` + more + `|_INBOX\.` + one + `\.in\.from\.ivan\.` + more,
 		hears:   []right{consumer("ivan", `xbus\.msgbox\.alice`), {`xbus\.msgbox\.alice\.` + one, `ivan\.one`}},
 	}, {
+		Account: bus.Account{Name: "judy", Roles: []bus.Role{role(bus.Consumer, "orders", "orders.*", "orders.*.>")}},
+		sends:   `_INBOX\.judy\.out\.` + more,
+		hears:   []right{consumer("judy", `orders\.`+more)},
+	}, {
 		Account: bus.Account{Name: "mallory", Roles: []bus.Role{role(bus.Emitter, "echo"), role(bus.Service, "trap", "trap.*"), role(bus.Worker, "trap", "trap.*")}, Publish: []bus.Pattern{"trap.>"}},
 		sends:   `xbus\.msgbox\.mallory\.echo|trap\.` + more + `|_INBOX\.mallory\.out\.` + more + `|_INBOX\.` + one + `\.in\.from\.mallory\.` + more,
 		hears:   []right{consumer("mallory", `trap\.`+one)},
