@@ -114,7 +114,7 @@ func (w *watch) list() {
 }
 
 func (w *watch) askList(subject string, offset int) {
-	w.ask(w.system, subject, fmt.Sprintf("list.%d", w.round), listQuestion{Account: BusAccount, Users: true, Offset: offset, Limit: w.listPage})
+	w.ask(w.lists, subject, fmt.Sprintf("list.%d", w.round), listQuestion{Account: BusAccount, Users: true, Offset: offset, Limit: w.pageSize})
 }
 
 // page takes a page of a server's list, which is by CID, and asks for the next one. Pages overlap, since connections that end
@@ -141,7 +141,7 @@ func (w *watch) page(data []byte, number string) {
 	}
 	list, offset, again := a.Data.Connections, a.Data.Offset, fmt.Sprintf(listOne, a.Server.ID)
 	if offset > 0 && (len(list) == 0 || list[0].CID > w.reached[a.Server.ID]) {
-		w.askList(again, max(0, offset-w.listPage/2))
+		w.askList(again, max(0, offset-w.pageSize/2))
 		return
 	}
 	for _, c := range list {
@@ -150,7 +150,7 @@ func (w *watch) page(data []byte, number string) {
 			w.add(link{place{a.Server.ID, c.CID}, s})
 		}
 	}
-	if n := len(list); n == w.listPage {
+	if n := len(list); n == w.pageSize {
 		w.askList(again, offset+n-n/8)
 		return
 	}

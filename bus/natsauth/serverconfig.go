@@ -57,6 +57,9 @@ func (c ServerConfig) Text() (string, error) {
 		line("server_name: %s", quote(c.Name))
 	}
 	line("listen: %s", quote(c.Listen))
+	line("# A client that is silent is gone: it may be an authorizer, which would be asked on and on.")
+	line("ping_interval: %q", pingClientEvery)
+	line("ping_max: %d", maxPings)
 	line("")
 	line("# Every client shows a certificate, the authorizers too.")
 	line("%s", c.tls("", "verify"))
@@ -87,6 +90,9 @@ func (c ServerConfig) Text() (string, error) {
 		line("  # A server shows the others the same certificate, which has to be for servers and clients. Whoever has the certificate")
 		line("  # of an account is none of them: a server's has the host of a route among its DNS names.")
 		line("%s", c.tls("  ", "verify_cert_and_check_known_urls"))
+		line("  # So is a server that is silent: what is asked of an authorizer there is lost.")
+		line("  ping_interval: %q", pingEvery)
+		line("  ping_max: %d", maxPings)
 		line("  routes: [%s]", routes(c.Routes))
 		line("}")
 	}

@@ -23,6 +23,14 @@ const BusAccount = "BUS"
 // flushTime is how long a server has to take our subscriptions.
 const flushTime = 10 * time.Second
 
+// A server that answers maxPings pings with nothing is left for another: until then it is asked by the others of its cluster, in vain.
+// So it is among servers. They ping clients less often: who has a question of theirs and is gone is an authorizer, and there are others.
+const (
+	pingEvery       = 2 * time.Second
+	pingClientEvery = 10 * time.Second
+	maxPings        = 2
+)
+
 // queueGroup is that of all authorizers with the same keys.
 const queueGroup = "keyward"
 
@@ -50,8 +58,9 @@ type Service struct {
 	places  chan struct{} // one for each question
 	reviews chan string
 	relist  chan struct{}
+	cutOff  chan struct{} // a list was, perhaps for its size
 
-	listPage int // connections in a page of a list
+	listPage int // connections in a page of a list, at most
 }
 
 // NewService makes a Service.
@@ -69,7 +78,7 @@ func NewService(c Config) *Service {
 	if c.Metrics == nil {
 		c.Metrics = NewMetrics(nil, nil)
 	}
-	return &Service{Config: c, chains: newChains(), places: make(chan struct{}, c.Concurrent), reviews: make(chan string, 8), relist: make(chan struct{}, 1), listPage: 1024}
+	return &Service{Config: c, chains: newChains(), places: make(chan struct{}, c.Concurrent), reviews: make(chan string, 8), relist: make(chan struct{}, 1), cutOff: make(chan struct{}, 1), listPage: 1024}
 }
 
 // Review verifies the certificates of all connections again, and ends those that are not trusted any more. trusted names whom is
@@ -90,16 +99,17 @@ func (s *Service) Serve(ctx context.Context, ready func()) error {
 		return err
 	}
 	defer end(questions)
-	again := nats.ReconnectHandler(func(c *nats.Conn) {
-		s.Log.Info("connected", "server", c.ConnectedUrlRedacted(), "as", "system")
-		s.listAgain()
-	})
-	system, err := s.connect(ctx, "system", s.Keys.system, again)
+	system, err := s.connect(ctx, "system", s.Keys.system, s.reconnected("system", s.relist))
 	if err != nil {
 		return err
 	}
 	defer end(system)
-	w, err := newWatch(s, system.Conn, questions.Conn)
+	lists, err := s.connect(ctx, "lists", s.Keys.system, s.reconnected("lists", s.cutOff))
+	if err != nil {
+		return err
+	}
+	defer end(lists)
+	w, err := newWatch(s, system.Conn, lists.Conn, questions.Conn)
 	if err != nil {
 		return err
 	}
@@ -114,7 +124,7 @@ func (s *Service) Serve(ctx context.Context, ready func()) error {
 	beside.Go(func() { w.run(ctx) })
 	sub, err := questions.QueueSubscribe(calloutSubject, queueGroup, func(m *nats.Msg) { s.take(ctx, m) })
 	if err == nil {
-		err = cmp.Or(questions.FlushTimeout(flushTime), system.FlushTimeout(flushTime))
+		err = cmp.Or(questions.FlushTimeout(flushTime), system.FlushTimeout(flushTime), lists.FlushTimeout(flushTime))
 	}
 	if err != nil {
 		return fault.New(fault.Unreachable, "", "cannot subscribe: %w", err)
@@ -154,7 +164,10 @@ func (s *Service) connect(ctx context.Context, as string, key nkeys.KeyPair, mor
 		URL: s.URL, TLS: s.TLS, Log: s.Log,
 		HintSecret: "leave them out: the keys are in --bus-keys",
 		HintLogin:  "have the server use what `keyward bus config` prints for these keys",
-		More:       []nats.Option{nats.Name("keyward bus authorize, " + as), nats.Nkey(public, key.Sign), nats.NoEcho(), nats.ErrorHandler(s.libraryError)},
+		More: []nats.Option{
+			nats.Name("keyward bus authorize, " + as), nats.Nkey(public, key.Sign), nats.NoEcho(), nats.ErrorHandler(s.libraryError),
+			nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(maxPings),
+		},
 	}
 	if s.Roots != nil {
 		options.More = append(options.More, s.currentRoots)
@@ -189,13 +202,22 @@ func end(conn *natsdial.Conn) {
 func (s *Service) libraryError(_ *nats.Conn, _ *nats.Subscription, err error) {
 	s.Log.Warn("NATS", "cause", err)
 	if errors.Is(err, nats.ErrSlowConsumer) {
-		s.listAgain()
+		tell(s.relist)
 	}
 }
 
-func (s *Service) listAgain() {
+// reconnected tells whom it concerns that a connection is there again.
+func (s *Service) reconnected(as string, whom chan<- struct{}) nats.Option {
+	return nats.ReconnectHandler(func(c *nats.Conn) {
+		s.Log.Info("connected", "server", c.ConnectedUrlRedacted(), "as", as)
+		tell(whom)
+	})
+}
+
+// tell tells somebody who may have been told already.
+func tell(whom chan<- struct{}) {
 	select {
-	case s.relist <- struct{}{}:
+	case whom <- struct{}{}:
 	default:
 	}
 }

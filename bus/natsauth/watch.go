@@ -29,6 +29,7 @@ const (
 	strangersTick = 50 * time.Millisecond // in which strangersEach are ended
 	strangersEach = 5
 	maxEvents     = 1 << 16          // that wait
+	smallPage     = 8                // connections: their list is taken whatever they show
 	listsApart    = 10 * time.Second // where accounts change all the time
 )
 
@@ -36,12 +37,15 @@ const (
 type watch struct {
 	*Service
 	*connections
-	follower         *Follower
-	system, siblings *nats.Conn
-	events           chan *nats.Msg
-	changes          chan change
-	inbox            string // of both connections
+	follower *Follower
+	system   *nats.Conn // hears events, and ends connections
+	lists    *nats.Conn // apart: clients can make a list so large that the server cuts off who asked for it
+	siblings *nats.Conn
+	events   chan *nats.Msg
+	changes  chan change
+	inbox    string // of all of them
 
+	pageSize   int               // connections in a page of a list
 	lastList   time.Time         // when the last round began
 	reached    map[string]uint64 // the last CID of a server's list so far
 	listDue    bool              // another is wanted
@@ -59,13 +63,15 @@ type change struct {
 }
 
 // newWatch subscribes to what it hears.
-func newWatch(s *Service, system, siblings *nats.Conn) (*watch, error) {
+func newWatch(s *Service, system, lists, siblings *nats.Conn) (*watch, error) {
 	w := &watch{
-		Service: s, connections: newConnections(), system: system, siblings: siblings,
+		Service: s, connections: newConnections(), system: system, lists: lists, siblings: siblings, pageSize: s.listPage,
 		events: make(chan *nats.Msg, maxEvents), changes: make(chan change, 16), inbox: nats.NewInbox(), reached: map[string]uint64{}, asked: map[string]bool{},
 	}
 	w.follower = &Follower{Accounts: s.Authorizer.Accounts, Every: s.FollowEvery, Failed: w.storeFailed, Metrics: s.Metrics}
-	hears := map[*nats.Conn][]string{system: {connectEvent, disconnectEvent, w.inbox + ".>"}, siblings: {certificatesSubject, w.inbox + ".>"}}
+	hears := map[*nats.Conn][]string{
+		system: {connectEvent, disconnectEvent, w.inbox + ".kick"}, lists: {w.inbox + ".list.*"}, siblings: {certificatesSubject, w.inbox + ".certificates"},
+	}
 	for conn, subjects := range hears {
 		for _, subject := range subjects {
 			if _, err := conn.ChanSubscribe(subject, w.events); err != nil {
@@ -131,7 +137,11 @@ func (w *watch) run(ctx context.Context) {
 			w.findStrangers()
 		case <-w.relist:
 			w.list()
+		case <-w.cutOff:
+			w.pageSize = max(w.pageSize/4, smallPage)
+			w.list()
 		case <-lists.C:
+			w.pageSize = min(w.pageSize*2, w.listPage)
 			w.list()
 		case <-beat.C:
 			w.endStrangers()

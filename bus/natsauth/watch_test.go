@@ -37,7 +37,7 @@ func TestListMoves(t *testing.T) {
 
 	service := NewService(Config{Log: slog.New(slog.DiscardHandler), Authorizer: new(Authorizer)})
 	service.listPage = 16
-	w := &watch{Service: service, connections: newConnections(), system: conn, siblings: conn, inbox: "test", reached: map[string]uint64{}, asked: map[string]bool{}}
+	w := &watch{Service: service, connections: newConnections(), system: conn, lists: conn, siblings: conn, inbox: "test", pageSize: service.listPage, reached: map[string]uint64{}, asked: map[string]bool{}}
 	there := make([]uint64, 100)
 	for i := range there {
 		there[i] = uint64(i + 1)

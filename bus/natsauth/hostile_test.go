@@ -1,0 +1,105 @@
+package natsauth_test
+
+import (
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"keyward/bus/natsauth"
+)
+
+// What clients show besides their certificates is in a server's lists, and can make one so large that the server cuts off who asked for it.
+// The list comes in smaller pages then, and nothing else of the authorizer is cut off.
+func TestLargeLists(t *testing.T) {
+	w := newWorldOf(t, 1, func(o *server.Options) {
+		o.AuthTimeout, o.DisableShortFirstPing, o.MaxPending, o.MaxPayload = 60, true, 256<<10, 128<<10
+	}, "alice", "mallory")
+	first := w.authorize(0)
+	mallory := w.root.account("mallory")
+	junk := w.root.leaf("", func(c *x509.Certificate) { c.Subject = pkix.Name{CommonName: strings.Repeat("x", 24<<10)} })
+	mallory.Certificate = append(mallory.Certificate, junk.Certificate...)
+	for range 32 {
+		w.mustConnect(0, mallory)
+	}
+	alice := w.mustConnect(0, w.root.account("alice"))
+	first.stop()
+	w.store.change("alice", revoke)
+	w.authorize(0) // it knows of her by a list alone
+	alice.ended(t)
+	if log := w.log.String(); !strings.Contains(log, "as=lists") || strings.Contains(log, "as=system") {
+		t.Errorf("cut off was another connection: %s", log)
+	}
+}
+
+// An authorizer whose server is silent goes to another one of the cluster, and is asked there.
+func TestSilentServer(t *testing.T) {
+	w := newWorldOf(t, 2, func(o *server.Options) { o.AuthTimeout, o.PingInterval = 2, 2*time.Second }, "alice")
+	way := newWay(t, w.servers[0].Addr().String())
+	w.authorize(0, func(c *natsauth.Config) { c.URL = "tls://" + way.Addr().String() })
+	way.silence()
+	await(t, "three connections elsewhere", func() bool { return strings.Count(w.log.String(), "msg=connected") >= 3 })
+	await(t, "a question that is answered", func() bool {
+		_, err := w.connect(1, w.root.account("alice"))
+		return err == nil
+	})
+}
+
+// way is one to a server.
+type way struct {
+	net.Listener
+	open sync.RWMutex
+}
+
+func newWay(t *testing.T, to string) *way {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &way{Listener: l}
+	var all sync.WaitGroup
+	t.Cleanup(func() {
+		l.Close()
+		w.open.Unlock()
+		all.Wait()
+	})
+	all.Go(func() {
+		for {
+			from, err := l.Accept()
+			if err != nil {
+				return
+			}
+			there, err := net.Dial("tcp4", to)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			all.Go(func() { w.carry(from, there) })
+			all.Go(func() { w.carry(there, from) })
+		}
+	})
+	return w
+}
+
+// silence has nothing arrive any more, and nothing end.
+func (w *way) silence() { w.open.Lock() }
+
+func (w *way) carry(from, to net.Conn) {
+	defer to.Close()
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buffer)
+		w.open.RLock()
+		_, failed := to.Write(buffer[:n])
+		w.open.RUnlock()
+		if err != nil || failed != nil {
+			return
+		}
+	}
+}
