@@ -18,7 +18,7 @@ func (e *env) doctorCommand() *cli.Command {
 	return &cli.Command{
 		Name: "doctor", Category: helpful,
 		Usage: "look for what is wrong, and say what mends it",
-		Description: "Checks the user's own place: the variables, the key file, and what is trusted; then each registry of `servers list` and that of KEYWARD_URL, or the ones that --server or --url name: " +
+		Description: "Checks the user's own place: the variables, the key file, the keys of an exchange, and what is trusted; then each registry of `servers list` and that of KEYWARD_URL, or the ones that --server or --url name: " +
 			"whether it answers, is trusted, has the same time and the same key as ever, and takes the user's key, for which it logs in with it. " +
 			"With --data-dir it also checks a registry's own place, served at the moment or not: give the flags and variables that serve has. " +
 			"Nothing is changed and nothing is asked. " +

@@ -13,10 +13,12 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"keyward/certs"
 	"keyward/internal/durable"
 	"keyward/internal/fault"
 	"keyward/internal/nearest"
 	"keyward/internal/secretfile"
+	"keyward/keyexchange"
 	"keyward/keys"
 )
 
@@ -45,6 +47,7 @@ func ownChecks() []check[ownPlace] {
 		{"key-mode", lookAtKeyMode},
 		{"key-folder", lookAtKeyFolder},
 		{"key-pair", lookAtKeyPair},
+		{"exchange-keys", lookAtExchangeKeys},
 	}
 }
 
@@ -278,6 +281,25 @@ func readPair(path string) (keys.Pair, error) {
 		return pair, fault.New(fault.InvalidFile, fault.HintOf(err), "%s: %w", path, err)
 	}
 	return pair, nil
+}
+
+// lookAtExchangeKeys looks at who can read or replace them, and at their sum. Of encrypted ones the password is not asked.
+func lookAtExchangeKeys(_ context.Context, p *ownPlace) finding {
+	path := p.getenv("KEYWARD_EXCHANGE_KEYS")
+	if path == "" {
+		var err error
+		if path, err = p.exchangeKeysPath(p.c); err != nil {
+			return isSkipped("it is not known where they are")
+		}
+	}
+	ring, err := keyexchange.Look(path, func() ([]byte, error) { return nil, certs.ErrLocked })
+	switch {
+	case errors.Is(err, certs.ErrLocked):
+		return isOK("%s, encrypted", path)
+	case err != nil:
+		return p.unexposed(err, "")
+	}
+	return isOK("%s, verify %s", path, ring.At(p.now()).Verify)
 }
 
 // visits are the registries to ask: those that flags or KEYWARD_SERVER name, else all that there are.
