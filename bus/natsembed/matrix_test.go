@@ -19,7 +19,7 @@ import (
 func TestMatrix(t *testing.T) {
 	w := &world{TB: t, root: newCA(t, "root"), log: new(logged)}
 	limitless := w.root.leaf()
-	w.serveWith(limitless)
+	w.serveWith(limitless, bustest.Accounts())
 	bustest.Matrix(t, w.speak(limitless), func(name bus.Name) *bustest.Speaker { return w.speak(w.root.account(name)) })
 }
 
@@ -37,12 +37,12 @@ func (still) AccountChanges(_ context.Context, since int64, _ int) ([]bus.Accoun
 	return nil, since, nil
 }
 
-// serveWith starts a server of the matrix's accounts that lets in one certificate more, which may do everything.
-func (w *world) serveWith(limitless tls.Certificate) *embedded {
+// serveWith starts a server of these accounts that lets in one certificate more, which may do everything.
+func (w *world) serveWith(limitless tls.Certificate, list []bus.Account) *embedded {
 	w.Helper()
 	config := w.config()
 	accounts := still{}
-	for _, a := range bustest.Accounts() {
+	for _, a := range list {
 		accounts[a.Name] = a
 	}
 	config.Authorizer.Accounts = accounts

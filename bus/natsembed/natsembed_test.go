@@ -20,6 +20,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"keyward/bus"
+	"keyward/bus/bustest"
 	"keyward/bus/natsauth"
 	"keyward/certs/verify"
 	"keyward/internal/fault"
@@ -325,7 +326,7 @@ func TestSecondConnect(t *testing.T) {
 func TestSubscriptions(t *testing.T) {
 	w := &world{TB: t, root: newCA(t, "root"), log: new(logged)}
 	limitless := w.root.leaf()
-	s := w.serveWith(limitless)
+	s := w.serveWith(limitless, bustest.Accounts())
 	for range 3 {
 		c := w.mustConnect(limitless)
 		_, err := c.SubscribeSync("some.subject")
