@@ -73,7 +73,7 @@ dist: bin/nfpm-$(NFPM) ## a release of this platform in dist/: archive, packages
 	go build $(RELEASE) -o dist/$(NAME)/keyward-bus$(EXE) ./cmd/keyward-bus
 	cp LICENSE README.md CHANGELOG.md dist/$(NAME)
 	cp man/*.[18] dist/$(NAME)/man
-	cp completions/keyward.* dist/$(NAME)/completions
+	cp completions/keyward* dist/$(NAME)/completions
 	$(TAR) -C dist --sort=name --mtime=@$(EPOCH) --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
 		-cf - $(NAME) | gzip -9n >dist/$(NAME).tar.gz
 	go run ./internal/sbom $(VERSION) dist/$(NAME)/keyward$(EXE) dist/$(NAME).cdx.json

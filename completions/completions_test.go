@@ -234,6 +234,8 @@ var typed = []struct{ keys, want string }{
 	{"gen-leaf-cert --key-type ed\t--pkey\t", "[--key-type][ed25519][--pkeycert]"},
 	{"keyward help use\t", "[help][user]"},
 	{"gen-root-cert --sa\t", "[--sa]"},
+	{"keyward-bus --cli\tkey.\t--data\tke\tnew --max\t5", "[--client-ca][key.pem][--data-dir][keys/new][--max-connections][5]"},
+	{"keyward-bus --js\t", "[--json]"},
 	{"keyward keygen -- --js\t", "[keygen][--][--js]"},
 }
 
@@ -241,16 +243,16 @@ var typed = []struct{ keys, want string }{
 // which show their arguments.
 func TestTyped(t *testing.T) {
 	const (
-		names  = "keyward vovsecurity gen-root-cert gen-intermediate-cert gen-leaf-cert"
+		names  = "keyward vovsecurity gen-root-cert gen-intermediate-cert gen-leaf-cert keyward-bus"
 		posix  = `for p in ` + names + `; do eval "$p() { printf '<'; printf '[%s]' \"\$@\"; echo '>'; }"; done; PS1='ready: '`
 		inZsh  = "autoload -Uz compinit; compinit -u -D; "
 		inFish = `for p in ` + names + `; eval "function $p; printf '<'; printf '[%s]' \$argv; echo '>'; end"; end; function fish_prompt; echo -n 'ready: '; end`
 	)
 	tests := []struct{ name, shell, setup string }{
-		{"bash", "bash", `source "$SCRIPT"; ` + posix},
-		{"zsh, sourced", "zsh", inZsh + `source "$SCRIPT"; ` + posix},
-		{"zsh, in a folder of fpath", "zsh", `ln -s "$SCRIPT" "$ZDOTDIR/_keyward"; fpath=("$ZDOTDIR" $fpath); ` + inZsh + posix},
-		{"fish", "fish", `source $SCRIPT; ` + inFish},
+		{"bash", "bash", `source "$SCRIPT"; source "$BUS"; ` + posix},
+		{"zsh, sourced", "zsh", inZsh + `source "$SCRIPT"; source "$BUS"; ` + posix},
+		{"zsh, in a folder of fpath", "zsh", `ln -s "$SCRIPT" "$ZDOTDIR/_keyward"; ln -s "$BUS" "$ZDOTDIR/_keyward-bus"; fpath=("$ZDOTDIR" $fpath); ` + inZsh + posix},
+		{"fish", "fish", `source $SCRIPT; source $BUS; ` + inFish},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -305,7 +307,9 @@ func start(t *testing.T, shell, setup string) *session {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	c := exec.CommandContext(ctx, program, args...)
 	c.Dir = dir
-	c.Env = append(os.Environ(), "HOME="+home, "ZDOTDIR="+home, "TERM=xterm", "LC_ALL=C.UTF-8", "SCRIPT="+script(t, shell))
+	of := script(t, shell)
+	bus := filepath.Join(filepath.Dir(of), "keyward-bus."+shell)
+	c.Env = append(os.Environ(), "HOME="+home, "ZDOTDIR="+home, "TERM=xterm", "LC_ALL=C.UTF-8", "SCRIPT="+of, "BUS="+bus)
 	tty, err := pty.StartWithSize(c, &pty.Winsize{Rows: 50, Cols: 200})
 	if err != nil {
 		t.Fatal(err)

@@ -56,8 +56,8 @@ func TestCommittedFiles(t *testing.T) {
 	}
 	commands := len(walk(cmd.Describe()))
 	t.Logf("%d files for %d commands", len(got), commands)
-	if len(got) != 4+commands+1 || commands < 15 {
-		t.Errorf("%d files for %d commands: want 4 scripts, a page a command and one of keyward-bus", len(got), commands)
+	if len(got) != 4+3+commands+1 || commands < 15 {
+		t.Errorf("%d files for %d commands: want 4 scripts and 3 of keyward-bus, a page a command and one of keyward-bus", len(got), commands)
 	}
 }
 

@@ -58,7 +58,7 @@ func generate(program cmd.CommandDoc) (map[string][]byte, error) {
 // committed reads the generated files that are under root.
 func committed(root string) (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for _, pattern := range []string{"completions/keyward.*", "man/*"} {
+	for _, pattern := range []string{"completions/keyward*.*", "man/*"} {
 		found, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"embed"
+	"path"
 	"strings"
 	"text/template"
 
@@ -14,7 +15,14 @@ import (
 //go:embed templates
 var templates embed.FS
 
-// scripts makes the completion scripts.
+// shell is what the templates make of a program: the scripts that complete it.
+type shell struct {
+	Name     string
+	Links    []string // that are commands of it
+	Commands []cmd.CommandDoc
+}
+
+// scripts makes the completion scripts of the program, and of keyward-bus.
 func scripts(program cmd.CommandDoc) (map[string][]byte, error) {
 	all, err := template.New("").Funcs(template.FuncMap{
 		"after": after, "choices": choices, "dashed": dashed, "kind": kind,
@@ -27,13 +35,22 @@ func scripts(program cmd.CommandDoc) (map[string][]byte, error) {
 		return nil, err
 	}
 	files := map[string][]byte{}
-	commands := walk(withHelp(program))
-	for _, t := range all.Templates() {
-		var text bytes.Buffer
-		if err := t.Execute(&text, commands); err != nil {
-			return nil, err
+	bus := cmd.DescribeBusServer()
+	for _, s := range []shell{
+		{program.Path, []string{"vovsecurity", "gen-root-cert", "gen-intermediate-cert", "gen-leaf-cert", "websocket-test-client"}, walk(withHelp(program))},
+		{bus.Path, nil, []cmd.CommandDoc{bus}},
+	} {
+		for _, t := range all.Templates() {
+			kind := path.Ext(t.Name())
+			if s.Links == nil && kind == ".ps1" { // its daemons are not of Windows
+				continue
+			}
+			var text bytes.Buffer
+			if err := t.Execute(&text, s); err != nil {
+				return nil, err
+			}
+			files["completions/"+s.Name+kind] = text.Bytes()
 		}
-		files["completions/"+t.Name()] = text.Bytes()
 	}
 	return files, nil
 }

@@ -19,14 +19,15 @@ func TestScriptsParse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, shell := range []string{"bash", "zsh", "fish"} {
-			t.Run(shell+"/"+tree.name, func(t *testing.T) {
+		for _, name := range []string{"keyward.bash", "keyward.zsh", "keyward.fish", "keyward-bus.bash", "keyward-bus.zsh", "keyward-bus.fish"} {
+			t.Run(name+"/"+tree.name, func(t *testing.T) {
+				shell := filepath.Ext(name)[1:]
 				program := needs(t, shell)
 				file := filepath.Join(t.TempDir(), "script")
-				if err := os.WriteFile(file, files["completions/keyward."+shell], 0o600); err != nil {
+				if err := os.WriteFile(file, files["completions/"+name], 0o600); err != nil {
 					t.Fatal(err)
 				}
-				if out, err := exec.Command(program, "-n", file).CombinedOutput(); err != nil || len(out) > 0 {
+				if out, err := exec.Command(program, "-n", file).CombinedOutput(); err != nil || len(out) > 0 || len(files["completions/"+name]) == 0 {
 					t.Errorf("%s -n: %v\n%s", shell, err, out)
 				}
 			})

@@ -1,11 +1,13 @@
-# The completion of keyward for bash 3.2 and later, made by `make generate`.
+# The completion of {{.Name}} for bash 3.2 and later, made by `make generate`.
+{{- if .Links}}
 # source <(keyward completion bash)
+{{- end}}
 
 # Sets words to what can follow a command: its commands or the choices of its argument, and
 # its flags. --flag= takes a value, --flag=FILE a file, --flag=DIR a folder, --flag=a|b one of these.
-_keyward_words() {
+_{{.Name}}_words() {
     case $1 in
-{{- range .}}
+{{- range .Commands}}
     "{{.Path}}")
         words="
 {{lines "            " (after .)}}" ;;
@@ -14,19 +16,22 @@ _keyward_words() {
     esac
 }
 
-_keyward() {
+_{{.Name}}() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} name=${1##*/}
-    local path=keyward at=0 glued='' offer='' words word i IFS=$' \t\n'
+    local path={{.Name}} at=0 glued='' offer='' words word i IFS=$' \t\n'
     COMPREPLY=()
+
+{{- if .Links}}
 
     # A link named like one of the scripts is that command.
     [[ ${name%.exe} == websocket-test-client ]] && path+=" relay connect"
     [[ $name == gen-* ]] && path+=" ${name%.exe}"
-    _keyward_words "$path" || return
+{{- end}}
+    _{{.Name}}_words "$path" || return
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         [[ $word == -- ]] && return
-        _keyward_words "$path $word" && path+=" $word" at=$i
+        _{{.Name}}_words "$path $word" && path+=" $word" at=$i
     done
 
     # bash takes --flag=value for three words.
@@ -39,7 +44,7 @@ _keyward() {
         prev=${prev#-} prev=${prev#-}
         for word in $words; do
             case $word in
-            "-$prev="* | "--$prev="*) _keyward_value "${word#*=}"; return ;;
+            "-$prev="* | "--$prev="*) _{{.Name}}_value "${word#*=}"; return ;;
             esac
         done
     fi
@@ -63,20 +68,20 @@ _keyward() {
     fi
 }
 
-# Completes a flag's value, by what _keyward_words has behind the =.
-_keyward_value() {
+# Completes a flag's value, by what _{{.Name}}_words has behind the =.
+_{{.Name}}_value() {
     case $1 in
     "") ;;
-    FILE) compopt -o default 2>/dev/null || _keyward_lines compgen -f -- "$cur" ;;
-    DIR) compopt -o dirnames 2>/dev/null || _keyward_lines compgen -d -- "$cur" ;;
+    FILE) compopt -o default 2>/dev/null || _{{.Name}}_lines compgen -f -- "$cur" ;;
+    DIR) compopt -o dirnames 2>/dev/null || _{{.Name}}_lines compgen -d -- "$cur" ;;
     *) COMPREPLY=($(compgen -W "${1//|/ }" -- "$cur")) ;;
     esac
 }
 
 # Takes a command's output, for a bash that has no compopt.
-_keyward_lines() {
+_{{.Name}}_lines() {
     local line
     while IFS= read -r line; do COMPREPLY+=("$line"); done < <("$@")
 }
 
-complete -F _keyward keyward vovsecurity gen-root-cert gen-intermediate-cert gen-leaf-cert websocket-test-client
+complete -F _{{.Name}} {{.Name}}{{range .Links}} {{.}}{{end}}

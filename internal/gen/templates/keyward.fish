@@ -1,14 +1,16 @@
-# The completion of keyward for fish 3.1 and later, made by `make generate`.
+# The completion of {{.Name}} for fish 3.1 and later, made by `make generate`.
+{{- if .Links}}
 # keyward completion fish >~/.config/fish/completions/keyward.fish
+{{- end}}
 
 # Prints the command that the line calls, then how many words stand behind it.
-function __keyward_call
+function __{{$.Name}}_call
     set -l words (commandline -opc)
-    set -l path keyward
+    set -l path {{.Name}}
     set -l behind 0
     for word in $words[2..-1]
         switch "$path $word"
-{{- range .}}
+{{- range .Commands}}
 {{- if .Commands}}
             case{{range $i, $_ := .Commands}}{{if $i}} \
                 {{else}} {{end}}{{fishquote .Path}}{{end}}
@@ -25,32 +27,34 @@ function __keyward_call
 end
 
 # Whether the line calls the command.
-function __keyward_in
-    set -l call (__keyward_call)
+function __{{$.Name}}_in
+    set -l call (__{{$.Name}}_call)
     test "$call[1]" = "$argv"
 end
 
 # Whether the word to complete stands right behind the command.
-function __keyward_at
-    set -l call (__keyward_call)
+function __{{$.Name}}_at
+    set -l call (__{{$.Name}}_call)
     test "$call[1]" = "$argv" -a "$call[2]" = 0
 end
 
-complete -c keyward -f
+complete -c {{.Name}} -f
+{{- if .Links}}
 complete -c vovsecurity -w keyward
 complete -c websocket-test-client -w "keyward relay connect"
 # A link named like one of the scripts is that command.
 for link in gen-root-cert gen-intermediate-cert gen-leaf-cert
     complete -c $link -w "keyward $link"
 end
-{{range .}}{{$in := fishquote (print "__keyward_in " .Path)}}{{$at := fishquote (print "__keyward_at " .Path)}}
+{{- end}}
+{{range .Commands}}{{$in := fishquote (print "__" $.Name "_in " .Path)}}{{$at := fishquote (print "__" $.Name "_at " .Path)}}
 {{- range .Commands}}
-complete -c keyward -n {{$at}} -a {{last .Path}} -d {{fishquote .Usage}}
+complete -c {{$.Name}} -n {{$at}} -a {{last .Path}} -d {{fishquote .Usage}}
 {{- end}}
 {{- with choices .Args}}
-complete -c keyward -n {{$at}} -a '{{join .}}'
+complete -c {{$.Name}} -n {{$at}} -a '{{join .}}'
 {{- end}}
 {{- range .Flags}}
-complete -c keyward -n {{$in}} {{fishflag .}} -d {{fishquote .Usage}}
+complete -c {{$.Name}} -n {{$in}} {{fishflag .}} -d {{fishquote .Usage}}
 {{- end}}
 {{end -}}

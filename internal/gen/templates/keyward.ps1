@@ -7,7 +7,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
     # What can follow a command: its commands or the choices of its argument, and its flags.
     # --flag= takes a value, --flag=FILE a file, --flag=DIR a folder, --flag=a|b one of these.
     $tree = @{
-{{- range .}}
+{{- range .Commands}}
         {{psquote .Path}} = [ordered]@{
 {{- range .Commands}}
             {{psquote (last .Path)}} = {{psquote .Usage}}

@@ -1,10 +1,12 @@
-#compdef keyward vovsecurity gen-root-cert gen-intermediate-cert gen-leaf-cert websocket-test-client
-# The completion of keyward for zsh, made by `make generate`.
+#compdef {{.Name}}{{range .Links}} {{.}}{{end}}
+# The completion of {{.Name}} for zsh, made by `make generate`.
+{{- if .Links}}
 # source <(keyward completion zsh), or save it as _keyward in a folder of $fpath
+{{- end}}
 
 # Completes the name of a command, or hands over to the function of the command that is there.
 # What is described is in the caller's array commands.
-__keyward_hand_over() {
+__{{$.Name}}_hand_over() {
     local curcontext=$curcontext state line
     _arguments -C -S "${@:2}" '(-)1:command:->name' '(-)*::argument:->rest'
     case $state in
@@ -12,7 +14,7 @@ __keyward_hand_over() {
     rest) (( $+functions[$1_$line[1]] )) && $1_$line[1] ;;
     esac
 }
-{{range .}}
+{{range .Commands}}
 __{{under .Path}}() {
 {{- if .Commands}}
     local -a commands=(
@@ -20,7 +22,7 @@ __{{under .Path}}() {
         {{zshitem .}}
 {{- end}}
     )
-    __keyward_hand_over __{{under .Path}}
+    __{{$.Name}}_hand_over __{{under .Path}}
 {{- else}}
     _arguments -S
 {{- end}}
@@ -32,18 +34,22 @@ __{{under .Path}}() {
 {{- end}}
 }
 {{end}}
+{{- if .Links}}
 # A link named like one of the scripts is that command.
-_keyward() {
+_{{.Name}}() {
     case $service in
     gen-*) __keyward_$service ;;
     websocket-test-client) __keyward_relay_connect ;;
     *) __keyward ;;
     esac
 }
+{{- else}}
+_{{.Name}}() { __{{.Name}} }
+{{- end}}
 
 # As a file of $fpath this is called at once; what is sourced has to say whom it completes.
-if [[ $funcstack[1] == _keyward ]]; then
-    _keyward "$@"
+if [[ $funcstack[1] == _{{.Name}} ]]; then
+    _{{.Name}} "$@"
 else
-    compdef _keyward keyward vovsecurity gen-root-cert gen-intermediate-cert gen-leaf-cert websocket-test-client
+    compdef _{{.Name}} {{.Name}}{{range .Links}} {{.}}{{end}}
 fi
