@@ -3,6 +3,7 @@ module keyward
 go 1.26.0
 
 require (
+	filippo.io/edwards25519 v1.2.0
 	github.com/AlecAivazis/survey/v2 v2.3.7
 	github.com/cloudflare/cfssl v1.6.5
 	github.com/creack/pty v1.1.24

@@ -51,20 +51,32 @@ func seal(dst, plaintext []byte, keys *SealKeys, nonce *[nonceSize]byte) []byte 
 // plaintext to dst. The two must not overlap. The error is ErrShort, ErrLong, ErrNotSigned or ErrDamaged, and dst is then what
 // it was.
 func Open(dst, message []byte, keys *OpenKeys, maxSize int) ([]byte, error) {
-	if len(message) < Overhead {
-		return dst, ErrShort
+	return open(dst, message, keys, maxSize, false)
+}
+
+// open is Open. Where the signature is known to be good it does not look at it.
+func open(dst, message []byte, keys *OpenKeys, maxSize int, signed bool) ([]byte, error) {
+	if err := checkSize(message, maxSize); err != nil {
+		return dst, err
 	}
-	if len(message) > cmp.Or(maxSize, DefaultMaxMessage) {
-		return dst, ErrLong
-	}
-	signature, signed := message[:ed25519.SignatureSize], message[ed25519.SignatureSize:]
-	if !ed25519.Verify(keys.Verify[:], signed, signature) {
+	signature, rest := message[:ed25519.SignatureSize], message[ed25519.SignatureSize:]
+	if !signed && !ed25519.Verify(keys.Verify[:], rest, signature) {
 		return dst, ErrNotSigned
 	}
-	nonce := (*[nonceSize]byte)(signed)
-	plaintext, ok := secretbox.Open(dst, signed[nonceSize:], nonce, (*[keySize]byte)(&keys.Box))
+	nonce := (*[nonceSize]byte)(rest)
+	plaintext, ok := secretbox.Open(dst, rest[nonceSize:], nonce, (*[keySize]byte)(&keys.Box))
 	if !ok {
 		return dst, ErrDamaged
 	}
 	return plaintext, nil
+}
+
+func checkSize(message []byte, maxSize int) error {
+	if len(message) < Overhead {
+		return ErrShort
+	}
+	if len(message) > cmp.Or(maxSize, DefaultMaxMessage) {
+		return ErrLong
+	}
+	return nil
 }

@@ -45,7 +45,7 @@ registry/wire       -> bus
 restclient          -> bus internal/fault keys registry/wire
 relay               -> internal/fault internal/identity internal/limit internal/prometheus internal/retry internal/rulefile internal/tlsclient internal/tlsserver relay/message github.com/gobwas/ws
 relay/message       ->
-keyexchange         -> internal/durable internal/fault internal/identity internal/limit internal/prometheus internal/retry internal/rulefile internal/secretfile internal/tlsclient internal/tlsserver keyexchange/msgpack keys golang.org/x/crypto
+keyexchange         -> internal/durable internal/fault internal/identity internal/limit internal/prometheus internal/retry internal/rulefile internal/secretfile internal/tlsclient internal/tlsserver keyexchange/msgpack keys filippo.io/edwards25519 golang.org/x/crypto
 keyexchange/msgpack -> internal/fault github.com/tinylib/msgp
 bus                 -> internal/fault
 bus/bustest         -> bus

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -81,6 +82,58 @@ func TestBad(t *testing.T) {
 		check(t, err)
 		if d := cmp.Diff(strings.Join(lines, ""), out.String()); d != "" || int(count) != len(lines) {
 			t.Errorf("%d lines: %s", count, d)
+		}
+		if d := cmp.Diff(want, told); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
+// TestFewBad has long rows of good messages, of two publishers with keys of their own, in which few are bad. So batches are
+// verified together with either key, some of them in vain.
+func TestFewBad(t *testing.T) {
+	one, two := keyexchange.GenerateSealKeys(), keyexchange.GenerateSealKeys()
+	var messages [][]byte
+	var lines strings.Builder
+	var want []string
+	for i := range 3000 {
+		line := fmt.Sprintf(`{"n":%d}`, i)
+		keys := one
+		if i/300%2 == 1 || i%397 == 0 {
+			keys = two
+		}
+		m := sealed(t, keys, line)
+		switch {
+		case i%211 == 0:
+			m[i%len(m)] ^= 1
+			want = append(want, keyexchange.ErrNotSigned.Error())
+		case i%499 == 0:
+			m = nil
+			want = append(want, errSpoiled.Error())
+		default:
+			lines.WriteString(line + "\n")
+		}
+		messages = append(messages, m)
+	}
+	next := from(messages...)
+	receive := func(ctx context.Context) ([]byte, error) {
+		m, err := next(ctx)
+		if m == nil && err == nil {
+			err = errSpoiled
+		}
+		return m, err
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		var out bytes.Buffer
+		s := Stream{
+			Receive: receive, Spoiled: errSpoiled, Out: &out, Keys: fixed{two.OpenKeys, one.OpenKeys},
+			Bad: func(err error) { told = append(told, kindOf(t, err)) },
+		}
+		count, err := s.Run(t.Context())
+		check(t, err)
+		if int(count) != len(messages)-len(want) || out.String() != lines.String() {
+			t.Errorf("%d lines, %d are bad", count, len(told))
 		}
 		if d := cmp.Diff(want, told); d != "" {
 			t.Error(d)

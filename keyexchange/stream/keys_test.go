@@ -254,6 +254,27 @@ func TestLone(t *testing.T) {
 	})
 }
 
+// Keys may become fewer between two batches, and there may be none.
+func TestFewerKeys(t *testing.T) {
+	one, two := keyexchange.GenerateSealKeys(), keyexchange.GenerateSealKeys()
+	messages := []message{{data: sealed(t, two, `{"n":1}`)}, {spoiled: errSpoiled}}
+	var o opener
+	for _, c := range []struct {
+		known []keyexchange.OpenKeys
+		want  error
+	}{
+		{[]keyexchange.OpenKeys{one.OpenKeys, two.OpenKeys}, nil},
+		{[]keyexchange.OpenKeys{two.OpenKeys}, nil},
+		{nil, keyexchange.ErrNotSigned},
+	} {
+		var errs []error
+		o.openAll(messages, c.known, func(_ []byte, err error) { errs = append(errs, err) })
+		if len(errs) != 2 || errs[0] != c.want || errs[1] != errSpoiled {
+			t.Errorf("with %d keys: %v", len(c.known), errs)
+		}
+	}
+}
+
 // What is in flight is bounded: when nobody takes the lines nothing more is received.
 func TestBounds(t *testing.T) {
 	keys := keyexchange.GenerateSealKeys()

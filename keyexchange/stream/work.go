@@ -9,7 +9,7 @@ import (
 	"keyward/keyexchange/msgpack"
 )
 
-// What a batch takes: about three milliseconds of work, and at least one message.
+// What a batch takes: about a millisecond of work, and at least one message.
 const (
 	batchMessages = 64
 	batchBytes    = 64 << 10
@@ -66,29 +66,34 @@ func (r *run) take() *batch {
 }
 
 func (r *run) open(b *batch, o *opener) {
-	b.known = nil
-	if r.Keys != nil {
-		b.known = r.Keys.Known()
-	}
-	b.results, b.lines = b.results[:0], b.lines[:0]
-	for _, m := range b.messages {
-		err := m.spoiled
+	b.known, b.results, b.lines = nil, b.results[:0], b.lines[:0]
+	add := func(plain []byte, err error) {
 		if err == nil {
-			b.lines, err = r.line(b.lines, m.data, b.known, o)
+			b.lines, err = r.decode(b.lines, plain)
 		}
 		b.results = append(b.results, result{len(b.lines), err})
 	}
+	if r.Keys == nil {
+		for _, m := range b.messages {
+			add(m.data, m.spoiled)
+		}
+		return
+	}
+	b.known = r.Keys.Known()
+	o.openAll(b.messages, b.known, add)
 }
 
 // line appends a message's line to dst. Where there is an error dst is what it was.
 func (r *run) line(dst, data []byte, known []keyexchange.OpenKeys, o *opener) ([]byte, error) {
-	if r.Keys != nil {
-		var err error
-		if data, err = o.open(data, known); err != nil {
-			return dst, err
-		}
+	plain, err := o.open(data, known, noKey)
+	if err != nil {
+		return dst, err
 	}
-	dst, err := msgpack.ToJSON(dst, data, cmp.Or(r.MaxMessage, keyexchange.DefaultMaxMessage))
+	return r.decode(dst, plain)
+}
+
+func (r *run) decode(dst, plain []byte) ([]byte, error) {
+	dst, err := msgpack.ToJSON(dst, plain, cmp.Or(r.MaxMessage, keyexchange.DefaultMaxMessage))
 	if err != nil {
 		return dst, fmt.Errorf("%w: %w", ErrNoMap, err)
 	}
@@ -102,11 +107,39 @@ type opener struct {
 	plain []byte
 }
 
-// open gives what a message holds, until the next call.
-func (o *opener) open(data []byte, known []keyexchange.OpenKeys) ([]byte, error) {
+const noKey = -1
+
+// openAll gives what each message holds, until the next, or why it does not open. All are tried together with the keys that
+// fitted last. What those did not sign is tried with the others.
+func (o *opener) openAll(messages []message, known []keyexchange.OpenKeys, give func([]byte, error)) {
+	if len(known) == 0 {
+		for _, m := range messages {
+			give(nil, cmp.Or(m.spoiled, keyexchange.ErrNotSigned))
+		}
+		return
+	}
+	data := make([][]byte, len(messages))
+	for i, m := range messages {
+		data[i] = m.data
+	}
+	i, first := 0, o.first%len(known)
+	for plain, err := range keyexchange.OpenAll(data, &known[first], o.max) {
+		if errors.Is(err, keyexchange.ErrNotSigned) {
+			plain, err = o.open(data[i], known, first)
+		}
+		give(plain, cmp.Or(messages[i].spoiled, err))
+		i++
+	}
+}
+
+// open gives what a message holds, until the next call. It leaves out the keys that were tried, which may be noKey.
+func (o *opener) open(data []byte, known []keyexchange.OpenKeys, tried int) ([]byte, error) {
 	err := keyexchange.ErrNotSigned
 	for i := range known {
 		at := (o.first + i) % len(known)
+		if at == tried {
+			continue
+		}
 		o.plain, err = keyexchange.Open(o.plain[:0], data, &known[at], o.max)
 		if !errors.Is(err, keyexchange.ErrNotSigned) {
 			o.first = at
