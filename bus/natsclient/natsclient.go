@@ -197,7 +197,7 @@ func (c *Conn) confirm(ctx context.Context, verb, subject string, do func() erro
 
 func (c *Conn) violation(verb, subject string) error {
 	word := map[string]string{publish: "publish to", subscribe: "subscribe to"}[verb]
-	return fault.New(fault.NotPermitted, "`keyward bus account show "+string(c.account)+" --explain` says why", "the account %s may not %s %q", c.account, word, subject)
+	return fault.New(fault.NotPermitted, "`keyward bus account show "+string(c.account)+" --explain '"+subject+"'` says why", "the account %s may not %s %q", c.account, word, subject)
 }
 
 // The verbs, as the server has them.
