@@ -3,6 +3,7 @@ package natsauth
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -59,6 +60,8 @@ func (w *watch) hear(m *nats.Msg) {
 		w.disconnected(m.Data)
 	case m.Subject == certificatesSubject:
 		w.tellCertificates(m)
+	case word == "server":
+		w.present(m.Data, number)
 	case word == "list":
 		w.page(m.Data, number)
 	case word == "certificates":
@@ -99,6 +102,32 @@ func (w *watch) disconnected(data []byte) {
 	}
 	if s, ok := parseStamp(e.Client.User); ok {
 		w.remove(link{place{e.Server.ID, e.Client.ID}, s})
+	}
+}
+
+// askServers asks all servers who they are.
+func (w *watch) askServers() {
+	w.asks++
+	maps.DeleteFunc(w.answered, func(_ string, last int) bool { return last < w.asks-serversKept })
+	w.ask(w.system, askAll, fmt.Sprintf("server.%d", w.asks), struct{}{})
+}
+
+// present hears a server's answer. Of one that did not answer the question before, no event came meanwhile either, and nothing went
+// there: what it has is listed.
+func (w *watch) present(data []byte, number string) {
+	var server serverID
+	n, err := strconv.Atoi(number)
+	if err == nil {
+		err = json.Unmarshal(data, &server)
+	}
+	if err != nil {
+		w.Log.Warn("an answer of a server does not parse", "error", err)
+		return
+	}
+	last := w.answered[server.ID]
+	w.answered[server.ID] = max(n, last)
+	if n > last+1 {
+		w.list()
 	}
 }
 

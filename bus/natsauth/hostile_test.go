@@ -4,6 +4,8 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"net"
+	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -50,10 +52,39 @@ func TestSilentServer(t *testing.T) {
 	})
 }
 
+// A change that a server did not hear of, since nothing came through to it, counts there when it is back.
+func TestServerComesBack(t *testing.T) {
+	var ways []*way
+	w := newWorldOf(t, 2, func(o *server.Options) {
+		o.AuthTimeout, o.DisableShortFirstPing = 60, true
+		for i, route := range o.Routes {
+			if route.Port() != strconv.Itoa(o.Cluster.Port) {
+				way := newWay(t, "127.0.0.1:"+route.Port())
+				_, port, _ := net.SplitHostPort(way.Addr().String())
+				o.Routes[i] = &url.URL{Scheme: "tls", Host: "localhost:" + port}
+				ways = append(ways, way)
+			}
+		}
+	}, "alice")
+	w.authorize(0, withoutLists())
+	alice := w.mustConnect(1, w.root.account("alice"))
+	for _, way := range ways {
+		way.silence()
+	}
+	await(t, "two that are alone", func() bool { return w.servers[0].NumRemotes()+w.servers[1].NumRemotes() == 0 })
+	w.store.change("alice", revoke)
+	time.Sleep(200 * time.Millisecond) // for the follower: what it does now is lost
+	for _, way := range ways {
+		way.speak()
+	}
+	alice.ended(t)
+}
+
 // way is one to a server.
 type way struct {
 	net.Listener
-	open sync.RWMutex
+	open   sync.RWMutex
+	silent bool
 }
 
 func newWay(t *testing.T, to string) *way {
@@ -66,7 +97,9 @@ func newWay(t *testing.T, to string) *way {
 	var all sync.WaitGroup
 	t.Cleanup(func() {
 		l.Close()
-		w.open.Unlock()
+		if w.silent {
+			w.speak()
+		}
 		all.Wait()
 	})
 	all.Go(func() {
@@ -76,9 +109,9 @@ func newWay(t *testing.T, to string) *way {
 				return
 			}
 			there, err := net.Dial("tcp4", to)
-			if err != nil {
-				t.Error(err)
-				return
+			if err != nil { // it does not listen yet
+				from.Close()
+				continue
 			}
 			all.Go(func() { w.carry(from, there) })
 			all.Go(func() { w.carry(there, from) })
@@ -88,7 +121,15 @@ func newWay(t *testing.T, to string) *way {
 }
 
 // silence has nothing arrive any more, and nothing end.
-func (w *way) silence() { w.open.Lock() }
+func (w *way) silence() {
+	w.open.Lock()
+	w.silent = true
+}
+
+func (w *way) speak() {
+	w.silent = false
+	w.open.Unlock()
+}
 
 func (w *way) carry(from, to net.Conn) {
 	defer to.Close()

@@ -69,7 +69,7 @@ func (c ServerConfig) Text() (string, error) {
 	line("  %s { users: [%s] }", authAccount, user(c.Keys.Callout,
 		[]string{"$SYS._INBOX.>", "_INBOX.>", certificatesSubject}, []string{calloutSubject + " " + queueGroup, "_INBOX.>", certificatesSubject}))
 	line("  %s { users: [%s] }", systemAccount, user(c.Keys.System,
-		[]string{listAll, fmt.Sprintf(listOne, "*"), fmt.Sprintf(kickOne, "*")}, []string{connectEvent, disconnectEvent, "_INBOX.>"}))
+		[]string{askAll, listAll, fmt.Sprintf(listOne, "*"), fmt.Sprintf(kickOne, "*")}, []string{connectEvent, disconnectEvent, "_INBOX.>"}))
 	line("}")
 	line("system_account: %s", systemAccount)
 	line("")

@@ -14,6 +14,7 @@ import (
 const (
 	connectEvent    = "$SYS.ACCOUNT." + BusAccount + ".CONNECT"
 	disconnectEvent = "$SYS.ACCOUNT." + BusAccount + ".DISCONNECT"
+	askAll          = "$SYS.REQ.SERVER.PING.IDZ" // who they are
 	listAll         = "$SYS.REQ.SERVER.PING.CONNZ"
 	listOne         = "$SYS.REQ.SERVER.%s.CONNZ"
 	kickOne         = "$SYS.REQ.SERVER.%s.KICK"
@@ -31,6 +32,8 @@ const (
 	maxEvents     = 1 << 16          // that wait
 	smallPage     = 8                // connections: their list is taken whatever they show
 	listsApart    = 10 * time.Second // where accounts change all the time
+	serversTick   = time.Second      // between two questions to all servers who they are
+	serversKept   = 60               // such questions, after which a server that answers none is forgotten
 )
 
 // watch knows all connections of the bus. All of it is one goroutine's: newWatch's and load's caller, then that of run.
@@ -48,6 +51,8 @@ type watch struct {
 	pageSize   int               // connections in a page of a list
 	lastList   time.Time         // when the last round began
 	reached    map[string]uint64 // the last CID of a server's list so far
+	asks       int               // questions to all servers who they are
+	answered   map[string]int    // the last of them, by a server's ID
 	listDue    bool              // another is wanted
 	unverified []link            // to be looked at in a review
 	trusted    string            // by a review that is not done yet; empty where it does not end strangers
@@ -66,11 +71,11 @@ type change struct {
 func newWatch(s *Service, system, lists, siblings *nats.Conn) (*watch, error) {
 	w := &watch{
 		Service: s, connections: newConnections(), system: system, lists: lists, siblings: siblings, pageSize: s.listPage,
-		events: make(chan *nats.Msg, maxEvents), changes: make(chan change, 16), inbox: nats.NewInbox(), reached: map[string]uint64{}, asked: map[string]bool{},
+		events: make(chan *nats.Msg, maxEvents), changes: make(chan change, 16), inbox: nats.NewInbox(), reached: map[string]uint64{}, answered: map[string]int{}, asked: map[string]bool{},
 	}
 	w.follower = &Follower{Accounts: s.Authorizer.Accounts, Every: s.FollowEvery, Failed: w.storeFailed, Metrics: s.Metrics}
 	hears := map[*nats.Conn][]string{
-		system: {connectEvent, disconnectEvent, w.inbox + ".kick"}, lists: {w.inbox + ".list.*"}, siblings: {certificatesSubject, w.inbox + ".certificates"},
+		system: {connectEvent, disconnectEvent, w.inbox + ".kick", w.inbox + ".server.*"}, lists: {w.inbox + ".list.*"}, siblings: {certificatesSubject, w.inbox + ".certificates"},
 	}
 	for conn, subjects := range hears {
 		for _, subject := range subjects {
@@ -112,6 +117,8 @@ func (w *watch) run(ctx context.Context) {
 	defer lists.Stop()
 	beat := time.NewTicker(strangersTick)
 	defer beat.Stop()
+	servers := time.NewTicker(serversTick)
+	defer servers.Stop()
 	always := make(chan struct{})
 	close(always)
 	w.list()
@@ -143,6 +150,8 @@ func (w *watch) run(ctx context.Context) {
 		case <-lists.C:
 			w.pageSize = min(w.pageSize*2, w.listPage)
 			w.list()
+		case <-servers.C:
+			w.askServers()
 		case <-beat.C:
 			w.endStrangers()
 			w.endReview()
