@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 
 	"keyward/bus"
@@ -42,4 +43,14 @@ func FuzzAccountFile(f *testing.F) {
 			t.Fatalf("read as %+v, and was %+v", again, account)
 		}
 	})
+}
+
+// TestAccountNotValid shows an account from before a rule was there.
+func TestAccountNotValid(t *testing.T) {
+	a := bus.Account{Name: "old", State: bus.Active, Identities: []string{"spiffe://example.org/bus/account/old"}, Publish: []bus.Pattern{"$SYS.>", ">"}}
+	want := `state      active
+           it is not valid, and can do nothing: publish: "$SYS.>" is NATS's own (use a subject that begins with neither $ nor _); publish: ">" reaches`
+	if text := accountText(a); !strings.Contains(text, want) {
+		t.Errorf("%s", text)
+	}
 }

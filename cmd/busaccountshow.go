@@ -112,6 +112,9 @@ func accountText(a bus.Account) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "account    %s\n", printable(string(a.Name)))
 	fmt.Fprintf(&b, "state      %s\n", printable(string(a.State)))
+	if err := a.Validate(); err != nil {
+		fmt.Fprintf(&b, "           it is not valid, and can do nothing: %s\n", printable(strings.ReplaceAll(err.Error(), "\n", "; ")))
+	}
 	fmt.Fprintf(&b, "revision   %d\n", a.Revision)
 	for _, identity := range a.Identities {
 		fmt.Fprintf(&b, "opened by  %s\n", printable(identity))
