@@ -15,7 +15,8 @@ import (
 	"keyward/internal/fault"
 )
 
-// liar is a server that does what a NATS server never does: it answers lines of the client as a test says. It gives its URL.
+// liar is a server that does what a NATS server never does: it answers lines of the client as a test says, and closes the connection where that is
+// hangUp. It gives its URL.
 func liar(t *testing.T, answer func(words []string) string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -23,17 +24,12 @@ func liar(t *testing.T, answer func(words []string) string) string {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		defer conn.Close()
-		fmt.Fprint(conn, `INFO {"server_id":"x","version":"2.15.2","headers":true,"max_payload":1024,"proto":1}`+"\r\n")
-		for lines := bufio.NewScanner(conn); lines.Scan(); {
-			words := strings.Fields(lines.Text())
-			if len(words) > 0 {
-				fmt.Fprint(conn, answer(words))
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
 			}
+			lie(conn, answer)
 		}
 	}()
 	t.Cleanup(func() {
@@ -41,6 +37,24 @@ func liar(t *testing.T, answer func(words []string) string) string {
 		<-done
 	})
 	return "nats://" + l.Addr().String()
+}
+
+const hangUp = "hang up"
+
+func lie(conn net.Conn, answer func(words []string) string) {
+	defer conn.Close()
+	fmt.Fprint(conn, `INFO {"server_id":"x","version":"2.15.2","headers":true,"max_payload":1024,"proto":1}`+"\r\n")
+	for lines := bufio.NewScanner(conn); lines.Scan(); {
+		words := strings.Fields(lines.Text())
+		if len(words) == 0 {
+			continue
+		}
+		said := answer(words)
+		if said == hangUp {
+			return
+		}
+		fmt.Fprint(conn, said)
+	}
 }
 
 // lying is a client of such a server, which is alice.
@@ -100,6 +114,31 @@ func TestSilent(t *testing.T) {
 	}
 	if err := c.Emit(t.Context(), "alice", nil); err == nil || !strings.Contains(err.Error(), "closed") {
 		t.Errorf("after close: %v", err)
+	}
+}
+
+// A connection that is lost before the server has taken what is listened to comes back, and takes it then.
+func TestListenAgain(t *testing.T) {
+	pings, subscribed := 0, make(chan string, 2)
+	url := liar(t, func(words []string) string {
+		switch words[0] {
+		case "SUB":
+			subscribed <- words[1]
+		case "PING":
+			if pings++; pings == 2 { // the first is that of connecting
+				return hangUp
+			}
+			return "PONG\r\n"
+		}
+		return ""
+	})
+	c, err := natsclient.Connect(limited(t), natsclient.Config{URL: url, Account: "alice"})
+	check(t, err)
+	defer c.Close()
+	_, err = c.Listen(limited(t), bus.Role{Kind: bus.Service, Name: "echo"})
+	check(t, err)
+	if one, other := <-subscribed, <-subscribed; one != "xbus.msgbox.*.echo" || other != one {
+		t.Errorf("it listens to %q and %q", one, other)
 	}
 }
 

@@ -185,6 +185,9 @@ func (c *Conn) confirm(ctx context.Context, verb, subject string, do func() erro
 	if err == nil {
 		err = c.conn.FlushWithContext(ctx)
 	}
+	for verb == subscribe && errors.Is(err, nats.ErrConnectionClosed) && !c.conn.IsClosed() {
+		err = c.conn.FlushWithContext(ctx) // the connection was lost, and the library subscribes again when it is back
+	}
 	if err != nil {
 		return c.fault(ctx, err)
 	}
