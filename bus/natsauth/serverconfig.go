@@ -1,8 +1,10 @@
 package natsauth
 
 import (
+	"cmp"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -19,6 +21,9 @@ const (
 // AuthorizationTimeout is how long a server waits for an answer: longer than a Service takes at most, and below the 2 seconds after
 // which a server pings a client, that takes a ping in the place of an answer for a fault.
 const AuthorizationTimeout = 1800 * time.Millisecond
+
+// nameBytes are those of a DNS name. Others are something else in a URL.
+const nameBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
 // ServerConfig is what a NATS server of the bus is told. All paths are the server's.
 type ServerConfig struct {
@@ -47,7 +52,7 @@ func (c ServerConfig) Text() (string, error) {
 			return "", fault.New(fault.Usage, "write it without blanks", "no server or cluster is called %q", name)
 		}
 	}
-	if err := c.checkCluster(); err != nil {
+	if err := cmp.Or(checkListen("listen", c.Listen), c.checkCluster()); err != nil {
 		return "", err
 	}
 	var b strings.Builder
@@ -99,18 +104,37 @@ func (c ServerConfig) Text() (string, error) {
 	return b.String(), nil
 }
 
-// checkCluster refuses routes that servers would not know each other by.
+// checkListen refuses what servers do not listen on: they know ports by their numbers alone.
+func checkListen(flag, address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.Atoi(port)
+	}
+	if err != nil {
+		return fault.New(fault.Usage, "write it as --"+flag+" ADDRESS:PORT", "%q is no address with the number of a port", address)
+	}
+	return nil
+}
+
+// checkCluster refuses where no cluster is, and routes that its servers would not know each other by.
 func (c ServerConfig) checkCluster() error {
-	if c.Cluster != "" && len(c.Routes) == 0 {
+	if c.Cluster == "" {
+		return nil
+	}
+	if err := checkListen("cluster-listen", c.ClusterListen); err != nil {
+		return err
+	}
+	if len(c.Routes) == 0 {
 		return fault.New(fault.Usage, "name each server of the cluster with --route HOST:PORT", "the cluster %s has no other servers", c.Cluster)
 	}
 	for _, route := range c.Routes {
 		host, port, err := net.SplitHostPort(route)
-		if err != nil || host == "" || port == "" {
-			return fault.New(fault.Usage, "write it as --route HOST:6222", "%q is no place of a server", route)
-		}
-		if net.ParseIP(host) != nil {
+		if err == nil && net.ParseIP(host) != nil {
 			return fault.New(fault.Usage, "name the server as its certificate does: servers know each other by DNS names", "the route %s is an address", route)
+		}
+		number, bad := strconv.ParseUint(port, 10, 16)
+		if err != nil || bad != nil || number == 0 || host == "" || strings.Trim(host, nameBytes) != "" {
+			return fault.New(fault.Usage, "write it as --route HOST:6222", "%q is no place of a server", route)
 		}
 	}
 	return nil
