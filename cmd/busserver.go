@@ -32,6 +32,7 @@ type BusServer struct {
 	Listen         string
 	JetStream      string
 	MaxConnections int
+	MaxPerAccount  int
 	Review         <-chan struct{}
 	Ready          func(net.Addr)
 	Metrics        *natsauth.Metrics
@@ -79,6 +80,7 @@ func (e *env) busServerCommand(serve serveBus) *cli.Command {
 			&cli.StringSliceFlag{Name: "crl", EnvVars: variable("crl"), TakesFile: true, Usage: "a `FILE` with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them"},
 			trustDomainFlag("take certificates of this `TRUST-DOMAIN`, such as example.org"),
 			&cli.IntFlag{Name: "max-connections", EnvVars: variable("max-connections"), Value: 4096, Usage: "how many connections `N` may be open"},
+			&cli.IntFlag{Name: "max-per-account", EnvVars: variable("max-per-account"), Value: 1024, Usage: "how many of them `N` with one account"},
 			&cli.StringFlag{Name: "jetstream", EnvVars: variable("jetstream"), TakesFile: true, Usage: "have NATS's streams, in `DIR`", DefaultText: "no streams"},
 			metricsFlag(),
 		}, storeFlags(), logFlags("each client"), []cli.Flag{e.jsonFlag()}),
@@ -133,7 +135,7 @@ func (e *env) busServe(c *cli.Context, serve serveBus) error {
 	ca.ask(config, tls.RequireAnyClientCert)
 	return e.runBusServer(c, keeper, ca, metrics, serve, BusServer{
 		Authorizer: &natsauth.Authorizer{Accounts: db, TrustDomain: c.String("trust-domain"), Verify: ca.verify},
-		TLS:        config, Listen: c.String("listen"), JetStream: c.String("jetstream"), MaxConnections: c.Int("max-connections"),
+		TLS:        config, Listen: c.String("listen"), JetStream: c.String("jetstream"), MaxConnections: c.Int("max-connections"), MaxPerAccount: c.Int("max-per-account"),
 		Metrics: natsauth.NewMetrics(shown.certificates, ca.nextUpdates), Now: e.now, Log: log,
 	})
 }
@@ -153,8 +155,10 @@ func checkBusServer(c *cli.Context) error {
 	if slices.Contains(c.StringSlice("crl"), "") {
 		return fault.New(fault.Usage, "give --crl the file with the CRLs, or leave it out", "--crl names no file")
 	}
-	if c.Int("max-connections") < 1 {
-		return fault.New(fault.Usage, "give --max-connections 1 or more", "nobody can connect with --max-connections %d", c.Int("max-connections"))
+	for _, flag := range []string{"max-connections", "max-per-account"} {
+		if c.Int(flag) < 1 {
+			return fault.New(fault.Usage, "give --"+flag+" 1 or more", "nobody can connect with --%s %d", flag, c.Int(flag))
+		}
 	}
 	for _, flag := range []string{"listen", "metrics-listen"} {
 		if err := checkAddress(c, flag); err != nil {

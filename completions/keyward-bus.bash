@@ -8,8 +8,8 @@ _keyward-bus_words() {
         words="
             --listen= --cert=FILE --key=FILE --key-password-file=FILE
             --client-ca=FILE --crl= --trust-domain= --max-connections=
-            --jetstream=DIR --metrics-listen= --store= --data-dir=DIR
-            --log-format= --log-level= --json --help -h" ;;
+            --max-per-account= --jetstream=DIR --metrics-listen= --store=
+            --data-dir=DIR --log-format= --log-level= --json --help -h" ;;
     *) return 1 ;;
     esac
 }

@@ -37,6 +37,7 @@ complete -c keyward-bus -n '__keyward-bus_in keyward-bus' -l client-ca -r -F -d 
 complete -c keyward-bus -n '__keyward-bus_in keyward-bus' -l crl -x -d 'a FILE with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them'
 complete -c keyward-bus -n '__keyward-bus_in keyward-bus' -l trust-domain -x -d 'take certificates of this TRUST-DOMAIN, such as example.org'
 complete -c keyward-bus -n '__keyward-bus_in keyward-bus' -l max-connections -x -d 'how many connections N may be open'
+complete -c keyward-bus -n '__keyward-bus_in keyward-bus' -l max-per-account -x -d 'how many of them N with one account'
 complete -c keyward-bus -n '__keyward-bus_in keyward-bus' -l jetstream -x -a '(__fish_complete_directories)' -d 'have NATS\'s streams, in DIR'
 complete -c keyward-bus -n '__keyward-bus_in keyward-bus' -l metrics-listen -x -d 'tell Prometheus metrics at this ADDRESS and port, in plain http at /metrics, and at /healthz that it works'
 complete -c keyward-bus -n '__keyward-bus_in keyward-bus' -l store -x -d 'what the registry keeps is in STORE: postgres://USER@HOST/DATABASE, with the password in PGPASSWORD or PGPASSFILE, or the file of an SQLite database'

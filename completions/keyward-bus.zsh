@@ -22,6 +22,7 @@ __keyward-bus() {
         '*--crl=[a FILE with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them]:FILE: ' \
         '--trust-domain=[take certificates of this TRUST-DOMAIN, such as example.org]:TRUST-DOMAIN: ' \
         '--max-connections=[how many connections N may be open]:N: ' \
+        '--max-per-account=[how many of them N with one account]:N: ' \
         '--jetstream=[have NATS'\''s streams, in DIR]:DIR:_files -/' \
         '--metrics-listen=[tell Prometheus metrics at this ADDRESS and port, in plain http at /metrics, and at /healthz that it works]:ADDRESS: ' \
         '--store=[what the registry keeps is in STORE: postgres://USER@HOST/DATABASE, with the password in PGPASSWORD or PGPASSFILE, or the file of an SQLite database]:STORE: ' \

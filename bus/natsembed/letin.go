@@ -3,6 +3,7 @@ package natsembed
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -64,8 +65,9 @@ func (s *embedded) settle(ctx context.Context, id uint64, chain []*x509.Certific
 		if err != nil {
 			return account, false, err
 		}
-		if added, again := s.table.add(connection{id, account.Name, account.Revision, chain}, moment, s.gone); added {
-			return account, again, nil
+		again, err = s.table.add(connection{id, account.Name, account.Revision, chain}, moment, s.gone)
+		if !errors.Is(err, errOver) {
+			return account, again, err
 		}
 	}
 }

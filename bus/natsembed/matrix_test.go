@@ -49,7 +49,7 @@ func (w *world) serveWith(limitless tls.Certificate, list []bus.Account) *embedd
 	ready, done := make(chan net.Addr, 1), make(chan error, 1)
 	config.Ready = func(addr net.Addr) { ready <- addr }
 	config.fill()
-	s := &embedded{Config: config, table: newTable()}
+	s := &embedded{Config: config, table: newTable(config.MaxPerAccount)}
 	ctx, cancel := context.WithCancel(context.Background())
 	options, err := s.options(ctx)
 	must(w, err)

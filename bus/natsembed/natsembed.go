@@ -34,6 +34,7 @@ type Config struct {
 	Listen         string            // ADDRESS:PORT; port 0 takes a free one
 	JetStream      string            // the folder of its streams: no JetStream
 	MaxConnections int               // 65536
+	MaxPerAccount  int               // of them with one account: as many
 	AnswerTime     time.Duration     // for the store, for each client: 2 seconds
 	FollowEvery    time.Duration     // between two looks at the store for accounts that changed: 50 ms
 	Review         <-chan struct{}   // has the certificates of all who are connected verified again; nil never does
@@ -45,6 +46,7 @@ type Config struct {
 
 func (c *Config) fill() {
 	c.MaxConnections = cmp.Or(c.MaxConnections, server.DEFAULT_MAX_CONNECTIONS)
+	c.MaxPerAccount = cmp.Or(c.MaxPerAccount, c.MaxConnections)
 	c.AnswerTime = cmp.Or(c.AnswerTime, 2*time.Second)
 	c.FollowEvery = cmp.Or(c.FollowEvery, 50*time.Millisecond)
 	if c.Now == nil {
@@ -77,7 +79,7 @@ type embedded struct {
 // not answer at the start, fault.Usage for an address that is none, and fault.Failed.
 func Serve(ctx context.Context, c Config) error {
 	c.fill()
-	s := &embedded{Config: c, table: newTable()}
+	s := &embedded{Config: c, table: newTable(c.MaxPerAccount)}
 	options, err := s.options(ctx)
 	if err != nil {
 		return err

@@ -384,11 +384,11 @@ func TestNotes(t *testing.T) {
 
 // The table forgets what has ended.
 func TestTable(t *testing.T) {
-	table, ended := newTable(), map[uint64]bool{}
+	table, ended := newTable(100*leastSweep), map[uint64]bool{}
 	gone := func(c connection) bool { return ended[c.id] }
 	for id := range uint64(10 * leastSweep) {
-		if added, again := table.add(connection{id: id, account: "alice"}, table.moment(), gone); !added || again {
-			t.Fatalf("added: %t, again: %t", added, again)
+		if again, err := table.add(connection{id: id, account: "alice"}, table.moment(), gone); again || err != nil {
+			t.Fatalf("again: %t, %v", again, err)
 		}
 		ended[id] = id%10 != 0
 	}
@@ -397,8 +397,8 @@ func TestTable(t *testing.T) {
 	}
 	moment := table.moment()
 	table.changed(nil)
-	if added, _ := table.add(connection{id: 1, account: "bob"}, moment, gone); added {
-		t.Error("the moment is over, and it is added")
+	if _, err := table.add(connection{id: 1, account: "bob"}, moment, gone); !errors.Is(err, errOver) {
+		t.Errorf("the moment is over: %v", err)
 	}
 	for _, c := range table.all() {
 		table.remove(c)
@@ -406,6 +406,29 @@ func TestTable(t *testing.T) {
 	}
 	if table.size != 0 || len(table.of) != 0 {
 		t.Errorf("%d are left", table.size)
+	}
+}
+
+// An account has its share of the connections, so that others find a place; what has ended counts no more.
+func TestShare(t *testing.T) {
+	w := newWorld(t, []bus.Account{emitter("alice"), emitter("bob")}, func(c *Config) { c.MaxPerAccount = 2 })
+	shown := w.root.account("alice")
+	first, second := w.mustConnect(shown), w.mustConnect(shown)
+	if _, err := w.connect(shown); err == nil {
+		t.Error("an account has more than its share")
+	}
+	w.logs("the account alice has its share of connections, 2")
+	w.there(w.mustConnect(w.root.account("bob")))
+	w.there(first)
+	second.Close()
+	for end := time.Now().Add(30 * time.Second); ; { // the server hears of the end by and by
+		if c, err := w.connect(shown); err == nil {
+			w.there(c)
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the place of who left is not free\n%s", w.log)
+		}
 	}
 }
 

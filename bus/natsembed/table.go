@@ -2,9 +2,11 @@ package natsembed
 
 import (
 	"crypto/x509"
+	"errors"
 	"sync"
 
 	"keyward/bus"
+	"keyward/internal/fault"
 )
 
 // connection is one that was let in: by which revision of which account, and with which certificate.
@@ -19,6 +21,7 @@ type connection struct {
 type table struct {
 	mu      sync.Mutex
 	of      map[bus.Name]map[uint64]connection
+	share   int // that one account may have
 	size    int
 	sweepAt int // the size at which those that have ended are looked for
 	now     int // moments: what was right before one may not be after it
@@ -27,7 +30,12 @@ type table struct {
 // leastSweep is a table that is not worth a look.
 const leastSweep = 1024
 
-func newTable() *table { return &table{of: map[bus.Name]map[uint64]connection{}, sweepAt: leastSweep} }
+// errOver is a moment's that is over.
+var errOver = errors.New("the moment is over")
+
+func newTable(share int) *table {
+	return &table{share: share, of: map[bus.Name]map[uint64]connection{}, sweepAt: leastSweep}
+}
 
 // moment is to be asked for before it is decided whether a connection is let in.
 func (t *table) moment() int {
@@ -36,37 +44,47 @@ func (t *table) moment() int {
 	return t.now
 }
 
-// add notes a connection that was decided on after a moment; again says that it was there. It does not where the moment is over. gone says
-// whether one has ended.
-func (t *table) add(c connection, moment int, gone func(connection) bool) (added, again bool) {
+// add notes a connection that was decided on after a moment; again says that it was there. gone says whether one has ended. Its errors
+// are errOver, and fault.Policy for an account that has its share.
+func (t *table) add(c connection, moment int, gone func(connection) bool) (again bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if moment != t.now {
-		return false, false
+		return false, errOver
 	}
 	if t.size >= t.sweepAt {
 		t.sweep(gone)
 	}
+	if _, again = t.of[c.account][c.id]; !again { // a client may send a second CONNECT
+		if len(t.of[c.account]) >= t.share {
+			t.forgetGone(t.of[c.account], gone)
+		}
+		if len(t.of[c.account]) >= t.share {
+			return false, fault.New(fault.Policy, "end some of them, or give --max-per-account more", "the account %s has its share of connections, %d", c.account, t.share)
+		}
+		t.size++
+	}
 	if t.of[c.account] == nil {
 		t.of[c.account] = map[uint64]connection{}
 	}
-	if _, again = t.of[c.account][c.id]; !again { // a client may send a second CONNECT
-		t.size++
-	}
 	t.of[c.account][c.id] = c
-	return true, again
+	return again, nil
 }
 
 // sweep forgets what has ended. The next sweep is due when there are twice as many as are left.
 func (t *table) sweep(gone func(connection) bool) {
 	for _, some := range t.of {
-		for _, c := range some {
-			if gone(c) {
-				t.forget(c)
-			}
-		}
+		t.forgetGone(some, gone)
 	}
 	t.sweepAt = max(leastSweep, 2*t.size)
+}
+
+func (t *table) forgetGone(some map[uint64]connection, gone func(connection) bool) {
+	for _, c := range some {
+		if gone(c) {
+			t.forget(c)
+		}
+	}
 }
 
 // remove forgets a connection.

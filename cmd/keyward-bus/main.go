@@ -16,7 +16,7 @@ func main() { os.Exit(cmd.BusMain(version, serve)) }
 
 func serve(ctx context.Context, s cmd.BusServer) error {
 	return natsembed.Serve(ctx, natsembed.Config{
-		Authorizer: s.Authorizer, TLS: s.TLS, Listen: s.Listen, JetStream: s.JetStream, MaxConnections: s.MaxConnections,
+		Authorizer: s.Authorizer, TLS: s.TLS, Listen: s.Listen, JetStream: s.JetStream, MaxConnections: s.MaxConnections, MaxPerAccount: s.MaxPerAccount,
 		Review: s.Review, Ready: s.Ready, Metrics: s.Metrics, Now: s.Now, Log: s.Log,
 	})
 }
