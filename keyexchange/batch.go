@@ -48,7 +48,7 @@ func sized(messages [][]byte, maxSize int) [][]byte {
 //	Σz·R + (Σz·k)·A - (Σz·s)·B = 0
 //
 // with a random z of 128 bits for each, which nobody can know before. What is forged passes with a chance of 2^-128, as
-// one forged signature does by guessing. All that is good passes.
+// one forged signature does by guessing. What is properly signed with a proper key passes.
 //
 // Who has the private key, and nobody else, can make what ed25519.Verify refuses and what passes here by chance: it adds a
 // point of small order to R. It gains nothing, since it could as well have signed the same properly.
@@ -73,7 +73,7 @@ func allSigned(key *VerifyKey, messages [][]byte) bool {
 		scalars, points = append(scalars, z), append(points, r)
 	}
 	zs.Negate(zs)
-	return isIdentity(new(edwards25519.Point).VarTimeMultiScalarMult(scalars, points))
+	return isIdentity(edwards25519.NewIdentityPoint().VarTimeMultiScalarMult(scalars, points))
 }
 
 // decodeKey takes no key of small order: with one anybody can sign.
