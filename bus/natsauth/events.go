@@ -54,6 +54,7 @@ func (w *watch) hear(m *nats.Msg) {
 	subject := strings.TrimPrefix(m.Subject, w.inbox+".")
 	word, number, _ := strings.Cut(subject, ".")
 	switch {
+	case len(m.Data) == 0: // what NATS says where nobody hears a request
 	case m.Subject == connectEvent:
 		w.connected(m.Data)
 	case m.Subject == disconnectEvent:

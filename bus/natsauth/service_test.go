@@ -422,6 +422,9 @@ func TestStrangers(t *testing.T) {
 	}
 	second.Review("others")
 	a.ended(t)
+	if text := w.log.String(); strings.Contains(text, "does not parse") {
+		t.Errorf("there is no other authorizer that it could have asked: %s", text)
+	}
 	if err := b.Flush(); err != nil {
 		t.Errorf("a certificate that is known: %v", err)
 	}
