@@ -102,7 +102,7 @@ func Connect(ctx context.Context, config Config) (*Conn, error) {
 		URL: config.URL, TLS: config.TLS, StepTime: config.StepTime, Log: config.Log, Reconnects: config.Reconnects,
 		More:       []nats.Option{nats.ErrorHandler(c.onError), nats.ReconnectHandler(c.onReconnect), nats.PermissionErrOnSubscribe(true)},
 		HintSecret: "leave them out: the certificate says who we are",
-		HintLogin:  "ask the administrator of the bus: no authorizer may run, or the account " + string(account) + " is revoked or not for this certificate",
+		HintLogin:  "the log of the authorizer, or of keyward-bus, says which: there is no account " + string(account) + ", it is revoked or not for this certificate or trust domain, or no authorizer runs",
 	}
 	c.conn, err = c.to.Connect(ctx)
 	if err != nil {
