@@ -1,7 +1,9 @@
 package natsauth
 
 import (
+	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -111,4 +113,40 @@ func TestStale(t *testing.T) {
 	if len(c.of) != 0 {
 		t.Errorf("a list without it leaves %v", c.of)
 	}
+}
+
+// Whatever a server or another authorizer says, it ends no connection of another server.
+func FuzzHear(f *testing.F) {
+	const answer = `{"server":{"id":"N","name":"n1"},"data":{"connections":[{"cid":7,"authorized_user":"alice:1:e3b0c44298fc1c149afbf4c8996fb924"}],"offset":0}}`
+	for about, data := range map[string]string{
+		connectEvent:         `{"server":{"id":"N"},"client":{"id":7,"user":"alice:1:e3b0c44298fc1c149afbf4c8996fb924"}}`,
+		disconnectEvent:      `{"server":{"id":"N"},"client":{"id":7,"user":"alice:1:e3b0c44298fc1c149afbf4c8996fb924"}}`,
+		certificatesSubject:  `{"fingerprints":["e3b0c44298fc1c149afbf4c8996fb924",""]}`,
+		"test.list.0":        answer,
+		"test.list.-1":       answer,
+		"test.list.x":        `{"error":{"description":"no"}}`,
+		"test.certificates":  `{"chains":[[],["AAAA"],["MIIB"]]}`,
+		"test.kick":          `{"server":{"name":"n1"},"error":{"description":"no such connection"}}`,
+		"test.server.1":      `{"id":"N","name":"n1"}`,
+		"test.server.999999": `{"id":""}`,
+		"test":               `{}`,
+	} {
+		f.Add(about, []byte(data))
+		f.Add(about, []byte(nil))
+		f.Add(about, []byte(`[`))
+	}
+	f.Fuzz(func(t *testing.T, subject string, data []byte) {
+		service := NewService(Config{Log: slog.New(slog.DiscardHandler), Authorizer: &Authorizer{Verify: func([]*x509.Certificate, time.Time) error { return errors.New("no") }}})
+		w := &watch{
+			Service: service, connections: newConnections(), inbox: "test", pageSize: 16,
+			reached: map[string]uint64{}, answered: map[string]int{}, asked: map[string]bool{},
+		}
+		w.changed([]bus.Account{{Name: "alice", Revision: 1}, {Name: "bob", Revision: 2}}, true)
+		bob := link{place{"another", 1}, stamp{"bob", 2, fingerprint([]byte("bob"))}}
+		w.add(bob)
+		w.hear(&nats.Msg{Subject: subject, Data: data})
+		if s := w.of["bob"][bob.place]; s != nil && s.ended {
+			t.Error("it ends a connection of another server")
+		}
+	})
 }
