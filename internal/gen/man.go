@@ -248,6 +248,9 @@ func (p page) seeAlso() []string {
 	for _, c := range slices.Concat(p.beside, p.doc.Commands) {
 		all = append(all, pageReference(c.Path))
 	}
+	if p.doc.Path == "keyward bus" { // its page has the name of the program's
+		all = append(all, bold("keyward-bus")+"(8)")
+	}
 	return all
 }
 

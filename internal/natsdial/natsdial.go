@@ -34,7 +34,7 @@ type Options struct {
 
 	HintSecret string // what to do with a user or a password, which the URL may not have
 	HintLogin  string // what to do where the server lets us not in
-	HintRoot   string // what to do where the server is not below our roots: "name its root"
+	HintRoot   string // what to do where the server is not below our roots: "name the root of its certificate"
 	HintOurs   string // what to do where the server does not take our certificate: "name a client certificate that the server takes"
 	HintNone   string // what to do where it wants one; "" where one is shown
 }
@@ -192,7 +192,7 @@ func (o Options) Fault(err error) error {
 	host, _, _ := o.server()
 	server := tlsclient.Server{
 		Name:     "the NATS server at " + host,
-		HintRoot: cmp.Or(o.HintRoot, "name its root"),
+		HintRoot: cmp.Or(o.HintRoot, "name the root of the NATS server's certificate; that of the registry is another"),
 		HintHost: "name the server as its certificate does",
 		HintOurs: cmp.Or(o.HintOurs, "name a client certificate that the server takes"),
 		HintNone: o.HintNone,
