@@ -1,6 +1,7 @@
 package natsauth
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"keyward/bus"
@@ -21,6 +22,7 @@ type link struct {
 // connections are all of the bus on all servers, and what the accounts are by now. A list of a server comes in pages, and is a part
 // of a round; what no round found any more is dropped.
 type connections struct {
+	mu        sync.RWMutex // for who changes of, which one goroutine does, and for all others who read it
 	of        map[bus.Name]map[place]*seen
 	revisions map[bus.Name]uint64
 	newest    uint64 // of the revisions
@@ -47,6 +49,8 @@ func (c *connections) stale(s stamp) bool {
 
 // add notes a connection.
 func (c *connections) add(l link) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	places := c.of[l.account]
 	if places == nil {
 		places = map[place]*seen{}
@@ -72,8 +76,18 @@ func (c *connections) end(l link) bool {
 // count is how many there are. Anybody may ask.
 func (c *connections) count() int { return int(c.size.Load()) }
 
+// held is how many an account has, and whether one of them is at a place. Anybody may ask.
+func (c *connections) held(account bus.Name, at place) (n int, there bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	_, there = c.of[account][at]
+	return len(c.of[account]), there
+}
+
 // remove forgets one that ended.
 func (c *connections) remove(l link) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	places := c.of[l.account]
 	if places[l.place] == nil {
 		return
@@ -124,7 +138,14 @@ func (c *connections) listed(server string, round int) {
 	c.forget(func(l *seen) bool { return l.server == server && l.round < round })
 }
 
+// lost forgets the connections of a server that is silent. It lists them when it is back.
+func (c *connections) lost(server string) {
+	c.forget(func(l *seen) bool { return l.server == server })
+}
+
 func (c *connections) forget(gone func(*seen) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for account, places := range c.of {
 		for at, l := range places {
 			if gone(l) {

@@ -109,6 +109,11 @@ func (w *watch) disconnected(data []byte) {
 // askServers asks all servers who they are.
 func (w *watch) askServers() {
 	w.asks++
+	for server, last := range w.answered {
+		if last == w.asks-serverSilent {
+			w.lost(server) // a client that comes back elsewhere would count twice
+		}
+	}
 	maps.DeleteFunc(w.answered, func(_ string, last int) bool { return last < w.asks-serversKept })
 	w.ask(w.system, askAll, fmt.Sprintf("server.%d", w.asks), struct{}{})
 }

@@ -39,3 +39,9 @@ func (k *Keys) Answers(m *nats.Msg, accounts ...*bus.Account) ([][]byte, error) 
 	}
 	return all, nil
 }
+
+// Held is how many connections with an account are known.
+func (s *Service) Held(account bus.Name) int {
+	n, _ := s.connections.held(account, place{})
+	return n
+}

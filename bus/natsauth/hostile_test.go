@@ -3,6 +3,7 @@ package natsauth_test
 import (
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"net"
 	"net/url"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 
 	"keyward/bus/natsauth"
 )
@@ -143,4 +145,59 @@ func (w *way) carry(from, to net.Conn) {
 			return
 		}
 	}
+}
+
+// An account that has its share of the connections gets no more, on whichever server; all others do.
+func TestShare(t *testing.T) {
+	w := newWorld(t, 2, "alice", "bob")
+	a := w.authorize(0, func(c *natsauth.Config) { c.MaxPerAccount = 2 })
+	holds := func(n int) {
+		t.Helper()
+		await(t, "the connections to be known", func() bool { return a.Held("alice") == n })
+	}
+	shown := w.root.account("alice")
+	s, other := w.speak(shown, ""), w.mustConnect(1, shown)
+	holds(2)
+	for on := range 2 {
+		if _, err := w.connect(on, shown); !errors.Is(err, nats.ErrAuthorization) {
+			t.Errorf("a third one: %v", err)
+		}
+	}
+	if !strings.Contains(w.log.String(), "the account alice has its share of connections, 2") {
+		t.Errorf("the log does not say it: %s", w.log)
+	}
+	s.Do(`CONNECT {"verbose":false}`) // again, which is no third one
+	if !s.In || strings.Count(w.log.String(), "account=alice") != 2 {
+		t.Errorf("a CONNECT that is sent again: in %t, and the log says %s", s.In, w.log)
+	}
+	w.mustConnect(0, w.root.account("bob"))
+	other.Close()
+	holds(1)
+	w.mustConnect(0, shown)
+}
+
+// A connection cannot have subscriptions without end, and of who has left a server keeps next to nothing.
+func TestSubscriptions(t *testing.T) {
+	w := newWorld(t, 1, "alice")
+	w.authorize(0)
+	shown := w.root.account("alice")
+	w.mustConnect(0, shown).Close()
+	greedy := w.mustConnect(0, shown)
+	for range natsauth.MaxSubscriptions + 1 {
+		if _, err := greedy.SubscribeSync("_INBOX.alice.in.x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := greedy.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := greedy.LastError(); err == nil || !strings.Contains(err.Error(), "maximum subscriptions exceeded") {
+		t.Errorf("with %d subscriptions: %v", natsauth.MaxSubscriptions+1, err)
+	}
+	greedy.Close()
+	s := w.servers[0]
+	await(t, "both to be gone", func() bool {
+		kept, err := s.Connz(&server.ConnzOptions{State: server.ConnClosed})
+		return err == nil && kept.Total == 1 && len(kept.Conns) == 1 && kept.Conns[0].NumSubs == natsauth.MaxSubscriptions
+	})
 }

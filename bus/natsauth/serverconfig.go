@@ -22,6 +22,9 @@ const (
 // which a server pings a client, that takes a ping in the place of an answer for a fault.
 const AuthorizationTimeout = 1800 * time.Millisecond
 
+// MaxSubscriptions is how many a connection may have.
+const MaxSubscriptions = 1 << 14
+
 // nameBytes are those of a DNS name. Others are something else in a URL.
 const nameBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
@@ -65,6 +68,9 @@ func (c ServerConfig) Text() (string, error) {
 	line("# A client that is silent is gone: it may be an authorizer, which would be asked on and on.")
 	line("ping_interval: %q", pingClientEvery)
 	line("ping_max: %d", maxPings)
+	line("# What a connection keeps in memory, and what is remembered of one that ended, with all that it subscribed to.")
+	line("max_subscriptions: %d", MaxSubscriptions)
+	line("max_closed_clients: 1")
 	line("")
 	line("# Every client shows a certificate, the authorizers too.")
 	line("%s", c.tls("", "verify"))

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -36,29 +37,31 @@ const queueGroup = "keyward"
 
 // Config is what a Service is made of. What is zero has the default that stands with it.
 type Config struct {
-	Authorizer  *Authorizer
-	Keys        *Keys
-	URL         string                // of a NATS server, tls://HOST:PORT; it tells the others of its cluster
-	TLS         *tls.Config           // with the certificate that servers ask of each client
-	Roots       func() *x509.CertPool // of the servers at each connection, nil for the system's: TLS has them
-	AnswerTime  time.Duration         // for each question: 1.5 seconds. A server's authorization timeout is to be longer: AuthorizationTimeout
-	Concurrent  int                   // questions at a time: 64
-	FollowEvery time.Duration         // between two looks at the store for accounts that changed: 50 ms
-	ListEvery   time.Duration         // between two lists of all connections, for events that were lost: a minute
-	Reviewed    func(trusted string)  // is called when a Review that has this is done; nil is not
-	Metrics     *Metrics              // are filled
-	Now         func() time.Time
-	Log         *slog.Logger
+	Authorizer    *Authorizer
+	Keys          *Keys
+	URL           string                // of a NATS server, tls://HOST:PORT; it tells the others of its cluster
+	TLS           *tls.Config           // with the certificate that servers ask of each client
+	Roots         func() *x509.CertPool // of the servers at each connection, nil for the system's: TLS has them
+	AnswerTime    time.Duration         // for each question: 1.5 seconds. A server's authorization timeout is to be longer: AuthorizationTimeout
+	Concurrent    int                   // questions at a time: 64
+	MaxPerAccount int                   // connections with one account: any number
+	FollowEvery   time.Duration         // between two looks at the store for accounts that changed: 50 ms
+	ListEvery     time.Duration         // between two lists of all connections, for events that were lost: a minute
+	Reviewed      func(trusted string)  // is called when a Review that has this is done; nil is not
+	Metrics       *Metrics              // are filled
+	Now           func() time.Time
+	Log           *slog.Logger
 }
 
 // Service answers the servers, and ends connections that are not right any more.
 type Service struct {
 	Config
-	chains  *chains
-	places  chan struct{} // one for each question
-	reviews chan string
-	relist  chan struct{}
-	cutOff  chan struct{} // a list was, perhaps for its size
+	connections *connections // all that are known
+	chains      *chains
+	places      chan struct{} // one for each question
+	reviews     chan string
+	relist      chan struct{}
+	cutOff      chan struct{} // a list was, perhaps for its size
 
 	listPage int // connections in a page of a list, at most
 }
@@ -69,6 +72,7 @@ func NewService(c Config) *Service {
 	c.Concurrent = cmp.Or(c.Concurrent, 64)
 	c.FollowEvery = cmp.Or(c.FollowEvery, 50*time.Millisecond)
 	c.ListEvery = cmp.Or(c.ListEvery, time.Minute)
+	c.MaxPerAccount = cmp.Or(c.MaxPerAccount, math.MaxInt)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -78,7 +82,7 @@ func NewService(c Config) *Service {
 	if c.Metrics == nil {
 		c.Metrics = NewMetrics(nil, nil)
 	}
-	return &Service{Config: c, chains: newChains(), places: make(chan struct{}, c.Concurrent), reviews: make(chan string, 8), relist: make(chan struct{}, 1), cutOff: make(chan struct{}, 1), listPage: 1024}
+	return &Service{Config: c, connections: newConnections(), chains: newChains(), places: make(chan struct{}, c.Concurrent), reviews: make(chan string, 8), relist: make(chan struct{}, 1), cutOff: make(chan struct{}, 1), listPage: 1024}
 }
 
 // Review verifies the certificates of all connections again, and ends those that are not trusted any more. trusted names whom is
@@ -260,11 +264,19 @@ func (s *Service) decide(ctx context.Context, log *slog.Logger, q *question) ([]
 	if err != nil {
 		return nil, err
 	}
+	n, again := s.connections.held(account.Name, place{q.server.ID, q.client.ID})
+	if !again && n >= s.MaxPerAccount {
+		return nil, fault.New(fault.Policy, "end some of them, or give --max-per-account more", "the account %s has its share of connections, %d", account.Name, s.MaxPerAccount)
+	}
 	data, err := s.Keys.admit(q, BusAccount, account)
 	if err != nil {
 		return nil, err
 	}
 	s.chains.keep(q.chain, review)
-	log.Info("let in", "account", account.Name, "revision", account.Revision)
+	level := slog.LevelInfo
+	if again { // a client may send a second CONNECT, and fills no log with more
+		level = slog.LevelDebug
+	}
+	log.Log(ctx, level, "let in", "account", account.Name, "revision", account.Revision)
 	return data, nil
 }

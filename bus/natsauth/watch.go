@@ -33,7 +33,8 @@ const (
 	smallPage     = 8                // connections: their list is taken whatever they show
 	listsApart    = 10 * time.Second // where accounts change all the time
 	serversTick   = time.Second      // between two questions to all servers who they are
-	serversKept   = 60               // such questions, after which a server that answers none is forgotten
+	serverSilent  = 10               // such questions, after which the connections of a server that answers none are forgotten
+	serversKept   = 60               // and the server itself
 )
 
 // watch knows all connections of the bus. All of it is one goroutine's: newWatch's and load's caller, then that of run.
@@ -70,7 +71,7 @@ type change struct {
 // newWatch subscribes to what it hears.
 func newWatch(s *Service, system, lists, siblings *nats.Conn) (*watch, error) {
 	w := &watch{
-		Service: s, connections: newConnections(), system: system, lists: lists, siblings: siblings, pageSize: s.listPage,
+		Service: s, connections: s.connections, system: system, lists: lists, siblings: siblings, pageSize: s.listPage,
 		events: make(chan *nats.Msg, maxEvents), changes: make(chan change, 16), inbox: nats.NewInbox(), reached: map[string]uint64{}, answered: map[string]int{}, asked: map[string]bool{},
 	}
 	w.follower = &Follower{Accounts: s.Authorizer.Accounts, Every: s.FollowEvery, Failed: w.storeFailed, Metrics: s.Metrics}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"testing"
 	"time"
 
@@ -112,6 +113,29 @@ func TestStale(t *testing.T) {
 	c.listed("N", c.round)
 	if len(c.of) != 0 {
 		t.Errorf("a list without it leaves %v", c.of)
+	}
+}
+
+// The connections of a server that is silent are forgotten: a client that comes back elsewhere counts once. When the server is back it lists them.
+func TestSilentServerHoldsNothing(t *testing.T) {
+	w := &watch{Service: NewService(Config{}), connections: newConnections(), system: new(nats.Conn), lists: new(nats.Conn), answered: map[string]int{}, reached: map[string]uint64{}}
+	for _, server := range []string{"N", "M"} {
+		w.add(link{place{server, 1}, stamp{"alice", 1, fingerprint(nil)}})
+	}
+	for n := range serverSilent + 1 {
+		w.askServers()
+		w.present([]byte(`{"id":"N"}`), strconv.Itoa(w.asks))
+		if n == 0 {
+			w.present([]byte(`{"id":"M"}`), strconv.Itoa(w.asks))
+		}
+	}
+	if n, there := w.held("alice", place{"N", 1}); n != 1 || !there {
+		t.Errorf("alice has %d connections, that of the server that answers is there: %t", n, there)
+	}
+	round := w.round
+	w.present([]byte(`{"id":"M"}`), strconv.Itoa(w.asks))
+	if w.round != round+1 {
+		t.Error("nothing is listed when the server is back")
 	}
 }
 

@@ -63,10 +63,7 @@ func (c *Config) fill() {
 	}
 }
 
-const (
-	tlsTime = 5 * time.Second // a handshake may take
-	maxSubs = 1 << 14         // subscriptions of a connection
-)
+const tlsTime = 5 * time.Second // a handshake may take
 
 // embedded is a server that runs.
 type embedded struct {
@@ -124,7 +121,7 @@ func (s *embedded) options(ctx context.Context) (*server.Options, error) {
 	}
 	demandCertificate := func(config *tls.Config) { config.ClientAuth = max(config.ClientAuth, tls.RequireAnyClientCert) }
 	return &server.Options{
-		Host: host, Port: port, MaxConn: s.MaxConnections, MaxSubs: maxSubs, NoSigs: true,
+		Host: host, Port: port, MaxConn: s.MaxConnections, MaxSubs: natsauth.MaxSubscriptions, NoSigs: true,
 		MaxClosedClients: 1, // to remember: each with all its subscriptions
 		TLSConfig:        tlsserver.Harden(s.TLS, demandCertificate), TLSTimeout: tlsTime.Seconds(),
 		CustomClientAuthentication: check(func(c server.ClientAuthentication) bool { return s.letIn(ctx, c) }),

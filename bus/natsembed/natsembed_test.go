@@ -335,13 +335,13 @@ func TestSubscriptions(t *testing.T) {
 		c.Close()
 	}
 	greedy := w.mustConnect(limitless)
-	for range maxSubs + 1 {
+	for range natsauth.MaxSubscriptions + 1 {
 		_, err := greedy.SubscribeSync("some.subject")
 		must(t, err)
 	}
 	w.there(greedy)
 	if err := greedy.LastError(); err == nil || !strings.Contains(err.Error(), "maximum subscriptions exceeded") {
-		t.Errorf("with %d subscriptions: %v", maxSubs+1, err)
+		t.Errorf("with %d subscriptions: %v", natsauth.MaxSubscriptions+1, err)
 	}
 	greedy.Close()
 	w.stop()
