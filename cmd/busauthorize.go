@@ -42,6 +42,7 @@ func (e *env) busAuthorizeCommand() *cli.Command {
 			trustDomainFlag("take certificates of this `TRUST-DOMAIN`, such as example.org"),
 			&cli.StringFlag{Name: "client-ca", EnvVars: variable("client-ca"), TakesFile: true, Usage: "let in whom the CAs in this PEM `FILE` signed, and nobody else"},
 			&cli.StringSliceFlag{Name: "crl", EnvVars: variable("crl"), TakesFile: true, Usage: "a `FILE` with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them"},
+			&cli.IntFlag{Name: "max-per-account", EnvVars: variable("max-per-account"), Value: 1024, Usage: "how many connections `N` one account may have, on all servers"},
 			metricsFlag(),
 		}, storeFlags(), logFlags("each client")),
 		Action: e.busAuthorize,
@@ -99,7 +100,7 @@ func (e *env) busAuthorize(c *cli.Context) error {
 	return e.runAuthorizer(c, keeper, trust, metrics, natsauth.Config{
 		Authorizer: &natsauth.Authorizer{Accounts: db, TrustDomain: trust.domain, Verify: ca.verify},
 		Keys:       keys, URL: natsURL(c.String("connect")), TLS: authorizerTLS(shown, e.now), Roots: roots.pool.Load,
-		Reviewed: trust.reviewed, Metrics: natsauth.NewMetrics(shown.as("authorizer"), ca.nextUpdates), Now: e.now, Log: log,
+		MaxPerAccount: c.Int("max-per-account"), Reviewed: trust.reviewed, Metrics: natsauth.NewMetrics(shown.as("authorizer"), ca.nextUpdates), Now: e.now, Log: log,
 	})
 }
 
@@ -121,6 +122,9 @@ func checkBusAuthorize(c *cli.Context) error {
 	}
 	if !strings.HasPrefix(natsURL(c.String("connect")), "tls://") {
 		return fault.New(fault.Usage, "write it as tls://HOST:4222", "--connect is not with TLS, and the servers ask for certificates")
+	}
+	if c.Int("max-per-account") < 1 {
+		return fault.New(fault.Usage, "give --max-per-account 1 or more", "nobody can connect with --max-per-account %d", c.Int("max-per-account"))
 	}
 	if err := checkAddress(c, "metrics-listen"); err != nil {
 		return err

@@ -363,8 +363,8 @@ _keyward_words() {
         words="
             --connect= --ca-file=FILE --cert=FILE --key=FILE
             --key-password-file=FILE --bus-keys=FILE --trust-domain=
-            --client-ca=FILE --crl= --metrics-listen= --store= --data-dir=DIR
-            --log-format= --log-level= --help -h" ;;
+            --client-ca=FILE --crl= --max-per-account= --metrics-listen=
+            --store= --data-dir=DIR --log-format= --log-level= --help -h" ;;
     "keyward bus emit")
         words="
             --emitter= --data= --timeout= --connect= --client-cert=FILE

@@ -1068,6 +1068,7 @@ complete -c keyward -n '__keyward_in keyward bus authorize' -l bus-keys -r -F -d
 complete -c keyward -n '__keyward_in keyward bus authorize' -l trust-domain -x -d 'take certificates of this TRUST-DOMAIN, such as example.org'
 complete -c keyward -n '__keyward_in keyward bus authorize' -l client-ca -r -F -d 'let in whom the CAs in this PEM FILE signed, and nobody else'
 complete -c keyward -n '__keyward_in keyward bus authorize' -l crl -x -d 'a FILE with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them'
+complete -c keyward -n '__keyward_in keyward bus authorize' -l max-per-account -x -d 'how many connections N one account may have, on all servers'
 complete -c keyward -n '__keyward_in keyward bus authorize' -l metrics-listen -x -d 'tell Prometheus metrics at this ADDRESS and port, in plain http at /metrics, and at /healthz that it works'
 complete -c keyward -n '__keyward_in keyward bus authorize' -l store -x -d 'what the registry keeps is in STORE: postgres://USER@HOST/DATABASE, with the password in PGPASSWORD or PGPASSFILE, or the file of an SQLite database'
 complete -c keyward -n '__keyward_in keyward bus authorize' -l data-dir -x -a '(__fish_complete_directories)' -d 'the data DIR'

@@ -1184,6 +1184,7 @@ Register-ArgumentCompleter -Native -CommandName keyward, vovsecurity, gen-root-c
             '--trust-domain=' = 'take certificates of this TRUST-DOMAIN, such as example.org'
             '--client-ca=FILE' = 'let in whom the CAs in this PEM FILE signed, and nobody else'
             '--crl=' = 'a FILE with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them'
+            '--max-per-account=' = 'how many connections N one account may have, on all servers'
             '--metrics-listen=' = 'tell Prometheus metrics at this ADDRESS and port, in plain http at /metrics, and at /healthz that it works'
             '--store=' = 'what the registry keeps is in STORE: postgres://USER@HOST/DATABASE, with the password in PGPASSWORD or PGPASSFILE, or the file of an SQLite database'
             '--data-dir=DIR' = 'the data DIR'

@@ -1212,6 +1212,7 @@ __keyward_bus_authorize() {
         '--trust-domain=[take certificates of this TRUST-DOMAIN, such as example.org]:TRUST-DOMAIN: ' \
         '--client-ca=[let in whom the CAs in this PEM FILE signed, and nobody else]:FILE:_files' \
         '*--crl=[a FILE with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them]:FILE: ' \
+        '--max-per-account=[how many connections N one account may have, on all servers]:N: ' \
         '--metrics-listen=[tell Prometheus metrics at this ADDRESS and port, in plain http at /metrics, and at /healthz that it works]:ADDRESS: ' \
         '--store=[what the registry keeps is in STORE: postgres://USER@HOST/DATABASE, with the password in PGPASSWORD or PGPASSFILE, or the file of an SQLite database]:STORE: ' \
         '--data-dir=[the data DIR]:DIR:_files -/' \
