@@ -74,7 +74,7 @@ func (b *bench) newExchange(ctx context.Context) (*exchange, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &exchange{id: id, file: filepath.Join(id.dir, "keys"), messages: make([][]byte, 20_000)}
+	x := &exchange{id: id, file: filepath.Join(id.dir, "keys"), messages: make([][]byte, 50_000)} // most of a second for a subscriber, and less than a publisher keeps for it
 	if b.short {
 		x.messages = x.messages[:2000]
 	}
