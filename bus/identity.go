@@ -48,9 +48,12 @@ func validTrustDomain(text string) bool {
 }
 
 // AccountOf is the account that a certificate names in a trust domain: by its one URI among the alternative names,
-// which has to be an Identity to the letter. It looks at no other name, and at nothing else of the certificate: chain, time
-// and usage are the caller's part. Its error is fault.NotTrusted.
+// which has to be an Identity to the letter. A CA is none, since its URI may be for what it signs. AccountOf looks at no other
+// name, and at nothing else of the certificate: chain, time and usage are the caller's part. Its error is fault.NotTrusted.
 func AccountOf(cert *x509.Certificate, trustDomain string) (Name, error) {
+	if cert.IsCA {
+		return "", fault.New(fault.NotTrusted, "show a certificate that it signed, as `keyward gen-leaf-cert --account NAME` makes it", "the certificate is a CA's, and no account's")
+	}
 	uri, err := onlyURI(cert)
 	if err != nil {
 		return "", err

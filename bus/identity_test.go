@@ -112,6 +112,13 @@ func TestAccountOfRefuses(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a CA", func(t *testing.T) {
+		cert := certificate(t, good)
+		cert.IsCA = true
+		if got, err := bus.AccountOf(cert, domain); fault.KindOf(err) != fault.NotTrusted || fault.HintOf(err) == "" {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
 	t.Run("no alternative names", func(t *testing.T) {
 		if got, err := bus.AccountOf(&x509.Certificate{}, domain); fault.KindOf(err) != fault.NotTrusted {
 			t.Errorf("%q, %v", got, err)

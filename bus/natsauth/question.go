@@ -96,6 +96,9 @@ func chainOf(shown *jwt.ClientTLS) ([]*x509.Certificate, error) {
 	if shown == nil {
 		return nil, nil
 	}
+	if len(shown.VerifiedChains) > 0 && len(shown.VerifiedChains[0]) == 0 {
+		return nil, fault.New(fault.NotTrusted, "", "the server verified a chain without the client's certificate")
+	}
 	texts := slices.Clone([]string(shown.Certs))
 	for i, chain := range shown.VerifiedChains {
 		if i == 0 {

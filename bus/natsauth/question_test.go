@@ -274,6 +274,10 @@ func TestChainOf(t *testing.T) {
 			t.Errorf("%s: %d certificates, %v", tt.name, len(chain), err)
 		}
 	}
+	issuerFirst := &jwt.ClientTLS{VerifiedChains: []jwt.StringList{{}, {pemOf(leaf), pemOf(a)}}}
+	if chain, err := chainOf(issuerFirst); !errors.Is(err, fault.NotTrusted) {
+		t.Errorf("of a first chain that is empty %d certificates are left: %v", len(chain), err)
+	}
 }
 
 // What is let in gets the account's permissions and nothing else.

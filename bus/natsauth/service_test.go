@@ -45,6 +45,7 @@ func TestRefused(t *testing.T) {
 		{"a server's", w.root.account("alice", func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }), ""},
 		{"expired", w.root.account("alice", func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }), ""},
 		{"not yet valid", w.root.account("alice", func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) }), ""},
+		{"a CA", w.root.account("alice", func(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid = true, true }), "is a CA's, and no account's"},
 		{"no account", w.root.account("nobody"), "there is no account nobody"},
 		{"a revoked account", w.root.account("gone"), "the account gone is revoked"},
 		{"from before the account", w.root.account("again"), "is from before the account again"},

@@ -61,6 +61,7 @@ func TestRefused(t *testing.T) {
 		{"another trust domain", []tls.Certificate{w.root.leaf(uris("spiffe://example.com/bus/account/alice"))}, "trust domain"},
 		{"another case", []tls.Certificate{w.root.account("Alice")}, "no account Alice"},
 		{"nobody", []tls.Certificate{w.root.account("carol")}, "no account carol"},
+		{"a CA", []tls.Certificate{w.root.account("alice", func(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid = true, true })}, "no account's"},
 		{"a wildcard", []tls.Certificate{w.root.leaf(uris("spiffe://example.org/bus/account/*"))}, "no identity"},
 		{"no certificate", nil, ""},
 	}
