@@ -1,6 +1,7 @@
 package natsauth
 
 import (
+	"cmp"
 	"sync"
 	"sync/atomic"
 
@@ -22,12 +23,13 @@ type link struct {
 // connections are all of the bus on all servers, and what the accounts are by now. A list of a server comes in pages, and is a part
 // of a round; what no round found any more is dropped.
 type connections struct {
-	mu        sync.RWMutex // for who changes of, which one goroutine does, and for all others who read it
-	of        map[bus.Name]map[place]*seen
-	revisions map[bus.Name]uint64
-	newest    uint64 // of the revisions
-	round     int
-	size      atomic.Int64
+	mu       sync.RWMutex // for who changes of, which one goroutine does, and for all others who read it
+	of       map[bus.Name]map[place]*seen
+	accounts map[bus.Name]version
+	newest   uint64 // of the revisions
+	round    int
+	ended    map[place]bool // since the round began: its lists may be from before
+	size     atomic.Int64
 }
 
 // seen is a connection, the last round of lists that it was in, or came after, and whether a server was asked to end it.
@@ -37,20 +39,42 @@ type seen struct {
 	ended bool
 }
 
+// version is what an account is by now, and why those who were let in by an earlier one are ended.
+type version struct {
+	revision uint64
+	cause    string
+}
+
+// ChangeOf says what ends the connections of an account that is not as it was.
+func ChangeOf(now bus.Account) string {
+	if now.State == bus.Revoked {
+		return "the account is revoked"
+	}
+	return "the account changed"
+}
+
 func newConnections() *connections {
-	return &connections{of: map[bus.Name]map[place]*seen{}, revisions: map[bus.Name]uint64{}}
+	return &connections{of: map[bus.Name]map[place]*seen{}, accounts: map[bus.Name]version{}, ended: map[place]bool{}}
 }
 
 // stale says whether the account is another by now, or not there any more. One that the follower has yet to hear of is not.
 func (c *connections) stale(s stamp) bool {
-	now, known := c.revisions[s.account]
-	return known && s.revision < now || !known && s.revision <= c.newest
+	now, known := c.accounts[s.account]
+	return known && s.revision < now.revision || !known && s.revision <= c.newest
 }
 
-// add notes a connection.
+// cause is why a connection that is stale is ended.
+func (c *connections) cause(s stamp) string {
+	return cmp.Or(c.accounts[s.account].cause, "there is no such account any more")
+}
+
+// add notes a connection, unless it ended.
 func (c *connections) add(l link) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.ended[l.place] {
+		return
+	}
 	places := c.of[l.account]
 	if places == nil {
 		places = map[place]*seen{}
@@ -88,6 +112,7 @@ func (c *connections) held(account bus.Name, at place) (n int, there bool) {
 func (c *connections) remove(l link) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.ended[l.place] = true
 	places := c.of[l.account]
 	if places[l.place] == nil {
 		return
@@ -102,12 +127,12 @@ func (c *connections) remove(l link) {
 // changed notes what accounts are by now, and gives the connections that are stale by it.
 func (c *connections) changed(accounts []bus.Account, anew bool) []link {
 	if anew {
-		clear(c.revisions)
+		clear(c.accounts)
 		c.newest = 0
 	}
 	var stale []link
 	for _, account := range accounts {
-		c.revisions[account.Name] = account.Revision
+		c.accounts[account.Name] = version{account.Revision, ChangeOf(account)}
 		c.newest = max(c.newest, account.Revision)
 		for _, l := range c.of[account.Name] {
 			if c.stale(l.stamp) {
@@ -131,6 +156,7 @@ func (c *connections) all(do func(link)) {
 func (c *connections) begin() {
 	c.forget(func(l *seen) bool { return l.round < c.round-1 })
 	c.round++
+	clear(c.ended)
 }
 
 // listed forgets connections that a whole list of a server, asked for in a round, did not have.

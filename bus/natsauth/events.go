@@ -89,7 +89,7 @@ func (w *watch) connected(data []byte) {
 func (w *watch) found(l link) {
 	w.add(l)
 	if w.stale(l.stamp) {
-		w.kick(l, AccountChanged, "the account changed")
+		w.kick(l, AccountChanged, w.cause(l.stamp))
 		return
 	}
 	w.verifyAgain(l)

@@ -135,7 +135,7 @@ func (w *watch) run(ctx context.Context) {
 			w.hear(m)
 		case c := <-w.changes:
 			for _, l := range w.changed(c.accounts, c.anew) {
-				w.kick(l, AccountChanged, "the account changed")
+				w.kick(l, AccountChanged, w.cause(l.stamp))
 			}
 			w.listDue = true // an event may have been lost
 		case trusted := <-w.reviews:

@@ -91,7 +91,12 @@ func TestStale(t *testing.T) {
 	at := func(name bus.Name, revision uint64) link {
 		return link{place{"N", revision}, stamp{name, revision, fingerprint(nil)}}
 	}
-	c.changed([]bus.Account{{Name: "alice", Revision: 3}, {Name: "bob", Revision: 5}}, true)
+	c.changed([]bus.Account{{Name: "alice", Revision: 3}, {Name: "bob", Revision: 5, State: bus.Revoked}}, true)
+	for name, want := range map[bus.Name]string{"alice": "the account changed", "bob": "the account is revoked", "carol": "there is no such account any more"} {
+		if got := c.cause(stamp{account: name}); got != want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
 	for l, want := range map[link]bool{
 		at("alice", 2): true, at("alice", 3): false, at("alice", 9): false,
 		at("carol", 4): true, at("carol", 5): true, at("carol", 6): false,
@@ -108,6 +113,10 @@ func TestStale(t *testing.T) {
 	c.remove(at("bob", 5))
 	if stale := c.changed([]bus.Account{{Name: "bob", Revision: 8}}, false); len(stale) != 0 {
 		t.Errorf("%v", stale)
+	}
+	c.add(at("bob", 5))
+	if n, _ := c.held("bob", place{}); n != 0 {
+		t.Error("a list from before its end brings a connection back")
 	}
 	c.begin()
 	c.listed("N", c.round)

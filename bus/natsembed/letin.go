@@ -80,7 +80,9 @@ func (s *embedded) changed(accounts []bus.Account, anew bool) {
 	if anew {
 		s.end(s.table.all(), natsauth.AccountChanged, "the store is another")
 	}
-	s.end(s.table.changed(accounts), natsauth.AccountChanged, "the account changed")
+	for _, account := range accounts {
+		s.end(s.table.changed(account), natsauth.AccountChanged, natsauth.ChangeOf(account))
+	}
 }
 
 // reviews verifies the certificates of all who are connected, each time that is asked for.

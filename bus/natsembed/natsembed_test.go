@@ -397,7 +397,7 @@ func TestTable(t *testing.T) {
 		t.Errorf("%d are there, of %d", table.size, leastSweep)
 	}
 	moment := table.moment()
-	table.changed(nil)
+	table.changed(bus.Account{})
 	if _, err := table.add(connection{id: 1, account: "bob"}, moment, gone); !errors.Is(err, errOver) {
 		t.Errorf("the moment is over: %v", err)
 	}

@@ -106,17 +106,15 @@ func (t *table) forget(c connection) {
 	}
 }
 
-// changed begins a moment, and gives the connections whose accounts are of another revision.
-func (t *table) changed(accounts []bus.Account) []connection {
+// changed begins a moment, and gives the connections of an account that are of another revision.
+func (t *table) changed(now bus.Account) []connection {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.now++
 	var stale []connection
-	for _, a := range accounts {
-		for _, c := range t.of[a.Name] {
-			if c.revision != a.Revision {
-				stale = append(stale, c)
-			}
+	for _, c := range t.of[now.Name] {
+		if c.revision != now.Revision {
+			stale = append(stale, c)
 		}
 	}
 	return stale

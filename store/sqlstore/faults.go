@@ -2,13 +2,18 @@ package sqlstore
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"strings"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"keyward/internal/fault"
 )
+
+// noTables is what helps where a database has none of ours.
+const noTables = "name the database of a registry, or start `keyward serve` on this one once, which makes its tables"
 
 // explain adds kind and hint to a fault of the database file at path.
 func explain(path string, err error) error {
@@ -31,6 +36,9 @@ func explain(path string, err error) error {
 		hint = "end the other program that has the database open for writing"
 	}
 	switch {
+	case strings.Contains(err.Error(), "no such table: "):
+		kind, hint = fault.NotFound, noTables
+		err = fmt.Errorf("it is no registry's: %w", err)
 	case errors.Is(err, fs.ErrPermission):
 		hint = "keyward must be able to write to the data folder and the database in it"
 	case errors.Is(err, fs.ErrNotExist):

@@ -119,8 +119,11 @@ func TestLookRefuses(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if g, err := sqlstore.Look(t.Context(), path); err == nil {
-		t.Errorf("an empty one is taken: %+v", g)
+	if g, err := sqlstore.Look(t.Context(), path); !errors.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "no registry's") || fault.HintOf(err) == "" {
+		t.Errorf("an empty one: %+v, %v", g, err)
+	}
+	if _, err := sqlstore.OpenBeside(t.Context(), path, nil); !errors.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "no registry's") {
+		t.Errorf("an empty one, opened: %v", err)
 	}
 }
 

@@ -90,7 +90,7 @@ func explainCode(place string, e *pgconn.PgError) error {
 	case "3D000":
 		kind, hint = fault.NotFound, "make it: createdb --owner=USER DATABASE"
 	case "42P01": // undefined_table
-		kind, hint = fault.NotFound, "name the database of a registry, or start `keyward serve` on this one once, which makes its tables"
+		kind, hint = fault.NotFound, noTables
 	case "42501", "3F000": // insufficient_privilege, invalid_schema_name
 		kind, hint = fault.NotPermitted, "make the user of the URL the owner of the database, or of a schema in its search_path"
 	case "53100", "53200":
