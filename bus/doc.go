@@ -40,4 +40,8 @@
 // and could put what a stream holds into a victim's inbox. Whoever runs the server makes a push consumer that delivers
 // to a subject of a role and wants no acknowledgements. A stream over subjects of accounts has to have no_ack:
 // JetStream would acknowledge to any reply subject, a victim's message box too.
+//
+// Who sends a message with the header Nats-Trace-Dest has each server tell of its way: the servers, and of who hears it the connection's
+// number, the name that the client gave itself, subscription and queue group. It goes nowhere but to a subject that the sender may
+// publish to, so nothing can be forged by it.
 package bus

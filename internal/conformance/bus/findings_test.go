@@ -52,6 +52,19 @@ func TestGroupsAreOpen(t *testing.T) {
 	gets(t, "erin", join, asIs)
 }
 
+// A server writes traces where the sender may write, and nowhere else.
+func TestTracesForgeNothing(t *testing.T) {
+	trace := func(mallory, root *client) []string {
+		const header = "NATS/1.0\r\nNats-Trace-Dest: xbus.msgbox.alice\r\n\r\n"
+		root.subscribe("xbus.msgbox.alice", "")
+		mallory.Do(`CONNECT {"verbose":false,"headers":true,"user":"mallory"}`)
+		mallory.Do("HPUB trap.a %d %d\r\n%s", len(header), len(header), header)
+		return root.unsubscribe()
+	}
+	gets(t, "mallory", trace, func(p *server.Permissions) { p.Publish.Allow = append(p.Publish.Allow, "xbus.msgbox.alice") }, "xbus.msgbox.alice")
+	gets(t, "mallory", trace, asIs)
+}
+
 // gets has a user do something on a server of its own, and holds what comes of it against what should.
 func gets(t *testing.T, user string, do func(user, root *client) []string, change func(*server.Permissions), want ...string) {
 	t.Helper()
