@@ -234,7 +234,7 @@ var typed = []struct{ keys, want string }{
 	{"gen-leaf-cert --key-type ed\t--pkey\t", "[--key-type][ed25519][--pkeycert]"},
 	{"keyward help use\t", "[help][user]"},
 	{"gen-root-cert --sa\t", "[--sa]"},
-	{"keyward-bus --cli\tkey.\t--data\tke\tnew --max\t5", "[--client-ca][key.pem][--data-dir][keys/new][--max-connections][5]"},
+	{"keyward-bus --cli\tkey.\t--data\tke\tnew --max-c\t5", "[--client-ca][key.pem][--data-dir][keys/new][--max-connections][5]"},
 	{"keyward-bus --js\t", "[--json]"},
 	{"keyward keygen -- --js\t", "[keygen][--][--js]"},
 }

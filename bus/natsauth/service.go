@@ -103,12 +103,12 @@ func (s *Service) Serve(ctx context.Context, ready func()) error {
 		return err
 	}
 	defer end(questions)
-	system, err := s.connect(ctx, "system", s.Keys.system, s.reconnected("system", s.relist))
+	system, err := s.connect(ctx, "system", s.Keys.system, s.relist)
 	if err != nil {
 		return err
 	}
 	defer end(system)
-	lists, err := s.connect(ctx, "lists", s.Keys.system, s.reconnected("lists", s.cutOff))
+	lists, err := s.connect(ctx, "lists", s.Keys.system, s.cutOff)
 	if err != nil {
 		return err
 	}
@@ -158,8 +158,8 @@ func (s *Service) take(ctx context.Context, m *nats.Msg) {
 	}()
 }
 
-// connect logs in with a key, and refuses a server that is too old.
-func (s *Service) connect(ctx context.Context, as string, key nkeys.KeyPair, more nats.Option) (*natsdial.Conn, error) {
+// connect logs in with a key, and refuses a server that is too old. again is told each time that the connection was lost and is there again.
+func (s *Service) connect(ctx context.Context, as string, key nkeys.KeyPair, again chan<- struct{}) (*natsdial.Conn, error) {
 	public, err := key.PublicKey()
 	if err != nil {
 		return nil, fault.New(fault.Failed, "", "the key %s: %w", as, err)
@@ -170,14 +170,11 @@ func (s *Service) connect(ctx context.Context, as string, key nkeys.KeyPair, mor
 		HintLogin:  "have the server use what `keyward bus config` prints for these keys",
 		More: []nats.Option{
 			nats.Name("keyward bus authorize, " + as), nats.Nkey(public, key.Sign), nats.NoEcho(), nats.ErrorHandler(s.libraryError),
-			nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(maxPings),
+			nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(maxPings), nats.ReconnectHandler(s.reconnected(as, again)),
 		},
 	}
 	if s.Roots != nil {
 		options.More = append(options.More, s.currentRoots)
-	}
-	if more != nil {
-		options.More = append(options.More, more)
 	}
 	conn, err := options.Connect(ctx)
 	if err != nil {
@@ -210,12 +207,15 @@ func (s *Service) libraryError(_ *nats.Conn, _ *nats.Subscription, err error) {
 	}
 }
 
-// reconnected tells whom it concerns that a connection is there again.
-func (s *Service) reconnected(as string, whom chan<- struct{}) nats.Option {
-	return nats.ReconnectHandler(func(c *nats.Conn) {
+// reconnected tells whom it concerns that a connection is there again, and has its subscriptions.
+func (s *Service) reconnected(as string, whom chan<- struct{}) nats.ConnHandler {
+	return func(c *nats.Conn) {
+		if err := c.FlushTimeout(flushTime); err != nil {
+			return // it is lost again, and comes again
+		}
 		s.Log.Info("connected", "server", c.ConnectedUrlRedacted(), "as", as)
 		tell(whom)
-	})
+	}
 }
 
 // tell tells somebody who may have been told already.
