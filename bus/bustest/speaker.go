@@ -45,6 +45,9 @@ func (s *Speaker) Do(format string, args ...any) (heard []string, refused bool) 
 			_, _ = fmt.Fprint(s.conn, "PONG\r\n")
 		case word == "MSG":
 			heard = append(heard, strings.Fields(rest)[0])
+			if !strings.HasSuffix(rest, " 0") {
+				s.answer.Scan() // what it says, in one line
+			}
 		case strings.HasPrefix(rest, "'Permissions Violation for "):
 			refused = true
 		case rest == "'Authorization Violation'":
