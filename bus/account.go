@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // State says whether an account opens anything.

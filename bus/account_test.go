@@ -12,7 +12,7 @@ import (
 
 	"keyward/bus"
 	"keyward/bus/bustest"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // aliceWith is an account with nothing but what change gives it.

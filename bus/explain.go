@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Verb is what a client does with a subject.

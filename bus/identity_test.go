@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"keyward/bus"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 const domain = "example.org"

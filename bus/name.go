@@ -3,7 +3,7 @@ package bus
 import (
 	"strings"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // MaxName is how many bytes a Name has at most.

@@ -5,7 +5,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Limits on subjects and patterns. A server takes more, in a line of 4096 bytes; these leave room for all that stands beside.

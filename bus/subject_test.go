@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"keyward/bus"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func TestNames(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Allow says which names may be signed for somebody else. The zero Allow permits none.

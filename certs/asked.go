@@ -9,7 +9,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 	der "golang.org/x/crypto/cryptobyte/asn1"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Asked is something that a request asks for and does not get.

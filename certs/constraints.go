@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // limits are the permitted subtrees of a CA's name constraints (RFC 5280 section 4.2.1.10).

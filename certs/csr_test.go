@@ -30,7 +30,7 @@ import (
 	"pgregory.net/rapid"
 
 	"keyward/certs"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // forged is a request in parts, each as its DER, so that each can be spoilt. What is nil is sound.

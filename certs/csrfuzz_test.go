@@ -10,7 +10,7 @@ import (
 	"unicode"
 
 	"keyward/certs"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // FuzzCSR reads arbitrary bytes as a request.

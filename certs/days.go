@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // maxYears is how far ahead a certificate may end.

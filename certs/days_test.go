@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"keyward/certs"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func TestParseDays(t *testing.T) {

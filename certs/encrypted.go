@@ -6,7 +6,7 @@ import (
 	"encoding/pem"
 	"strings"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // encryptKey is the private key as PKCS#8 encrypted with PBES2 (RFC 8018): AES-256-CBC, and PBKDF2 with HMAC-SHA256.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 var (

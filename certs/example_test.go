@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"keyward/certs"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // A root that signs only for one domain, and a server's certificate below it.

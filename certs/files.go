@@ -14,8 +14,8 @@ import (
 
 	"github.com/cloudflare/cfssl/helpers"
 
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 	"keyward/internal/secretfile"
 )
 

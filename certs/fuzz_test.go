@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // FuzzPEM reads arbitrary bytes as certificates and as a key. What reads is written and read again; its text

@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 	"keyward/internal/secretfile"
 )
 

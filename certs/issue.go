@@ -10,7 +10,7 @@ import (
 
 	"github.com/cloudflare/cfssl/helpers"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Issued is a new certificate and its key.

@@ -21,7 +21,7 @@ import (
 	"pgregory.net/rapid"
 
 	"keyward/certs"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func intPtr(n int) *int { return &n }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/cloudflare/cfssl/helpers"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Issuer is a CA that signs: its key, and its certificate with those above it as far as they are known.

@@ -16,7 +16,7 @@ import (
 	"github.com/cloudflare/cfssl/csr"
 	"github.com/cloudflare/cfssl/helpers/derhelpers"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // KeyType is an algorithm with its size.

@@ -7,7 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // ReadKey reads the private key in the PEM text of a file, whose password unlock gives. One that does not parse, or is

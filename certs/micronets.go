@@ -4,7 +4,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Extensions of RFC 5280 section 4.2.1.

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // names are a certificate's subject alternative names (RFC 5280 section 4.2.1.6), each once.

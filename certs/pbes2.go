@@ -17,7 +17,7 @@ import (
 
 	"golang.org/x/crypto/scrypt"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // keyIterations is what OWASP asks of PBKDF2-HMAC-SHA256: about a seventh of a second at each use of the

@@ -12,7 +12,7 @@ import (
 
 	"software.sslmate.com/src/go-pkcs12"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 var (

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // The files in testdata/pkcs12 hold a leaf, its intermediate and mostly the leaf's key, with the password

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Role says where in a chain a certificate stands.

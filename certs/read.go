@@ -14,7 +14,7 @@ import (
 	"slices"
 	"strings"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/secretfile"
 )
 

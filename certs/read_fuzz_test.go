@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"keyward/certs"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // FuzzParse reads arbitrary bytes: every certificate comes out as it went in, stands in the trees once,

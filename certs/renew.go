@@ -15,7 +15,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 	der "golang.org/x/crypto/cryptobyte/asn1"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Extensions of RFC 5280, RFC 6962 sections 3.1 and 3.3, that a renewal treats on their own.

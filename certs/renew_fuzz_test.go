@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"keyward/certs"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // FuzzRenewal renews what anybody may have made: what is signed has its subject and is as much a CA as it was, and not more.

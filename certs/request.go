@@ -7,7 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Request says what certificate to make. Its zero fields mean the defaults.

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"keyward/certs"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func password(text string) certs.Unlock {

@@ -10,7 +10,7 @@ import (
 	"math/big"
 	"slices"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // The sizes in bits of RSA keys that others made: below the first factoring is within reach, above

@@ -22,7 +22,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/nearest"
 	"keyward/internal/secretfile"
 	"keyward/store/audit"

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 	"keyward/internal/secretfile"
 	"keyward/store/audit"
 )

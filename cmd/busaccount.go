@@ -11,7 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"keyward/bus"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func (e *env) busAccountCommand() *cli.Command {

@@ -11,7 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"keyward/bus"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // roleKinds are the kinds of roles, each of which is a flag's name.

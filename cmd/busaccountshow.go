@@ -9,7 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"keyward/bus"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // accountPage is an account with what follows from it, as --json prints it.

@@ -16,7 +16,7 @@ import (
 
 	"keyward/bus"
 	"keyward/bus/natsauth"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func (e *env) busAuthorizeCommand() *cli.Command {

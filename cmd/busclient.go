@@ -12,7 +12,7 @@ import (
 
 	"keyward/bus"
 	"keyward/bus/natsclient"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // busFlags are of every client of the bus, after those that are the command's own.

@@ -8,7 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"keyward/bus/natsauth"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func (e *env) busConfigCommand() *cli.Command {

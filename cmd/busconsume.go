@@ -10,7 +10,7 @@ import (
 
 	"keyward/bus"
 	"keyward/bus/natsclient"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func (e *env) busConsumeCommand() *cli.Command {

@@ -9,7 +9,7 @@ import (
 
 	"keyward/bus"
 	"keyward/bus/natsclient"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func (e *env) busRequestCommand() *cli.Command {

@@ -16,8 +16,8 @@ import (
 
 	"keyward/bus"
 	"keyward/bus/natsauth"
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 	"keyward/internal/secretfile"
 )
 

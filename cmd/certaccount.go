@@ -7,7 +7,7 @@ import (
 
 	"keyward/bus"
 	"keyward/certs"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // accountFlags make a certificate open an account of the bus.

@@ -14,7 +14,7 @@ import (
 
 	"keyward/certs"
 	"keyward/certs/verify"
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/relay"
 )
 

@@ -7,7 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"keyward/completions"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func (e *env) completionCommand() *cli.Command {

@@ -14,8 +14,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"keyward/certs"
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 	"keyward/internal/nearest"
 	"keyward/internal/secretfile"
 	"keyward/keyexchange"

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/keys"
 	"keyward/registry/wire"
 	"keyward/restclient"

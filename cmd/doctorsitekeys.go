@@ -6,7 +6,7 @@ import (
 	"errors"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/secretfile"
 	"keyward/keys"
 	"keyward/store/audit"

@@ -7,7 +7,7 @@ import (
 	"net"
 	"strconv"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/restclient"
 )
 

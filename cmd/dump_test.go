@@ -14,7 +14,7 @@ import (
 	"regexp"
 	"testing"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/pgtest"
 	"keyward/keys"
 	"keyward/registry/wire"

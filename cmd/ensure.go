@@ -8,7 +8,7 @@ import (
 	"keyward/certs"
 	"keyward/certs/export"
 	"keyward/certs/plan"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func (e *env) ensureCommand() *cli.Command {

@@ -17,7 +17,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/term"
 )
 

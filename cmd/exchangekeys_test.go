@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/keyexchange"
 )
 

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/keyexchange"
 	"keyward/keyexchange/stream"
 	"keyward/keyexchange/transport"

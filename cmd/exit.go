@@ -11,7 +11,7 @@ import (
 
 	"keyward/bus"
 	"keyward/certs/plan"
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/restclient"
 )
 

@@ -15,8 +15,8 @@ import (
 
 	"keyward/certs"
 	"keyward/certs/export"
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 	"keyward/internal/term"
 )
 

@@ -8,7 +8,7 @@ import (
 
 	"keyward/certs"
 	"keyward/certs/ledger"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func (e *env) genCRLCommand() *cli.Command {

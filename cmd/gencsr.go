@@ -8,7 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"keyward/certs"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func (e *env) genCSRCommand() *cli.Command {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func (e *env) getkeyCommand() *cli.Command {

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"keyward/certs"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // hookGrace is how long a hook that is told to end has to do so.

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 )
 
 var errInterrupted = errors.New("interrupted")

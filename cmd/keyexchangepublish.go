@@ -11,7 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/term"
 	"keyward/keyexchange"
 	"keyward/keyexchange/msgpack"

@@ -13,7 +13,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/keyexchange"
 	"keyward/keyexchange/stream"
 	"keyward/keyexchange/transport"

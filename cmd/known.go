@@ -12,8 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 	"keyward/internal/secretfile"
 	"keyward/keys"
 )

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/keys"
 	"keyward/store"
 )

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/keys"
 	"keyward/keys/seal"
 	"keyward/registry/wire"

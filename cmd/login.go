@@ -3,7 +3,7 @@ package cmd
 import (
 	"github.com/urfave/cli/v2"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/keys"
 	"keyward/restclient"
 )

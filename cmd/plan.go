@@ -14,7 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"keyward/certs/plan"
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/term"
 )
 

@@ -7,7 +7,7 @@ import (
 
 	"keyward/certs"
 	"keyward/certs/ledger"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // noLedger is the value of --ledger for none.

@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"keyward/certs"
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/relay"
 )
 

@@ -13,7 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"keyward/certs"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func (e *env) renewCertCommand() *cli.Command {

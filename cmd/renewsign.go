@@ -11,7 +11,7 @@ import (
 
 	"keyward/certs"
 	"keyward/certs/ledger"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // sign makes the successor and puts it in place, or only tries to in a dry run.

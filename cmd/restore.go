@@ -13,8 +13,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 	"keyward/internal/secretfile"
 	"keyward/store"
 	"keyward/store/audit"

@@ -14,7 +14,7 @@ import (
 
 	"keyward/certs"
 	"keyward/certs/ledger"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func (e *env) revokeCertCommand() *cli.Command {

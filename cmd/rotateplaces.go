@@ -4,7 +4,7 @@ import (
 	"errors"
 	"slices"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/term"
 	"keyward/registry/wire"
 )

@@ -5,8 +5,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 	"keyward/keys"
 	"keyward/registry/wire"
 )

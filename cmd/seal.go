@@ -9,7 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/term"
 	"keyward/keys"
 	"keyward/keys/seal"

@@ -12,7 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"keyward/certs"
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/secretfile"
 )
 

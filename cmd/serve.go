@@ -17,8 +17,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"keyward/certs"
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 	"keyward/internal/secretfile"
 	"keyward/registry"
 	"keyward/store"

@@ -8,7 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/nearest"
 )
 

@@ -21,7 +21,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"keyward/certs"
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/secretfile"
 	"keyward/restclient"
 )

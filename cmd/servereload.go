@@ -11,7 +11,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/term"
 )
 

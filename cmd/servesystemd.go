@@ -14,7 +14,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/urfave/cli/v2"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // apiListener opens a port. A socket that systemd passes on (sd_listen_fds(3)) takes its place.

@@ -12,7 +12,7 @@ import (
 
 	"keyward/certs"
 	"keyward/certs/ledger"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func (e *env) signCSRCommand() *cli.Command {

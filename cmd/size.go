@@ -7,7 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // sizeUnits are in bytes: those of IEC 80000-13 and of the SI.

@@ -8,7 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"keyward/certs"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 const spanHint = "say hours as 12h, days as 90 or 90d, weeks as 12w, years as 1y"

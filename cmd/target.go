@@ -16,7 +16,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"keyward/certs"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // targetFlags are those of the commands that look at certificates wherever they are.

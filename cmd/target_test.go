@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"keyward/certs"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func TestServerAddress(t *testing.T) {

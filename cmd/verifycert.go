@@ -16,7 +16,7 @@ import (
 
 	"keyward/certs"
 	"keyward/certs/verify"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func (e *env) verifyCertCommand() *cli.Command {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // caller is a visitor from an address, with these names in a certificate; without names it shows none.

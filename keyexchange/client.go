@@ -12,7 +12,7 @@ import (
 	"os"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/retry"
 	"keyward/internal/tlsclient"
 )

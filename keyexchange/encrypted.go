@@ -8,7 +8,7 @@ import (
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/nacl/secretbox"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/keys"
 )
 

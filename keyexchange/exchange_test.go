@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func TestFetch(t *testing.T) {

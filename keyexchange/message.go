@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/crypto/nacl/secretbox"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 const (

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/crypto/nacl/secretbox"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/keyexchange/msgpack"
 )
 

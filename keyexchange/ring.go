@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Generation is one pair of keys and its time; printed, it is the VerifyKey alone. All times are UTC, in whole seconds.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 var testTime = time.Date(2026, 11, 21, 21, 37, 8, 0, time.UTC)

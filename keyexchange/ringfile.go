@@ -8,8 +8,8 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 	"keyward/internal/secretfile"
 )
 

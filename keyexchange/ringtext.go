@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/keys"
 )
 

@@ -11,8 +11,8 @@ import (
 	"strconv"
 	"time"
 
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 	"keyward/internal/secretfile"
 )
 

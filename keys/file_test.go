@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func TestSaveAndLoad(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func TestModes(t *testing.T) {

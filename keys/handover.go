@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/crypto/nacl/box"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // handoverLine is what a handover begins with; a login and a sealed file begin with something else.

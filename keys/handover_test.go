@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func TestHandover(t *testing.T) {

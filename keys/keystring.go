@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 const keystringHint = "write LENGTH:BASE64, as `keyward getkey` prints it: 32 and 44 characters of padded standard base64"

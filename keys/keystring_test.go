@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 
 	"pgregory.net/rapid"
 )

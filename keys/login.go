@@ -14,7 +14,7 @@ import (
 	"golang.org/x/crypto/nacl/box"
 	"golang.org/x/crypto/salsa20/salsa" //nolint:staticcheck // deprecated for new designs; NaCl's box is made of it
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 const (

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"golang.org/x/crypto/nacl/box"
-	"keyward/internal/fault"
+	"keyward/fault"
 
 	"pgregory.net/rapid"
 )

@@ -10,7 +10,7 @@ import (
 	"log/slog"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Size is the length of every key in bytes.

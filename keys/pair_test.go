@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func TestGenerateMakesDifferentGoodPairs(t *testing.T) {

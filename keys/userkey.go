@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // maxUserkey is the largest userkey file in bytes; ours has about 220.

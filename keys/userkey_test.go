@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"keyward/bus"
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/registry/wire"
 	"keyward/store"
 	"keyward/store/audit"

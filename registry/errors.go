@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"keyward/bus"
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/registry/wire"
 	"keyward/store"
 )

@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/crypto/argon2"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/limit"
 )
 

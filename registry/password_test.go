@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/crypto/argon2"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/limit"
 )
 

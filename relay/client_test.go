@@ -12,7 +12,7 @@ import (
 	"github.com/gobwas/ws/wsutil"
 	"github.com/google/go-cmp/cmp"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/relay"
 	"keyward/relay/message"
 )

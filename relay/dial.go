@@ -18,7 +18,7 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/tlsclient"
 )
 

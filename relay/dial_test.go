@@ -14,7 +14,7 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/relay"
 )
 

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/identity"
 	"keyward/internal/rulefile"
 )

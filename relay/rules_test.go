@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // known is a visitor with a name of each kind.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/retry"
 	"keyward/relay/message"
 )

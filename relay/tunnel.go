@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 const hintProxy = "check HTTPS_PROXY, its user and password too, or name the relay in NO_PROXY"

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/relay"
 )
 

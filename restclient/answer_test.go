@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/registry/wire"
 )
 

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Options are what a Client needs to know beside its registry's URL.

@@ -20,7 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keyward/bus"
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/keys"
 	"keyward/registry/wire"
 	"keyward/restclient"

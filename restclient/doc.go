@@ -7,6 +7,6 @@
 //
 // The server is not believed blindly: redirects are not followed, answers are
 // bounded, and what is not the API's JSON is an error that says so. Every error
-// has a kind of internal/fault and holds an [*Error] with the call and what the
+// has a kind, of package fault, and holds an [*Error] with the call and what the
 // server said. No error, and no way to print a [Token], shows a secret.
 package restclient

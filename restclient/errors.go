@@ -16,7 +16,7 @@ import (
 	"unicode"
 
 	"keyward/bus"
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/registry/wire"
 )
 

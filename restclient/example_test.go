@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/keys"
 	"keyward/registry/wire"
 	"keyward/restclient"

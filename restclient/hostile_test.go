@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"keyward/bus"
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/registry/wire"
 	"keyward/restclient"
 )

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/registry/wire"
 )
 

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keyward/bus"
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/keys"
 	"keyward/registry"
 	"keyward/registry/wire"

@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // The tests of this file run in a bubble with its own time, over connections in memory:

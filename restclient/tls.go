@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Pin names a certificate's key: "sha256:" and the hex of the SHA-256 of its

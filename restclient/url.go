@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 const hintURL = "give the registry as https://host:port with --url, KEYWARD_URL or NC_URL"

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 
 	"keyward/bus"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // The answers of a store about accounts.

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"keyward/bus"
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/keys"
 	"keyward/store/audit"
 )

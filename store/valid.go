@@ -6,7 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // MaxDescription is the length of the longest description of a key in bytes.

@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/jwt/v2"
 
 	"keyward/bus"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // refusal is all that a server hears of why: the reason is in our log.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"keyward/bus"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Accounts is what is needed of a store.

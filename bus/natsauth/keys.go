@@ -11,8 +11,8 @@ import (
 
 	"github.com/nats-io/nkeys"
 
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 	"keyward/internal/secretfile"
 )
 

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/prometheus"
 )
 

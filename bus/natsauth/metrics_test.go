@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Each client is counted by what became of it.

@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nkeys"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // What NATS calls things: nats-server, server/auth_callout.go.

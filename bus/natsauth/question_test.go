@@ -22,7 +22,7 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"keyward/bus"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // asker is a server that asks.

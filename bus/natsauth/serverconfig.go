@@ -9,7 +9,7 @@ import (
 	"time"
 	"unicode"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // The NATS accounts beside BusAccount: of the authorizers, and of the servers themselves.

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"keyward/bus/natsauth"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // What a server would refuse, or take for something else, is refused before.

@@ -16,7 +16,7 @@ import (
 
 	"keyward/bus"
 	"keyward/bus/natsauth"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Who is not let in hears nothing of why, and the log says it.

@@ -27,7 +27,7 @@ import (
 
 	"keyward/bus"
 	"keyward/bus/natsauth"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 const trustDomain = "example.org"

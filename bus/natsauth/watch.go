@@ -7,7 +7,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"keyward/bus"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // What the system account has: nats-server, server/events.go and server/monitor.go.

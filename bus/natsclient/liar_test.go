@@ -12,7 +12,7 @@ import (
 
 	"keyward/bus"
 	"keyward/bus/natsclient"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // liar is a server that does what a NATS server never does: it answers lines of the client as a test says, and closes the connection where that is

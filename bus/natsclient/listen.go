@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"keyward/bus"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Message is one that came.

@@ -19,7 +19,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"keyward/bus"
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/natsdial"
 )
 

@@ -15,7 +15,7 @@ import (
 
 	"keyward/bus"
 	"keyward/bus/natsclient"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func TestRequest(t *testing.T) {

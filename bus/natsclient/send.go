@@ -8,7 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"keyward/bus"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Emit sends to the message box of one of our emitters, and returns when the server has taken it. The error is fault.NotPermitted where the account has

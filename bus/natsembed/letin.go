@@ -11,7 +11,7 @@ import (
 
 	"keyward/bus"
 	"keyward/bus/natsauth"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // check is a function that says whether a client is let in.

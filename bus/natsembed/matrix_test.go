@@ -12,7 +12,7 @@ import (
 
 	"keyward/bus"
 	"keyward/bus/bustest"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // TestMatrix has the server decide and deliver, over mutual TLS, what each account's certificate opens.

@@ -23,7 +23,7 @@ import (
 
 	"keyward/bus"
 	"keyward/bus/natsauth"
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/tlsserver"
 )
 

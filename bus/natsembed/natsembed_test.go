@@ -23,7 +23,7 @@ import (
 	"keyward/bus/bustest"
 	"keyward/bus/natsauth"
 	"keyward/certs/verify"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // emitter is an account that can send.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 const (

@@ -6,7 +6,7 @@ import (
 	"sync"
 
 	"keyward/bus"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // connection is one that was let in: by which revision of which account, and with which certificate.

@@ -24,8 +24,8 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 
 	"keyward/certs"
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 )
 
 // Format is a form of a certificate.

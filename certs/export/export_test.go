@@ -11,7 +11,7 @@ import (
 
 	"keyward/certs"
 	"keyward/certs/export"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // family is a leaf with its chain, the leaf first and the root last.

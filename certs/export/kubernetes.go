@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"keyward/certs"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // kubernetes is a Secret of the type kubernetes.io/tls, as YAML that is written by hand: its values

@@ -5,7 +5,7 @@ import (
 	"crypto/x509"
 	"slices"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Order puts a certificate and its issuers in the order of a chain: the certificate first, then each one's issuer.

@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // makeRoom has the ledger at path be the CA's own, or none. A CA that was made anew has another key:

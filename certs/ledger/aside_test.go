@@ -9,7 +9,7 @@ import (
 
 	"keyward/certs"
 	"keyward/certs/ledger"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func start(t *testing.T, path string, ca *certs.Issuer) {

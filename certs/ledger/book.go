@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"keyward/certs"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Book is a ledger that was read through once and holds. What it keeps in memory is what was revoked and

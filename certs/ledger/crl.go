@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"keyward/certs"
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 	"keyward/internal/secretfile"
 )
 

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Indexed is a line of OpenSSL's index.txt, the database of `openssl ca`: tab-separated status, end,

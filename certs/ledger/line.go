@@ -18,7 +18,7 @@ import (
 	"strconv"
 	"strings"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // maxLine is the most bytes of a line, its newline included: 100 times what 100 names take.

@@ -11,7 +11,7 @@ import (
 
 	"keyward/certs"
 	"keyward/certs/ledger"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // TestPlanted has something else in the ledger's place. Nothing is written through it, and nothing waits for it.

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"sync"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // wave is how many lines are checked side by side, and held at a time.

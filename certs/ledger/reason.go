@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Reason is why a certificate was revoked, in the words of RFC 5280 section 5.3.1.

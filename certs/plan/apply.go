@@ -14,8 +14,8 @@ import (
 	"keyward/certs"
 	"keyward/certs/export"
 	"keyward/certs/ledger"
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 )
 
 // Options say how a plan is applied.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func parsed(t *testing.T, dir, text string) *Manifest {

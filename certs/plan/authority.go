@@ -7,7 +7,7 @@ import (
 
 	"keyward/certs"
 	"keyward/certs/ledger"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // authority is a CA while a plan is applied. What stands below it asks for it only when its own turn is

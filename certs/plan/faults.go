@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Fault is something wrong in a manifest. Line and Column start at 1; both are 0 where a fault

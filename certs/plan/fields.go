@@ -10,7 +10,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"keyward/certs"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // The sections of a manifest.

@@ -11,7 +11,7 @@ import (
 
 	"keyward/certs"
 	"keyward/certs/export"
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/secretfile"
 )
 

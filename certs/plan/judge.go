@@ -17,8 +17,8 @@ import (
 
 	"keyward/certs"
 	"keyward/certs/export"
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 	"keyward/internal/secretfile"
 )
 

@@ -9,7 +9,7 @@ import (
 
 	"keyward/certs"
 	"keyward/certs/export"
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/nearest"
 )
 

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"keyward/certs/export"
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 )
 
 // The files that each certificate has; its other ones are outputs.

@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"syscall"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // drifted says what about a private file's owner, group or mode is not as e has it; "" for nothing, and

@@ -16,7 +16,7 @@ import (
 
 	"keyward/certs"
 	"keyward/certs/ledger"
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/secretfile"
 )
 

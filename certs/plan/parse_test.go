@@ -15,7 +15,7 @@ import (
 
 	"keyward/certs"
 	"keyward/certs/export"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)

@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"keyward/certs/ledger"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // revoked are the serial numbers on the revocation list that lies beside a CA's certificate, which is signed anew with each

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 	"keyward/keys"
 )
 

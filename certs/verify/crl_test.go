@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"keyward/certs/verify"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func revokes(m *made, reason int, more ...pkix.Extension) []x509.RevocationListEntry {

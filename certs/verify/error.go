@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"keyward/certs"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Reason is why a certificate is not trusted: a stable code, for programs.

@@ -18,7 +18,7 @@ import (
 	"strings"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Purpose is what a certificate is to be used for.

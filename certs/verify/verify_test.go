@@ -19,7 +19,7 @@ import (
 
 	"keyward/certs"
 	"keyward/certs/verify"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // family issues a root, an intermediate and a leaf as keyward does.

@@ -24,55 +24,55 @@ cmd/keyward         -> cmd
 cmd/keyward-bus     -> cmd bus/natsembed
 cmd                 -> bus bus/natsauth bus/natsclient completions keys keys/seal certs certs/export certs/ledger certs/plan certs/verify store store/audit store/backup store/sqlstore registry registry/wire restclient
 cmd                 -> relay relay/message keyexchange keyexchange/msgpack keyexchange/stream keyexchange/transport internal/limit
-cmd                 -> internal/fault internal/durable internal/nearest internal/secretfile internal/term
+cmd                 -> fault internal/durable internal/nearest internal/secretfile internal/term
 cmd                 -> github.com/coreos/go-systemd/v22 github.com/urfave/cli/v2
 completions         ->
+fault               ->
 
-keys                -> internal/fault internal/durable internal/secretfile golang.org/x/crypto
-keys/seal           -> keys internal/fault golang.org/x/crypto
-certs               -> internal/fault internal/durable internal/secretfile github.com/cloudflare/cfssl golang.org/x/crypto software.sslmate.com/src/go-pkcs12
-certs/export        -> internal/fault internal/durable certs software.sslmate.com/src/go-pkcs12
-certs/ledger        -> certs internal/fault internal/durable internal/secretfile
-certs/plan          -> keys certs certs/export certs/ledger internal/fault internal/durable internal/nearest internal/secretfile go.yaml.in/yaml/v4
-certs/verify        -> internal/fault internal/secretfile certs golang.org/x/crypto
-store               -> bus internal/fault keys store/audit
-store/audit         -> internal/fault
-store/backup        -> bus internal/fault keys store store/audit
-store/sqlstore      -> bus internal/fault internal/secretfile keys store store/audit github.com/gofrs/flock github.com/jackc/pgx/v5 modernc.org/sqlite
-store/storetest     -> bus internal/fault keys store store/audit github.com/google/go-cmp
-registry            -> bus internal/fault internal/limit internal/prometheus internal/tlsserver keys store store/audit registry/wire golang.org/x/crypto
+keys                -> fault internal/durable internal/secretfile golang.org/x/crypto
+keys/seal           -> keys fault golang.org/x/crypto
+certs               -> fault internal/durable internal/secretfile github.com/cloudflare/cfssl golang.org/x/crypto software.sslmate.com/src/go-pkcs12
+certs/export        -> fault internal/durable certs software.sslmate.com/src/go-pkcs12
+certs/ledger        -> certs fault internal/durable internal/secretfile
+certs/plan          -> keys certs certs/export certs/ledger fault internal/durable internal/nearest internal/secretfile go.yaml.in/yaml/v4
+certs/verify        -> fault internal/secretfile certs golang.org/x/crypto
+store               -> bus fault keys store/audit
+store/audit         -> fault
+store/backup        -> bus fault keys store store/audit
+store/sqlstore      -> bus fault internal/secretfile keys store store/audit github.com/gofrs/flock github.com/jackc/pgx/v5 modernc.org/sqlite
+store/storetest     -> bus fault keys store store/audit github.com/google/go-cmp
+registry            -> bus fault internal/limit internal/prometheus internal/tlsserver keys store store/audit registry/wire golang.org/x/crypto
 registry/wire       -> bus
-restclient          -> bus internal/fault keys registry/wire
-relay               -> internal/fault internal/identity internal/limit internal/prometheus internal/retry internal/rulefile internal/tlsclient internal/tlsserver relay/message github.com/gobwas/ws
+restclient          -> bus fault keys registry/wire
+relay               -> fault internal/identity internal/limit internal/prometheus internal/retry internal/rulefile internal/tlsclient internal/tlsserver relay/message github.com/gobwas/ws
 relay/message       ->
-keyexchange         -> internal/durable internal/fault internal/identity internal/limit internal/prometheus internal/retry internal/rulefile internal/secretfile internal/tlsclient internal/tlsserver keyexchange/msgpack keys filippo.io/edwards25519 golang.org/x/crypto
-keyexchange/msgpack -> internal/fault github.com/tinylib/msgp
-bus                 -> internal/fault
+keyexchange         -> internal/durable fault internal/identity internal/limit internal/prometheus internal/retry internal/rulefile internal/secretfile internal/tlsclient internal/tlsserver keyexchange/msgpack keys filippo.io/edwards25519 golang.org/x/crypto
+keyexchange/msgpack -> fault github.com/tinylib/msgp
+bus                 -> fault
 bus/bustest         -> bus
-bus/natsclient      -> bus internal/fault internal/natsdial github.com/nats-io/nats.go
-bus/natsauth        -> bus internal/durable internal/fault internal/natsdial internal/prometheus internal/secretfile github.com/nats-io/jwt/v2 github.com/nats-io/nats.go github.com/nats-io/nkeys golang.org/x/crypto/nacl/box
-bus/natsembed       -> bus bus/natsauth internal/fault internal/tlsserver github.com/nats-io/nats-server/v2
-keyexchange/transport -> internal/fault internal/limit internal/natsdial internal/retry github.com/nats-io/nats.go github.com/nats-io/nkeys
+bus/natsclient      -> bus fault internal/natsdial github.com/nats-io/nats.go
+bus/natsauth        -> bus internal/durable fault internal/natsdial internal/prometheus internal/secretfile github.com/nats-io/jwt/v2 github.com/nats-io/nats.go github.com/nats-io/nkeys golang.org/x/crypto/nacl/box
+bus/natsembed       -> bus bus/natsauth fault internal/tlsserver github.com/nats-io/nats-server/v2
+keyexchange/transport -> fault internal/limit internal/natsdial internal/retry github.com/nats-io/nats.go github.com/nats-io/nkeys
 keyexchange/stream  -> keyexchange keyexchange/msgpack internal/retry
 
 internal/arrows     ->
 internal/bench      -> bus github.com/nats-io/nats.go internal/pgtest keys keyexchange keyexchange/msgpack keyexchange/transport certs store store/audit store/sqlstore registry registry/wire restclient golang.org/x/crypto
-internal/durable    -> internal/fault internal/secretfile github.com/gofrs/flock
-internal/fault      ->
+internal/durable    -> fault internal/secretfile github.com/gofrs/flock
 internal/gen        -> cmd
-internal/identity   -> internal/fault internal/nearest
+internal/identity   -> fault internal/nearest
 internal/killsweep  ->
 internal/limit      ->
-internal/natsdial   -> internal/fault internal/retry internal/tlsclient github.com/nats-io/nats.go
+internal/natsdial   -> fault internal/retry internal/tlsclient github.com/nats-io/nats.go
 internal/nearest    ->
 internal/pgtest     -> github.com/jackc/pgx/v5
 internal/prometheus -> internal/limit
-internal/retry      -> internal/fault
-internal/rulefile   -> internal/fault
+internal/retry      -> fault
+internal/rulefile   -> fault
 internal/sbom       ->
-internal/secretfile -> internal/fault
-internal/term       -> internal/fault github.com/AlecAivazis/survey/v2 golang.org/x/sys golang.org/x/term
-internal/tlsclient  -> internal/fault
+internal/secretfile -> fault
+internal/term       -> fault github.com/AlecAivazis/survey/v2 golang.org/x/sys golang.org/x/term
+internal/tlsclient  -> fault
 internal/tlsserver  ->
 `
 

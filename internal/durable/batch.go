@@ -13,7 +13,7 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 const (

@@ -47,7 +47,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // File is one file of a set. Name is a base name inside the set's folder. Mode has

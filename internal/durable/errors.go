@@ -7,7 +7,7 @@ import (
 	"os"
 	"syscall"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func (f *folder) exists(target string) error {

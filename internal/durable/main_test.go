@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 )
 
 // sets are what a helper process can be told to put.

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 )
 
 // stranger is a uid that is neither the test's nor root's.

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 )
 
 // racerSet is racer i's own version of the new set.

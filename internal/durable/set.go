@@ -12,7 +12,7 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // folder is an opened folder.

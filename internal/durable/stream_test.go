@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"keyward/fault"
 	"keyward/internal/durable"
-	"keyward/internal/fault"
 )
 
 func TestFileThatIsWritten(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"keyward/cmd"
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // TestPagesAreWhole counts what every page has to have.

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"unicode"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/nearest"
 )
 

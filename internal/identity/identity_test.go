@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // known is a certificate with a name of each kind.

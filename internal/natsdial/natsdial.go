@@ -17,7 +17,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/retry"
 	"keyward/internal/tlsclient"
 )

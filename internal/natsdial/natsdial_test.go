@@ -21,7 +21,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/natsdial"
 )
 

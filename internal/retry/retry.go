@@ -7,7 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 const firstPause = 500 * time.Millisecond // doubled for each try that follows

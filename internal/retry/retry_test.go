@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func TestPause(t *testing.T) {

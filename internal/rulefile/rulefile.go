@@ -10,7 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Parse gives rule the words of each line that has any. What cannot be read, or what rule finds wrong with a Word, is

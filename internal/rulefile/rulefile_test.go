@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // texts are the words of each line, and marks what was quoted and is a star alone.

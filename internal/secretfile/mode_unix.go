@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"syscall"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // nonblock keeps open(2) from waiting for a FIFO's other end.

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func TestReadDoesNotWaitForAFIFO(t *testing.T) {

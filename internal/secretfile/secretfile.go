@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Read returns what the file at path holds, at most limit bytes, and what Exposed says of

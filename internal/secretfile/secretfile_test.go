@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func TestReadTakesAtMostItsLimit(t *testing.T) {

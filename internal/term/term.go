@@ -15,7 +15,7 @@ import (
 	"github.com/AlecAivazis/survey/v2/terminal"
 	xterm "golang.org/x/term"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Terminal is a terminal with a person before it. What is typed ahead of a prompt answers

@@ -9,7 +9,7 @@ import (
 	"net"
 	"slices"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // Verifying gives a copy of config, which may be nil, that verifies the server at host. Without RootCAs it is the system's

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // authority is a root that signs what a test needs.

@@ -17,7 +17,7 @@
 // are refused, as napalm-logs' own reader does it.
 package msgpack
 
-import "keyward/internal/fault"
+import "keyward/fault"
 
 // DefaultMaxSize is how many bytes a message may have where a caller does not say: 1 MiB.
 const DefaultMaxSize = 1 << 20

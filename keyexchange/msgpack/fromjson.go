@@ -13,7 +13,7 @@ import (
 
 	"github.com/tinylib/msgp/msgp"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // FromJSON appends to dst the message of a JSON object of at most maxSize bytes (DefaultMaxSize where it is 0): one

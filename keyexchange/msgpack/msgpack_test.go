@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func unhex(t testing.TB, text string) []byte {

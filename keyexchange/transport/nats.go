@@ -15,7 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/natsdial"
 )
 

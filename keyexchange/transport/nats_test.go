@@ -22,7 +22,7 @@ import (
 	"testing"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // natsServer runs Debian's NATS server on a port of this machine until stop, or the test's end. config is added to its own.

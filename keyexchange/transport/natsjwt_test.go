@@ -9,7 +9,7 @@ import (
 
 	"github.com/nats-io/nkeys"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // jwt is a token as nsc makes it (https://docs.nats.io/running-a-nats-service/nats_admin/security/jwt).

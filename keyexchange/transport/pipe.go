@@ -11,7 +11,7 @@ import (
 	"math"
 	"slices"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 const lengthSize = 4 // of a length before a message

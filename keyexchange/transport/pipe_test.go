@@ -11,7 +11,7 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func Example_pipe() {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // ZMQOptions are what both ends of ZeroMQ may be told; what is zero has the default that stands with it.

@@ -15,7 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func TestZMQ(t *testing.T) {

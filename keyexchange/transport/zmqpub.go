@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/limit"
 )
 

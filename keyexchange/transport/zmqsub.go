@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/retry"
 )
 

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/crypto/nacl/secretbox"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/keys"
 )
 

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/crypto/nacl/box"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/keys"
 )
 

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/crypto/nacl/box"
 	"pgregory.net/rapid"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/keys"
 )
 

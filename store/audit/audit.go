@@ -19,7 +19,7 @@ import (
 	"time"
 	"unicode"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // What was done. A refusal is of something that was tried.

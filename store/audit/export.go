@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // signatureField begins the last field of an exported record. Inside a JSON string it would be spelt otherwise.

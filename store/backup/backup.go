@@ -15,7 +15,7 @@ import (
 	"iter"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/store"
 	"keyward/store/audit"
 )

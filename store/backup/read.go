@@ -9,7 +9,7 @@ import (
 	"hash"
 	"io"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/store"
 )
 

@@ -7,7 +7,7 @@ import (
 	"iter"
 
 	"keyward/bus"
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/keys"
 	"keyward/store"
 	"keyward/store/audit"

@@ -9,7 +9,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // noTables is what helps where a database has none of ours.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // lockFile takes the lock beside the database at path for this process, or says which process

@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/pgtest"
 	"keyward/store"
 	"keyward/store/audit"

@@ -6,7 +6,7 @@ import (
 	"embed"
 	"fmt"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // migrations has for each kind of database a file NNNN_name.sql for each version of the schema, from 0001 on without a gap.

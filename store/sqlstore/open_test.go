@@ -13,7 +13,7 @@ import (
 	"sync"
 	"testing"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/store"
 	"keyward/store/sqlstore"
 	"keyward/store/storetest"

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"testing"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 func TestFilesOfAnotherUser(t *testing.T) {

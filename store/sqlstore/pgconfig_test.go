@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 )
 
 // TestTransport holds that a way off the machine is TLS whose certificate is checked.

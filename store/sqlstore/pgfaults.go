@@ -11,7 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/store"
 )
 

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/pgtest"
 	"keyward/store"
 	"keyward/store/audit"

@@ -18,7 +18,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/pgtest"
 	"keyward/keys"
 	"keyward/store"

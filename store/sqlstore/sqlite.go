@@ -15,7 +15,7 @@ import (
 	"github.com/gofrs/flock"
 	_ "modernc.org/sqlite" // the driver named sqlite
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/internal/secretfile"
 	"keyward/store"
 	"keyward/store/audit"

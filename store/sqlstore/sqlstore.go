@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/store"
 	"keyward/store/audit"
 )

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/store"
 	"keyward/store/storetest"
 )

@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"keyward/internal/fault"
+	"keyward/fault"
 	"keyward/keys"
 	"keyward/store"
 	"keyward/store/audit"
