@@ -127,6 +127,9 @@ func (c ServerConfig) checkCluster() error {
 	if c.Cluster == "" {
 		return nil
 	}
+	if strings.Contains(c.Cluster, ":") {
+		return fault.New(fault.Usage, "give --cluster a name, such as east, and the address to --cluster-listen", "%q is no name of a cluster", c.Cluster)
+	}
 	if err := checkListen("cluster-listen", c.ClusterListen); err != nil {
 		return err
 	}

@@ -41,4 +41,7 @@ func TestServerConfigRefuses(t *testing.T) {
 		refused(c, name)
 		refused(d, name)
 	}
+	c := good
+	c.Cluster = "0.0.0.0:6222"
+	refused(c, c.Cluster)
 }
