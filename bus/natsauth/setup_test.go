@@ -308,7 +308,7 @@ func start(t *testing.T, dir string, c natsauth.ServerConfig, change func(*serve
 	if err != nil {
 		t.Fatal(err)
 	}
-	options.NoSigs, options.NoLog = true, true
+	options.NoSigs, options.NoLog, options.TLSTimeout = true, true, 60
 	change(options)
 	s, err := server.NewServer(options)
 	if err != nil {

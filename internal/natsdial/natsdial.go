@@ -89,7 +89,7 @@ type Conn struct {
 }
 
 // Connect connects, and tries again while the server cannot be reached. It returns other errors at once: fault.Usage, fault.NotTrusted,
-// fault.NotPermitted where the server does not take our certificate, fault.LoginRefused. At the end of ctx it is context.Cause(ctx), for a deadline
+// fault.NotPermitted where the server does not take our certificate, the second time where it says so by closing alone, fault.LoginRefused. At the end of ctx it is context.Cause(ctx), for a deadline
 // with the last try's error.
 func (o Options) Connect(ctx context.Context) (*Conn, error) {
 	host, secure, err := o.server()
@@ -111,7 +111,7 @@ func (o Options) Connect(ctx context.Context) (*Conn, error) {
 			}
 			return &Conn{conn, closed}, nil
 		}
-		if err = o.Fault(err); fault.KindOf(err) != fault.Unreachable {
+		if err = o.Fault(err); fault.KindOf(err) != fault.Unreachable && (!isClosed(err) || tries > 0) {
 			return nil, err
 		}
 		retry.Wait(ctx, o.Log, "no connection", tries, err, "server", host)
@@ -213,7 +213,8 @@ func (o Options) Fault(err error) error {
 }
 
 // isClosed says whether an error is that the other end closed the connection. With TLS 1.3 a server judges our certificate after
-// our handshake, and its alert is lost where we write meanwhile.
+// our handshake, and its alert is lost where we write meanwhile. A server that was too busy for its own time limit does the same, and
+// not twice.
 func isClosed(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
 }

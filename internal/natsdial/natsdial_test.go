@@ -170,7 +170,7 @@ func TestLostAlert(t *testing.T) {
 		}
 		conn.(*net.TCPConn).SetLinger(0)
 	})
-	if err := connect(t, "tls://"+address, roots); !errors.Is(err, fault.NotPermitted) || tries.Load() != 1 {
+	if err := connect(t, "tls://"+address, roots); !errors.Is(err, fault.NotPermitted) || tries.Load() != 2 {
 		t.Errorf("%v, after %d tries", err, tries.Load())
 	}
 }
