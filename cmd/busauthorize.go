@@ -41,7 +41,7 @@ func (e *env) busAuthorizeCommand() *cli.Command {
 			busKeysFlag(),
 			trustDomainFlag("take certificates of this `TRUST-DOMAIN`, such as example.org"),
 			&cli.StringFlag{Name: "client-ca", EnvVars: variable("client-ca"), TakesFile: true, Usage: "let in whom the CAs in this PEM `FILE` signed, and nobody else"},
-			&cli.StringSliceFlag{Name: "crl", EnvVars: variable("crl"), TakesFile: true, Usage: "a `FILE` with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them"},
+			crlFlag(),
 			&cli.IntFlag{Name: "max-per-account", EnvVars: variable("max-per-account"), Value: 1024, Usage: "how many connections `N` one account may have, on all servers"},
 			metricsFlag(),
 		}, storeFlags(), logFlags("each client")),
@@ -117,8 +117,8 @@ func checkBusAuthorize(c *cli.Context) error {
 			return fault.New(fault.Usage, missing.hint, "--%s is missing", missing.flag)
 		}
 	}
-	if slices.Contains(c.StringSlice("crl"), "") {
-		return fault.New(fault.Usage, "give --crl the file with the CRLs, or leave it out", "--crl names no file")
+	if err := checkCRLs(c); err != nil {
+		return err
 	}
 	if !strings.HasPrefix(natsURL(c.String("connect")), "tls://") {
 		return fault.New(fault.Usage, "write it as tls://HOST:4222", "--connect is not with TLS, and the servers ask for certificates")

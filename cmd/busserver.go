@@ -77,7 +77,7 @@ func (e *env) busServerCommand(serve serveBus) *cli.Command {
 			&cli.StringFlag{Name: "key", EnvVars: variable("key"), TakesFile: true, Usage: "its private key in PEM `FILE`", DefaultText: "that in --cert"},
 			keyPasswordFlag("the password of an encrypted key is the first line of `FILE`, - is stdin", "asked at the terminal"),
 			&cli.StringFlag{Name: "client-ca", EnvVars: variable("client-ca"), TakesFile: true, Usage: "let in whom the CAs in this PEM `FILE` signed, and nobody else"},
-			&cli.StringSliceFlag{Name: "crl", EnvVars: variable("crl"), TakesFile: true, Usage: "a `FILE` with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them"},
+			crlFlag(),
 			trustDomainFlag("take certificates of this `TRUST-DOMAIN`, such as example.org"),
 			&cli.IntFlag{Name: "max-connections", EnvVars: variable("max-connections"), Value: 4096, Usage: "how many connections `N` may be open"},
 			&cli.IntFlag{Name: "max-per-account", EnvVars: variable("max-per-account"), Value: 1024, Usage: "how many of them `N` with one account"},
@@ -152,8 +152,8 @@ func checkBusServer(c *cli.Context) error {
 			return fault.New(fault.Usage, missing.hint, "--%s is missing", missing.flag)
 		}
 	}
-	if slices.Contains(c.StringSlice("crl"), "") {
-		return fault.New(fault.Usage, "give --crl the file with the CRLs, or leave it out", "--crl names no file")
+	if err := checkCRLs(c); err != nil {
+		return err
 	}
 	for _, flag := range []string{"max-connections", "max-per-account"} {
 		if c.Int(flag) < 1 {

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/urfave/cli/v2"
+
 	"keyward/certs"
 	"keyward/certs/verify"
 	"keyward/fault"
@@ -247,4 +249,16 @@ func (c *clientCA) warn() {
 			c.log.Warn(words, "issuer", crl.Issuer.String(), "next_update", crl.NextUpdate.UTC())
 		}
 	}
+}
+
+// crlFlag has the files of clientCA.crls.
+func crlFlag() cli.Flag {
+	return &cli.StringSliceFlag{Name: "crl", EnvVars: variable("crl"), TakesFile: true, Usage: "a `FILE` with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them"}
+}
+
+func checkCRLs(c *cli.Context) error {
+	if slices.Contains(c.StringSlice("crl"), "") {
+		return fault.New(fault.Usage, "give --crl the file with the CRLs, or leave it out", "--crl names no file")
+	}
+	return nil
 }

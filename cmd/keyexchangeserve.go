@@ -41,7 +41,7 @@ func (e *env) keyexchangeServeCommand() *cli.Command {
 			keyPasswordFlag("the password of an encrypted --key is the first line of `FILE`, - is stdin", "asked at the terminal"),
 		}, exchangeKeysFlags(), []cli.Flag{
 			&cli.StringFlag{Name: "client-ca", EnvVars: variable("client-ca"), TakesFile: true, Usage: "ask clients for a certificate that the CAs in this PEM `FILE` signed", DefaultText: "they are not asked"},
-			&cli.StringSliceFlag{Name: "crl", EnvVars: variable("crl"), TakesFile: true, Usage: "a `FILE` with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them"},
+			crlFlag(),
 			&cli.BoolFlag{Name: "require-client-cert", EnvVars: variable("require-client-cert"), Usage: "give nobody the keys who shows no certificate: no original client can"},
 			&cli.StringFlag{Name: "allow", EnvVars: variable("allow"), TakesFile: true, Usage: "who gets the keys stands in the rules in `FILE`", DefaultText: "all who reach the port"},
 			&cli.IntFlag{Name: "max-clients", EnvVars: variable("max-clients"), Value: 8192, Usage: "how many clients `N` may be connected"},
@@ -109,8 +109,8 @@ func checkExchangeFlags(c *cli.Context) error {
 	if c.String("client-ca") == "" && (c.Bool("require-client-cert") || len(c.StringSlice("crl")) > 0) {
 		return fault.New(fault.Usage, "give --client-ca the CA that signs the clients", "--client-ca is missing: without it nobody is asked for a certificate")
 	}
-	if slices.Contains(c.StringSlice("crl"), "") {
-		return fault.New(fault.Usage, "give --crl the file with the CRLs, or leave it out", "--crl names no file")
+	if err := checkCRLs(c); err != nil {
+		return err
 	}
 	if err := takeAuthAddress(c); err != nil {
 		return err

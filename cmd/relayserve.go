@@ -40,7 +40,7 @@ func (e *env) relayServeCommand() *cli.Command {
 			&cli.StringFlag{Name: "key", EnvVars: variable("key"), TakesFile: true, Usage: "its private key in PEM `FILE`", DefaultText: "that in --cert"},
 			keyPasswordFlag("the password of an encrypted key is the first line of `FILE`, - is stdin", "asked at the terminal"),
 			&cli.StringFlag{Name: "ca-file", EnvVars: variable("client-ca-file"), TakesFile: true, Usage: "let in whom the CAs in this PEM `FILE` signed, and nobody else"},
-			&cli.StringSliceFlag{Name: "crl", EnvVars: variable("crl"), TakesFile: true, Usage: "a `FILE` with CRLs of the CA, in PEM or one in DER; may be repeated, and the variable has several with blanks between them"},
+			crlFlag(),
 			&cli.StringFlag{Name: "allow", EnvVars: variable("allow"), TakesFile: true, Usage: "who may meet whom stands in the rules in `FILE`", DefaultText: "all whom the CA signed"},
 			&cli.StringFlag{Name: "path-prefix", EnvVars: variable("path-prefix"), Value: relay.DefaultPathPrefix, Usage: "the `PATH` before the meetup id"},
 			sizeFlag("max-message", "1MiB", "the `SIZE` of the largest message, as 65536, 64KiB or 1MB"),
@@ -113,8 +113,8 @@ func checkRelayFlags(c *cli.Context) error {
 			return fault.New(fault.Usage, "give it 1 or more", "nobody can meet with --%s %d", flag, c.Int(flag))
 		}
 	}
-	if slices.Contains(c.StringSlice("crl"), "") {
-		return fault.New(fault.Usage, "give --crl the file with the CRLs, or leave it out", "--crl names no file")
+	if err := checkCRLs(c); err != nil {
+		return err
 	}
 	for _, flag := range []string{"listen", "metrics-listen"} {
 		if err := checkAddress(c, flag); err != nil {

@@ -117,8 +117,8 @@ func TestScripts(t *testing.T) {
 			"exchange": cmdExchange,
 			"tunnel":   cmdTunnel,
 
-			"stockserver": cmdStockServer,
-			"busserver":   cmdBusServer,
+			"stockserver": cmdBuilt(stockServer),
+			"busserver":   cmdBuilt(busServer),
 		},
 	})
 }
